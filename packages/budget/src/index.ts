@@ -1,0 +1,2 @@
+export * as Limits from "./Limits.ts"
+export * as Treasury from "./Treasury.ts"

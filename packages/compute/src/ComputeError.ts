@@ -1,0 +1,94 @@
+/**
+ * Everything that can go wrong with a purchase. Each error says what happened, to whom, what it
+ * cost and what to do.
+ */
+import type { Treasury } from "@farthing/budget"
+import { AgentMessage, Key, Msat } from "@farthing/protocol"
+import { Schema } from "effect"
+
+/** Nobody sells, as far as our relays know. */
+export class NoProviders extends Schema.TaggedError<NoProviders>()("NoProviders", {
+  message: Schema.String
+}) {}
+
+/** Providers are there, but none within the budget or matching the selection. */
+export class NoProviderWithinBudget extends Schema.TaggedError<NoProviderWithinBudget>()(
+  "NoProviderWithinBudget",
+  { budget: Msat.Msat, cheapest: Schema.optionalKey(Msat.Msat), message: Schema.String }
+) {}
+
+export class ProviderRefused extends Schema.TaggedError<ProviderRefused>()("ProviderRefused", {
+  provider: Key.PublicKey,
+  code: AgentMessage.JobErrorCode,
+  message: Schema.String
+}) {}
+
+export class QuoteTimeout extends Schema.TaggedError<QuoteTimeout>()("QuoteTimeout", {
+  provider: Key.PublicKey,
+  message: Schema.String
+}) {}
+
+export const InvoiceFault = Schema.Literals([
+  "undecodable",
+  "wrong_network",
+  "settlement_not_asked",
+  "no_amount",
+  "amount_mismatch",
+  "above_price",
+  "above_budget",
+  "hash_mismatch",
+  "expired",
+  "expires_too_soon",
+  "cltv_too_long",
+  "reused",
+  "hold_in_upfront"
+])
+export type InvoiceFault = typeof InvoiceFault.Type
+
+/** The provider's invoice is not one that may be paid; final for this provider. */
+export class InvoiceRejected extends Schema.TaggedError<InvoiceRejected>()("InvoiceRejected", {
+  provider: Key.PublicKey,
+  reason: InvoiceFault,
+  message: Schema.String
+}) {}
+
+const paid = { provider: Key.PublicKey, cost: Msat.Msat, message: Schema.String }
+
+/** Paid, and nothing (more) came in time. Recorded as lost until the result arrives late. */
+export class DeliveryTimeout extends Schema.TaggedError<DeliveryTimeout>()(
+  "DeliveryTimeout",
+  paid
+) {}
+
+/** Paid, and the stream ended without its end. */
+export class DeliveryTruncated extends Schema.TaggedError<DeliveryTruncated>()(
+  "DeliveryTruncated",
+  paid
+) {}
+
+/** Paid, and what came is not what was announced (digest, order, size), or the provider failed. */
+export class DeliveryInvalid extends Schema.TaggedError<DeliveryInvalid>()(
+  "DeliveryInvalid",
+  paid
+) {}
+
+export class RelayUnavailable extends Schema.TaggedError<RelayUnavailable>()("RelayUnavailable", {
+  message: Schema.String
+}) {}
+
+export type ComputeError =
+  | NoProviders
+  | NoProviderWithinBudget
+  | ProviderRefused
+  | QuoteTimeout
+  | InvoiceRejected
+  | Treasury.BudgetExhausted
+  | Treasury.ApprovalRequired
+  | Treasury.PaymentFailed
+  | Treasury.PaymentUnknown
+  | DeliveryTimeout
+  | DeliveryTruncated
+  | DeliveryInvalid
+  | RelayUnavailable
+  | Treasury.WalletUnavailable
+  | Treasury.LedgerUnavailable

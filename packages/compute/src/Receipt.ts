@@ -1,0 +1,30 @@
+/** The record of a finished purchase. */
+import type { Treasury } from "@farthing/budget"
+import type { Bolt11, Key, Msat, NostrEvent } from "@farthing/protocol"
+
+export interface Receipt {
+  readonly purchase: Treasury.PurchaseId
+  readonly request: NostrEvent.EventId
+  readonly provider: Key.PublicKey
+  readonly providerName: string
+  readonly model: string | undefined
+  readonly text: string
+  /** sha256 of the text's UTF-8 bytes. */
+  readonly resultSha256: string
+  readonly finishReason: string | undefined
+  readonly tokensIn: number | undefined
+  readonly tokensOut: number | undefined
+  readonly bolt11: string
+  readonly paymentHash: Bolt11.PaymentHash
+  readonly preimage: Bolt11.Preimage
+  readonly amount: Msat.Msat
+  readonly fee: Msat.Msat
+  /** What left the wallet: amount and fee. */
+  readonly cost: Msat.Msat
+  /** What the budget still allows today; undefined without a daily limit. */
+  readonly leftToday: Msat.Msat | undefined
+  /** Unix seconds. */
+  readonly finishedAt: number
+  /** Milliseconds spent in each stage, in order. */
+  readonly stages: ReadonlyArray<{ readonly stage: string; readonly millis: number }>
+}

@@ -1,0 +1,5 @@
+export * as ComputeClient from "./ComputeClient.ts"
+export * as ComputeError from "./ComputeError.ts"
+export type * as Provider from "./Provider.ts"
+export type * as Receipt from "./Receipt.ts"
+export type * as Selection from "./Selection.ts"

@@ -1,0 +1,98 @@
+/**
+ * Nostr events (NIP-01): what they are, how their id is made, how they are signed and verified.
+ */
+import { Result, Schema } from "effect"
+import { hash } from "node:crypto"
+import * as Hex from "./Hex.ts"
+import * as Key from "./Key.ts"
+import * as Secp256k1 from "./Secp256k1.ts"
+
+export const EventId = Hex.ofBytes(32).pipe(Schema.brand("EventId"))
+export type EventId = typeof EventId.Type
+
+export const Signature = Hex.ofBytes(64).pipe(Schema.brand("Signature"))
+export type Signature = typeof Signature.Type
+
+/** Unix seconds, as events carry them. */
+export const Timestamp = Schema.Int.check(
+  Schema.isBetween({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+)
+
+export const Kind = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 65_535 }))
+
+export type Tags = ReadonlyArray<ReadonlyArray<string>>
+
+export const NostrEvent = Schema.Struct({
+  id: EventId,
+  pubkey: Key.PublicKey,
+  created_at: Timestamp,
+  kind: Kind,
+  tags: Schema.Array(Schema.Array(Schema.String)),
+  content: Schema.String,
+  sig: Signature
+})
+
+export interface NostrEvent extends Schema.Schema.Type<typeof NostrEvent> {}
+
+/** What its author decides about an event; key, id and signature follow from it. */
+export interface Template {
+  readonly kind: number
+  readonly created_at: number
+  readonly tags: Tags
+  readonly content: string
+}
+
+/** An event of the right shape; its id and signature are not checked yet (see `verify`). */
+export const decode: (input: unknown) => Result.Result<NostrEvent, Schema.SchemaError> =
+  Schema.decodeUnknownResult(NostrEvent)
+
+/** NIP-01: sha256 over the JSON array `[0, pubkey, created_at, kind, tags, content]`. */
+export const idOf = (pubkey: Key.PublicKey, template: Template): EventId =>
+  hash(
+    "sha256",
+    JSON.stringify([0, pubkey, template.created_at, template.kind, template.tags, template.content])
+  ) as EventId
+
+export const sign = (template: Template, secretKey: Key.SecretKey): NostrEvent => {
+  const pubkey = Key.publicKeyOf(secretKey)
+  const id = idOf(pubkey, template)
+  const sig = Secp256k1.schnorrSign(Hex.toBytes(id), Key.secretBytes(secretKey))
+  return {
+    id,
+    pubkey,
+    created_at: template.created_at,
+    kind: template.kind,
+    tags: template.tags,
+    content: template.content,
+    sig: Hex.fromBytes(sig) as Signature
+  }
+}
+
+/** Whether the id is the hash of the content and the signature (BIP-340) is its author's. */
+export const verify = (event: NostrEvent): boolean =>
+  idOf(event.pubkey, event) === event.id &&
+  Secp256k1.schnorrVerify(Hex.toBytes(event.sig), Hex.toBytes(event.id), Hex.toBytes(event.pubkey))
+
+/** The value of the first tag with this name. */
+export const tagValue = (event: { readonly tags: Tags }, name: string): string | undefined =>
+  event.tags.find((tag) => tag[0] === name)?.[1]
+
+/** The values of all tags with this name. */
+export const tagValues = (event: { readonly tags: Tags }, name: string): ReadonlyArray<string> =>
+  event.tags.flatMap((tag) => (tag[0] === name && tag[1] !== undefined ? [tag[1]] : []))
+
+/** Kinds of which a relay keeps the newest event per author (NIP-01). */
+export const isReplaceable = (kind: number): boolean =>
+  kind === 0 || kind === 3 || (kind >= 10_000 && kind < 20_000)
+
+/** Kinds that a relay forwards and does not keep (NIP-01). */
+export const isEphemeral = (kind: number): boolean => kind >= 20_000 && kind < 30_000
+
+/** Kinds of which a relay keeps the newest event per author and `d` tag (NIP-01). */
+export const isAddressable = (kind: number): boolean => kind >= 30_000 && kind < 40_000
+
+/** NIP-40: the unix second after which the event is void, if it names one. */
+export const expirationOf = (event: { readonly tags: Tags }): number | undefined => {
+  const value = tagValue(event, "expiration")
+  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined
+}

@@ -1,0 +1,52 @@
+/**
+ * What a provider sells: something that turns a prompt into text.
+ */
+import type { Effect, Stream } from "effect"
+import { Context, Schema } from "effect"
+
+export interface InferenceRequest {
+  readonly model: string
+  readonly prompt: string
+  /** The most tokens that may be generated. */
+  readonly maxTokens: number
+  readonly temperature?: number
+  readonly topP?: number
+  readonly stop?: ReadonlyArray<string>
+  readonly seed?: number
+}
+
+/** The text as it comes, and at the end how it ended. */
+export type Part =
+  | { readonly _tag: "Text"; readonly text: string }
+  | {
+      readonly _tag: "Finish"
+      readonly reason: string
+      readonly tokensIn: number | undefined
+      readonly tokensOut: number | undefined
+    }
+
+export interface Shape {
+  /** A name for people, such as the server's address. */
+  readonly name: string
+  /** What it can run now. */
+  readonly models: Effect.Effect<ReadonlyArray<string>, InferenceError>
+  /** Ends with exactly one `Finish`; a stream without one is a failure. */
+  readonly infer: (request: InferenceRequest) => Stream.Stream<Part, InferenceError>
+}
+
+export class InferenceBackend extends Context.Service<InferenceBackend, Shape>()(
+  "@farthing/provider/InferenceBackend"
+) {}
+
+export class InferenceError extends Schema.TaggedError<InferenceError>()("InferenceError", {
+  reason: Schema.Literals([
+    "unreachable",
+    "timeout",
+    "model_unavailable",
+    "prompt_too_long",
+    "refused",
+    "truncated",
+    "invalid_answer"
+  ]),
+  message: Schema.String
+}) {}

@@ -1,0 +1,1 @@
+export * as InferenceBackend from "./InferenceBackend.ts"

@@ -1,0 +1,2 @@
+export * as Relay from "./Relay.ts"
+export * as Signer from "./Signer.ts"

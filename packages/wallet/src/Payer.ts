@@ -1,0 +1,54 @@
+/**
+ * The spending side of a wallet. Only the Treasury (`@farthing/budget`) may use it: every
+ * payment goes through the budget.
+ */
+import { Bolt11, Msat } from "@farthing/protocol"
+import type { Effect } from "effect"
+import { Context, Schema } from "effect"
+
+export interface PayRequest {
+  readonly invoice: Bolt11.Invoice
+  /** The most that may be paid on top of the amount, where the wallet can cap it. */
+  readonly maxFee: Msat.Msat
+  /** Unix seconds; the wallet must not start this payment later. */
+  readonly expiresAt: number
+}
+
+/** A payment that is done: sha256(preimage) was checked to be the payment hash. */
+export interface Paid {
+  readonly preimage: Bolt11.Preimage
+  /** What the wallet says it took on top of the amount; undefined if it does not say. */
+  readonly fee: Msat.Msat | undefined
+}
+
+export interface Shape {
+  readonly capsFee: boolean
+  /** Pays once. Fails with `PaymentFailed` only if the money provably did not leave. */
+  readonly pay: (request: PayRequest) => Effect.Effect<Paid, PaymentFailed | PaymentUnknown>
+}
+
+export class Payer extends Context.Service<Payer, Shape>()("@farthing/wallet/Payer") {}
+
+/** Why nothing was paid. */
+export const FailureReason = Schema.Literals([
+  "insufficient_balance",
+  "fee_too_high",
+  "no_route",
+  "expired",
+  "already_paid",
+  "refused",
+  "unreachable"
+])
+export type FailureReason = typeof FailureReason.Type
+
+/** The money did not leave the wallet and will not leave it any more. */
+export class PaymentFailed extends Schema.TaggedError<PaymentFailed>()("PaymentFailed", {
+  reason: FailureReason,
+  message: Schema.String
+}) {}
+
+/** The money may have left: look the payment hash up, never pay again blindly. */
+export class PaymentUnknown extends Schema.TaggedError<PaymentUnknown>()("PaymentUnknown", {
+  paymentHash: Bolt11.PaymentHash,
+  message: Schema.String
+}) {}

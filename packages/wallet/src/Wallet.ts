@@ -1,0 +1,130 @@
+/**
+ * The receiving and looking side of a wallet. What spends stands apart, in `Payer`.
+ */
+import { Bolt11, Msat, Network } from "@farthing/protocol"
+import type { Duration, Effect, Option, Stream } from "effect"
+import { Context, Schema } from "effect"
+
+export interface Info {
+  readonly alias: string
+  readonly network: Network.Network
+  /** What it can do; asking for anything else fails with `Unsupported`. */
+  readonly capabilities: {
+    /** Hold invoices can be made, settled and cancelled. */
+    readonly hold: boolean
+    /** A payment's fee can be capped (NIP-47 has no way to). */
+    readonly feeCap: boolean
+  }
+}
+
+export interface InvoiceRequest {
+  readonly amount: Msat.Msat
+  readonly description: string
+  readonly expiry: Duration.Input
+}
+
+export interface HoldInvoiceRequest extends InvoiceRequest {
+  readonly paymentHash: Bolt11.PaymentHash
+}
+
+/** `held`: paid by the customer, but locked until we settle or cancel (hold invoices only). */
+export const IncomingState = Schema.Literals(["pending", "held", "settled", "cancelled", "expired"])
+
+/** An invoice of ours and what became of it. */
+export const Incoming = Schema.Struct({
+  paymentHash: Bolt11.PaymentHash,
+  bolt11: Schema.String,
+  amount: Msat.Msat,
+  state: IncomingState,
+  /** Unix seconds. */
+  createdAt: Schema.Int,
+  settledAt: Schema.Option(Schema.Int)
+})
+export interface Incoming extends Schema.Schema.Type<typeof Incoming> {}
+
+/** `pending` means under way: it may still settle or fail. */
+export const OutgoingState = Schema.Literals(["pending", "settled", "failed"])
+
+/** A payment of ours and what became of it. */
+export const Outgoing = Schema.Struct({
+  paymentHash: Bolt11.PaymentHash,
+  bolt11: Schema.String,
+  amount: Msat.Msat,
+  state: OutgoingState,
+  /** None while the wallet has not said it (NIP-47 may never do). */
+  fee: Schema.Option(Msat.Msat),
+  /** Present once settled; proof of payment. */
+  preimage: Schema.Option(Bolt11.Preimage),
+  createdAt: Schema.Int,
+  settledAt: Schema.Option(Schema.Int)
+})
+export interface Outgoing extends Schema.Schema.Type<typeof Outgoing> {}
+
+export interface Transactions {
+  readonly incoming: ReadonlyArray<Incoming>
+  readonly outgoing: ReadonlyArray<Outgoing>
+}
+
+export interface Shape {
+  readonly info: Effect.Effect<Info, WalletError>
+  /** What can be spent now. */
+  readonly balance: Effect.Effect<Msat.Msat, WalletError>
+  readonly makeInvoice: (request: InvoiceRequest) => Effect.Effect<Incoming, WalletError>
+  readonly makeHoldInvoice: (request: HoldInvoiceRequest) => Effect.Effect<Incoming, WalletError>
+  /** Takes the money of a `held` invoice by showing its preimage. */
+  readonly settleHoldInvoice: (preimage: Bolt11.Preimage) => Effect.Effect<void, WalletError>
+  /** Gives the money of a `held` invoice back, or voids a pending one. */
+  readonly cancelHoldInvoice: (paymentHash: Bolt11.PaymentHash) => Effect.Effect<void, WalletError>
+  /** An invoice of ours; none if this wallet never made it. */
+  readonly lookupIncoming: (
+    paymentHash: Bolt11.PaymentHash
+  ) => Effect.Effect<Option.Option<Incoming>, WalletError>
+  /** A payment of ours; none if this wallet does not know of any (yet). */
+  readonly lookupOutgoing: (
+    paymentHash: Bolt11.PaymentHash
+  ) => Effect.Effect<Option.Option<Outgoing>, WalletError>
+  /** Everything since a unix second, newest first. */
+  readonly transactions: (options?: {
+    readonly since?: number
+    readonly limit?: number
+  }) => Effect.Effect<Transactions, WalletError>
+  /**
+   * Invoices of ours as they become `held` or `settled`, from the moment of subscription on.
+   * A hint: at least once, and after a broken connection some may be missing, so whoever waits
+   * for money also looks up.
+   */
+  readonly incoming: Stream.Stream<Incoming, WalletError>
+}
+
+export class Wallet extends Context.Service<Wallet, Shape>()("@farthing/wallet/Wallet") {}
+
+/** The wallet did not answer, or could not be reached. Nothing is known about what it did. */
+export class WalletUnreachable extends Schema.TaggedError<WalletUnreachable>()(
+  "WalletUnreachable",
+  { message: Schema.String }
+) {}
+
+/** The wallet cannot do this at all. */
+export class Unsupported extends Schema.TaggedError<Unsupported>()("Unsupported", {
+  message: Schema.String
+}) {}
+
+/** The wallet answered with a refusal; `code` is its own word for it. */
+export class WalletRefused extends Schema.TaggedError<WalletRefused>()("WalletRefused", {
+  code: Schema.String,
+  message: Schema.String
+}) {}
+
+/** The wallet answered with something that cannot be true or understood. */
+export class WalletAnswerInvalid extends Schema.TaggedError<WalletAnswerInvalid>()(
+  "WalletAnswerInvalid",
+  { message: Schema.String }
+) {}
+
+export class WalletError extends Schema.TaggedError<WalletError>()("WalletError", {
+  reason: Schema.Union([WalletUnreachable, Unsupported, WalletRefused, WalletAnswerInvalid])
+}) {
+  override get message(): string {
+    return this.reason.message
+  }
+}

@@ -1,0 +1,2 @@
+export * as Payer from "./Payer.ts"
+export * as Wallet from "./Wallet.ts"
