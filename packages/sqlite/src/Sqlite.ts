@@ -1,0 +1,91 @@
+/**
+ * `SqlClient` over `node:sqlite`: one connection a layer, one writer at a time, safe to share a
+ * file with other processes.
+ *
+ * A transaction begins with `BEGIN IMMEDIATE`: it holds the write lock from its first statement,
+ * so what it reads stays true until it commits. Keep transactions short and put nothing but SQL
+ * inside. A transaction inside a transaction is a savepoint.
+ */
+import type { Scope } from "effect"
+import { Effect, Layer, Semaphore } from "effect"
+import { Reactivity } from "effect/reactivity"
+import { Migrator, SqlClient, Statement } from "effect/sql"
+import type { SqlError } from "effect/sql"
+import * as Connection from "./Connection.ts"
+
+export interface Options {
+  /** Path of the database file, or `:memory:`. The parent directory has to exist. */
+  readonly filename: string
+  /**
+   * `FULL` (the default) survives the loss of power with every committed transaction; `NORMAL`
+   * may lose the last ones then, though never the consistency of the file, and never a
+   * transaction to the death of the process alone.
+   */
+  readonly synchronous?: "FULL" | "NORMAL"
+  /** How long to wait for other writers, in milliseconds; default 30,000. */
+  readonly busyTimeout?: number
+  /** How many prepared statements to keep; default 256. */
+  readonly statementCacheSize?: number
+}
+
+/** Migrations of one package by `<number>_<name>`; they run in the order of their numbers. */
+export type Migrations = Readonly<
+  Record<`${number}_${string}`, Effect.Effect<unknown, unknown, SqlClient.SqlClient>>
+>
+
+/**
+ * Opens the database (created with mode 0600 if there is none) until the scope closes.
+ *
+ * Fails with a `SqlError` of reason `ConnectionError` if the file or its directory cannot be
+ * used. A statement that finds the file locked for longer than `busyTimeout` fails with
+ * `LockTimeoutError`; one that breaks a unique or primary key fails with `UniqueViolation`.
+ */
+export const make = (
+  options: Options
+): Effect.Effect<SqlClient.SqlClient, SqlError.SqlError, Scope.Scope | Reactivity.Reactivity> =>
+  Effect.gen(function* () {
+    const { connection, isTransaction } = yield* Connection.make(options)
+    const semaphore = yield* Semaphore.make(1)
+    return yield* SqlClient.make({
+      ...SqlClient.makeSqliteAcquirers({
+        connection: Effect.succeed(connection),
+        semaphore,
+        isTransaction
+      }),
+      driver: "node:sqlite",
+      compiler: Statement.makeCompilerSqlite(),
+      prepareTransactionControls: true,
+      beginTransaction: "BEGIN IMMEDIATE",
+      releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
+      spanAttributes: [["db.system.name", "sqlite"]],
+      isTransaction
+    })
+  })
+
+export const layer = (options: Options): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
+  Layer.effect(SqlClient.SqlClient, make(options)).pipe(Layer.provide(Reactivity.layer))
+
+/**
+ * Runs the migrations that this database has not seen, in one transaction: all of them or none.
+ * Each package keeps its own `table` of what has run, so several share a database. Any number of
+ * processes may start it at once: the write lock makes one of them migrate and the others wait.
+ */
+export const migrate = (
+  table: string,
+  migrations: Migrations
+): Effect.Effect<void, Migrator.MigrationError | SqlError.SqlError, SqlClient.SqlClient> =>
+  Migrator.make({})({ loader: load(migrations), table }).pipe(Effect.asVoid)
+
+const load = (migrations: Migrations): Migrator.Loader =>
+  Effect.succeed(
+    Object.entries(migrations)
+      .map(([key, migration]): Migrator.ResolvedMigration => {
+        const separator = key.indexOf("_")
+        return [
+          Number(key.slice(0, separator)),
+          key.slice(separator + 1),
+          Effect.succeed(migration)
+        ]
+      })
+      .toSorted(([a], [b]) => a - b)
+  )
