@@ -20,6 +20,7 @@ export type Part =
   | { readonly _tag: "Text"; readonly text: string }
   | {
       readonly _tag: "Finish"
+      /** `stop` where the text is whole, `length` where a bound cut it; servers know more. */
       readonly reason: string
       readonly tokensIn: number | undefined
       readonly tokensOut: number | undefined
@@ -38,15 +39,41 @@ export class InferenceBackend extends Context.Service<InferenceBackend, Shape>()
   "@farthing/provider/InferenceBackend"
 ) {}
 
+/**
+ * Why there is no (whole) text. What the model, the prompt or the server's rules forbid stays
+ * so; the rest may go away when the same is asked again (`isTransient`).
+ */
+export const InferenceFault = Schema.Literals([
+  "unreachable",
+  "overloaded",
+  "timeout",
+  "failed",
+  "model_unavailable",
+  "prompt_too_long",
+  "refused",
+  "truncated",
+  "invalid_answer"
+])
+export type InferenceFault = typeof InferenceFault.Type
+
+/** The message is for the provider's operator: it may name addresses of its own network. */
 export class InferenceError extends Schema.TaggedError<InferenceError>()("InferenceError", {
-  reason: Schema.Literals([
-    "unreachable",
-    "timeout",
-    "model_unavailable",
-    "prompt_too_long",
-    "refused",
-    "truncated",
-    "invalid_answer"
-  ]),
+  reason: InferenceFault,
   message: Schema.String
-}) {}
+}) {
+  get isTransient(): boolean {
+    switch (this.reason) {
+      case "unreachable":
+      case "overloaded":
+      case "timeout":
+      case "failed":
+      case "truncated":
+      case "invalid_answer":
+        return true
+      case "model_unavailable":
+      case "prompt_too_long":
+      case "refused":
+        return false
+    }
+  }
+}

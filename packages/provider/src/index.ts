@@ -1,1 +1,2 @@
 export * as InferenceBackend from "./InferenceBackend.ts"
+export * as OpenAiBackend from "./OpenAiBackend.ts"
