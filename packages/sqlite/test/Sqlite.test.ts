@@ -36,6 +36,19 @@ const Items = Layer.effectDiscard(
   })
 ).pipe(Layer.provideMerge(Sqlite.layer({ filename: ":memory:" })))
 
+const increment = (sql: SqlClient.SqlClient) =>
+  sql.withTransaction(
+    Effect.gen(function* () {
+      const [row] = yield* sql<{ n: number }>`SELECT n FROM counter`
+      yield* Effect.yieldNow
+      yield* sql`UPDATE counter SET n = ${row!.n + 1}`
+    })
+  )
+const pragma = (sql: SqlClient.SqlClient, name: string) =>
+  Effect.map(sql`PRAGMA ${sql.literal(name)}`.values, ([row]) => row?.[0])
+const table = (name: string) =>
+  Effect.flatMap(SqlClient.SqlClient, (sql) => sql`CREATE TABLE ${sql(name)} (id INTEGER)`)
+
 describe("a transaction", () => {
   it.effect("commits what it did", () =>
     Effect.gen(function* () {
@@ -125,14 +138,6 @@ describe("two clients of one file in one process", () => {
       const other = yield* open(filename)
       yield* one`CREATE TABLE counter (n INTEGER NOT NULL) STRICT`
       yield* one`INSERT INTO counter VALUES (0)`
-      const increment = (sql: SqlClient.SqlClient) =>
-        sql.withTransaction(
-          Effect.gen(function* () {
-            const [row] = yield* sql<{ n: number }>`SELECT n FROM counter`
-            yield* Effect.yieldNow
-            yield* sql`UPDATE counter SET n = ${row!.n + 1}`
-          })
-        )
       yield* Effect.forEach(Array.from({ length: 40 }), (_, i) => increment(i % 2 ? one : other), {
         concurrency: "unbounded"
       })
@@ -250,8 +255,6 @@ describe("the file", () => {
 
   it.effect("is written with synchronous = FULL in WAL mode, keys enforced", () =>
     Effect.gen(function* () {
-      const pragma = (sql: SqlClient.SqlClient, name: string) =>
-        Effect.map(sql`PRAGMA ${sql.literal(name)}`.values, ([row]) => row?.[0])
       const sql = yield* open(yield* file)
       assert.strictEqual(yield* pragma(sql, "journal_mode"), "wal")
       assert.strictEqual(yield* pragma(sql, "synchronous"), 2)
@@ -323,9 +326,6 @@ describe("statements", () => {
 })
 
 describe("migrations", () => {
-  const table = (name: string) =>
-    Effect.flatMap(SqlClient.SqlClient, (sql) => sql`CREATE TABLE ${sql(name)} (id INTEGER)`)
-
   it.effect("run once each, in order, with a table for each package", () =>
     Effect.gen(function* () {
       const sql = yield* open(":memory:")
