@@ -2,12 +2,16 @@
  * The provider's announcement: NIP-89 handler information, kind 31990. Strict in what it
  * emits, tolerant in what it reads.
  */
-import { Option, Result, Schema } from "effect"
+import { bech32 } from "@scure/base"
+import { Option, Predicate, Result, Schema } from "effect"
+import * as AgentMessage from "./AgentMessage.ts"
+import * as Hex from "./Hex.ts"
 import type * as Key from "./Key.ts"
-import type * as Msat from "./Msat.ts"
-import type * as Network from "./Network.ts"
-import type * as NostrEvent from "./NostrEvent.ts"
-import type * as Settlement from "./Settlement.ts"
+import * as Msat from "./Msat.ts"
+import * as Network from "./Network.ts"
+import * as NostrEvent from "./NostrEvent.ts"
+import * as Settlement from "./Settlement.ts"
+import * as Text from "./Text.ts"
 
 export const kind = 31_990
 
@@ -15,6 +19,7 @@ export const kind = 31_990
 export interface Announcement {
   /** The `d` tag; empty where a provider gives none. */
   readonly identifier: string
+  /** Foreign text, like every text here: `Text.printable` makes it fit for a terminal. */
   readonly name: string
   readonly about: string
   readonly picture: Option.Option<string>
@@ -48,16 +53,190 @@ export class NotAnAnnouncement extends Schema.TaggedError<NotAnAnnouncement>()(
   { message: Schema.String }
 ) {}
 
-export declare const toTemplate: (
-  announcement: Announcement,
-  createdAt: number
-) => NostrEvent.Template
+/** The `handler` tag of those who sell inference. */
+const handler = "compute_provider"
+
+/** An announcement without expiration counts for a week, in seconds. */
+const longestAge = 7 * 24 * 60 * 60
+
+const contentLimit = 65_536
+
+const limits = { name: 100, about: 2_000, url: 500, item: 200, items: 100, relays: 10 }
+
+/** The event, as every reader of announcements understands it; `createdAt` in unix seconds. */
+export const toTemplate = (announcement: Announcement, createdAt: number): NostrEvent.Template => ({
+  kind,
+  created_at: createdAt,
+  tags: [
+    ["d", announcement.identifier],
+    ...announcement.kinds.map((job) => ["k", String(job)]),
+    ["handler", handler],
+    ...announcement.capabilities.map((capability) => ["capability", capability]),
+    ...Option.toArray(announcement.price).map((price) => [
+      "price",
+      String(price),
+      "per-request",
+      "msats"
+    ]),
+    ["channel", announcement.channel],
+    ...announcement.relays.map((url) => ["relay", url]),
+    ...Option.toArray(announcement.network).map((network) => ["network", network]),
+    ...announcement.models.map((model) => ["model", model]),
+    ...announcement.settlements.map((settlement) => ["settlement", settlement]),
+    ...(announcement.tagsAnswers ? [["tags", "p"]] : []),
+    ...(announcement.online ? [] : [["status", "offline"]]),
+    ...Option.toArray(announcement.expiresAt).map((second) => ["expiration", String(second)])
+  ],
+  content: JSON.stringify({
+    name: announcement.name,
+    about: announcement.about,
+    description: announcement.about,
+    picture: Option.getOrUndefined(announcement.picture),
+    lud16: Option.getOrUndefined(announcement.lud16),
+    nip90: { kinds: announcement.kinds }
+  })
+})
 
 /** Reads a verified event; `now` is in unix seconds and judges age and expiration. */
-export declare const fromEvent: (
+export const fromEvent = (
   event: NostrEvent.NostrEvent,
   now: number
-) => Result.Result<Announced, NotAnAnnouncement>
+): Result.Result<Announced, NotAnAnnouncement> => {
+  if (event.kind !== kind) return refuse(`kind ${event.kind} is no handler information`)
+  if (Buffer.byteLength(event.content) > contentLimit) return refuse("content over 64 KiB")
+
+  const expiresAt = Option.fromUndefinedOr(NostrEvent.expirationOf(event))
+  if (Option.exists(expiresAt, (second) => second <= now)) return refuse("expired")
+  if (Option.isNone(expiresAt) && event.created_at < now - longestAge)
+    return refuse("over a week old")
+
+  const jobs = NostrEvent.tagValues(event, "k")
+  const sells =
+    jobs.length === 0
+      ? NostrEvent.tagValues(event, "handler").includes(handler)
+      : jobs.includes(String(AgentMessage.textGeneration))
+  if (!sells) return refuse("sells no text generation")
+
+  const network = networkOf(event)
+  if (network === undefined) return refuse("lives on a network that is not known")
+  const channel = NostrEvent.tagValues(event, "channel").find(Schema.is(NostrEvent.EventId))
+  if (channel === undefined) return refuse("names no channel")
+
+  const content = contentOf(event)
+  const identifier = NostrEvent.tagValue(event, "d") ?? ""
+  return Result.succeed({
+    provider: event.pubkey,
+    event,
+    identifier,
+    name: Text.clip(textOf(content["name"]) || identifier || shortNpub(event.pubkey), limits.name),
+    about: Text.clip(textOf(content["about"]) || textOf(content["description"]), limits.about),
+    picture: linkOf(content["picture"]),
+    lud16: linkOf(content["lud16"]),
+    channel,
+    relays: relaysOf(event),
+    network,
+    price: priceOf(event),
+    models: distinct([...NostrEvent.tagValues(event, "model"), ...textsOf(content["models"])]),
+    kinds: kindsOf(event),
+    capabilities: distinct(NostrEvent.tagValues(event, "capability")),
+    settlements: settlementsOf(event),
+    tagsAnswers:
+      identifier !== "" && event.tags.some((tag) => tag[0] === "tags" && tag.includes("p", 1)),
+    online: !NostrEvent.tagValues(event, "status").includes("offline"),
+    expiresAt
+  })
+}
 
 /** Of several announcements, the newest per provider and identifier (ties: the lower id). */
-export declare const newest: (announced: Iterable<Announced>) => ReadonlyArray<Announced>
+export const newest = (announced: Iterable<Announced>): ReadonlyArray<Announced> => {
+  const kept = new Map<string, Announced>()
+  for (const candidate of announced) {
+    const address = `${candidate.provider}:${candidate.identifier}`
+    const rival = kept.get(address)
+    if (rival === undefined || replaces(candidate.event, rival.event)) kept.set(address, candidate)
+  }
+  return Array.from(kept.values())
+}
+
+/** NIP-01: of two replaceable events of one second the one with the lower id is kept. */
+const replaces = (event: NostrEvent.NostrEvent, rival: NostrEvent.NostrEvent): boolean =>
+  event.created_at > rival.created_at ||
+  (event.created_at === rival.created_at && event.id < rival.id)
+
+const refuse = (message: string) => Result.fail(new NotAnAnnouncement({ message }))
+
+const contentOf = (event: NostrEvent.NostrEvent): Readonly<Record<string, unknown>> =>
+  Option.getOrElse(decodeContent(event.content), () => ({}))
+
+const decodeContent = Schema.decodeUnknownOption(
+  Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
+)
+
+const textOf = (value: unknown): string => (Predicate.isString(value) ? value.trim() : "")
+
+const textsOf = (value: unknown): ReadonlyArray<string> =>
+  Array.isArray(value) ? value.filter(Predicate.isString) : []
+
+const linkOf = (value: unknown): Option.Option<string> =>
+  Option.liftPredicate((link: string) => link !== "" && link.length <= limits.url)(textOf(value))
+
+const distinct = (items: ReadonlyArray<string>): ReadonlyArray<string> =>
+  Array.from(new Set(items))
+    .filter((item) => item !== "" && item.length <= limits.item)
+    .slice(0, limits.items)
+
+const relaysOf = (event: NostrEvent.NostrEvent): ReadonlyArray<string> =>
+  distinct(
+    event.tags.flatMap((tag) => (tag[0] === "relay" || tag[0] === "relays" ? tag.slice(1) : []))
+  )
+    .filter((url) => URL.canParse(url) && /^wss?:\/\//i.test(url))
+    .slice(0, limits.relays)
+
+/** None where none is named, undefined where it is none of ours. */
+const networkOf = (event: NostrEvent.NostrEvent): Option.Option<Network.Network> | undefined => {
+  const named = NostrEvent.tagValue(event, "network")?.toLowerCase()
+  if (named === undefined || named === "") return Option.none()
+  const network = named === "bitcoin" ? "mainnet" : named
+  return Schema.is(Network.Network)(network) ? Option.some(network) : undefined
+}
+
+const kindsOf = (event: NostrEvent.NostrEvent): ReadonlyArray<number> => {
+  const kinds = distinct(NostrEvent.tagValues(event, "k"))
+    .filter((job) => /^\d{1,5}$/.test(job))
+    .map(Number)
+    .filter(Schema.is(NostrEvent.Kind))
+  return kinds.length === 0 ? [AgentMessage.textGeneration] : kinds
+}
+
+/** Who says nothing takes what everybody takes: payment in advance. */
+const settlementsOf = (event: NostrEvent.NostrEvent): ReadonlyArray<Settlement.Settlement> => {
+  const named = distinct(NostrEvent.tagValues(event, "settlement"))
+  return named.length === 0 ? ["upfront"] : named.filter(Schema.is(Settlement.Settlement))
+}
+
+const priceTags = new Set(["price", "pricing", "amount"])
+
+const perRequest = new Set(["", "per-request", "per_request", "request"])
+
+const msatsPer: Readonly<Record<string, number>> = { msats: 1, msat: 1, sats: 1000, sat: 1000 }
+
+const priceOf = (event: NostrEvent.NostrEvent): Option.Option<Msat.Msat> =>
+  Option.firstSomeOf(
+    event.tags.filter((tag) => priceTags.has(tag[0] ?? "")).map((tag) => readPrice(tag.slice(1)))
+  )
+
+/** An amount, then unit and currency, each of which may be missing. */
+const readPrice = ([amount = "", ...words]: ReadonlyArray<string>): Option.Option<Msat.Msat> => {
+  const terms = words.map((word) => word.trim().toLowerCase())
+  const currencies = terms.filter((term) => Object.hasOwn(msatsPer, term))
+  const units = terms.filter((term) => !Object.hasOwn(msatsPer, term))
+  if (!/^\d{1,16}$/.test(amount) || currencies.length > 1) return Option.none()
+  if (!units.every((unit) => perRequest.has(unit))) return Option.none()
+  const price = Number(amount) * (msatsPer[currencies[0] ?? "msats"] ?? 1)
+  return Option.liftPredicate(Msat.is)(price)
+}
+
+const shortNpub = (publicKey: Key.PublicKey): string => {
+  const npub = bech32.encode("npub", bech32.toWords(Hex.toBytes(publicKey)))
+  return `${npub.slice(0, 12)}…${npub.slice(-4)}`
+}
