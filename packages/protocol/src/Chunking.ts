@@ -17,9 +17,21 @@ const signatureBytes = 64 + 64 + 128 + 64
 export const sizeOf = (template: Template): number =>
   Buffer.byteLength(JSON.stringify(template)) + signatureBytes
 
-// The text is a JSON string inside a message that is itself a JSON string inside the event.
-const wireBytes = (text: string): number =>
-  Buffer.byteLength(JSON.stringify(JSON.stringify(text))) - '"\\"\\""'.length
+/**
+ * The bytes of a code point on the wire, where the text is a JSON string inside a message that
+ * is itself a JSON string inside the event, so that it is escaped twice.
+ */
+const wireBytes = (codePoint: number): number => {
+  if (codePoint === 0x22 || codePoint === 0x5c) return '\\\\\\"'.length
+  if (codePoint < 0x20) return shortEscapes.has(codePoint) ? "\\\\n".length : "\\\\u0000".length
+  if (codePoint < 0x80) return 1
+  if (codePoint < 0x800) return 2
+  if (codePoint >= 0xd800 && codePoint <= 0xdfff) return "\\\\ud800".length
+  return codePoint < 0x10000 ? 3 : 4
+}
+
+/** Backspace, tab, line feed, form feed, carriage return: JSON has a letter for each. */
+const shortEscapes = new Set([0x08, 0x09, 0x0a, 0x0c, 0x0d])
 
 /**
  * The text in order, in as few pieces as give events of at most `limit` bytes, cut between
@@ -27,20 +39,19 @@ const wireBytes = (text: string): number =>
  */
 export const split = (text: string, limit: number = maxEventBytes): ReadonlyArray<string> => {
   const room = Math.max(limit - envelopeBytes, 64)
-  if (wireBytes(text) <= room) return [text]
   const pieces: Array<string> = []
   let start = 0
   let used = 0
   let position = 0
-  for (const codePoint of text) {
-    const bytes = wireBytes(codePoint)
+  for (const character of text) {
+    const bytes = wireBytes(character.codePointAt(0) ?? 0)
     if (used + bytes > room) {
       pieces.push(text.slice(start, position))
       start = position
       used = 0
     }
     used += bytes
-    position += codePoint.length
+    position += character.length
   }
   pieces.push(text.slice(start))
   return pieces

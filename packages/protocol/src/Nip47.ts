@@ -87,7 +87,7 @@ const optionalState = Schema.optionalKey(Schema.NullOr(Schema.String)).pipe(
 export const Transaction = Schema.Struct({
   type: Field.optional(Direction),
   state: optionalState,
-  invoice: optionalText(Schema.String),
+  invoice: optionalText(Schema.NonEmptyString),
   description: Field.optional(Schema.String),
   description_hash: Field.optional(Schema.String),
   preimage: optionalText(Bolt11.Preimage),
@@ -120,10 +120,10 @@ export const PayInvoice = request("pay_invoice", {
 
 export const MakeInvoice = request("make_invoice", invoiceFields)
 
-/** By hash or by invoice; one of them has to be there. */
+/** By hash or by invoice; the hash counts if both are there. */
 export const LookupInvoice = request("lookup_invoice", {
   payment_hash: optionalText(Bolt11.PaymentHash),
-  invoice: optionalText(Schema.String)
+  invoice: optionalText(Schema.NonEmptyString)
 })
 
 export const ListTransactions = request("list_transactions", {
