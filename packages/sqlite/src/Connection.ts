@@ -20,10 +20,12 @@ export interface Opened {
 }
 
 /**
- * For how long one attempt waits inside SQLite, which stops the whole process. Between attempts
- * other fibers run, among them the one that may hold the lock.
+ * For how long one attempt waits inside SQLite, in milliseconds, which stops the whole process.
+ * Between attempts other fibers run, among them the one that may hold the lock; each attempt
+ * waits longer than the one before, so that many waiting processes do not wear out the machine.
  */
-const busySlice = 5
+const firstWait = 5
+const longestWait = 25
 
 const rowsPerPull = 256
 
@@ -31,11 +33,11 @@ export const make = (options: Options): Effect.Effect<Opened, SqlError.SqlError,
   Effect.gen(function* () {
     yield* DatabaseFile.claim(options.filename)
     const busyTimeout = options.busyTimeout ?? 30_000
-    const db = yield* Effect.acquireRelease(patiently(10, open(options, busyTimeout)), (db) =>
-      Effect.sync(() => db.close())
+    const db = yield* Effect.acquireRelease(
+      Effect.retry(open(options, busyTimeout), { times: 10, while: isBusy }),
+      (db) => Effect.sync(() => db.close())
     )
     const prepare = cachedPrepare(db, options.statementCacheSize ?? 256)
-    const attempts = Math.ceil(busyTimeout / busySlice)
 
     // Outside a transaction a statement that met a lock has changed nothing and can run again.
     const run = <A>(body: (safeIntegers: boolean) => A): Effect.Effect<A, SqlError.SqlError> => {
@@ -45,7 +47,9 @@ export const make = (options: Options): Effect.Effect<Opened, SqlError.SqlError,
           catch: toSqlError("execute")
         })
       )
-      return Effect.suspend(() => (db.isTransaction ? attempt : patiently(attempts, attempt)))
+      return Effect.suspend(() =>
+        db.isTransaction ? attempt : patiently(db, busyTimeout, attempt)
+      )
     }
 
     const rows = (
@@ -111,7 +115,7 @@ const open = (
       try {
         db.exec("PRAGMA journal_mode = WAL")
         db.exec(`PRAGMA synchronous = ${options.synchronous ?? "FULL"}`)
-        db.exec(`PRAGMA busy_timeout = ${Math.min(busySlice, busyTimeout)}`)
+        setWait(db, Math.min(firstWait, busyTimeout))
         return db
       } catch (cause) {
         db.close()
@@ -121,16 +125,36 @@ const open = (
     catch: toSqlError("open", `Cannot open the database ${options.filename}`)
   })
 
+const isBusy = (error: SqlError.SqlError): boolean => error.reason._tag === "LockTimeoutError"
+
+const setWait = (db: DatabaseSync, milliseconds: number): void =>
+  db.exec(`PRAGMA busy_timeout = ${milliseconds}`)
+
 /** Tries again while another writer holds the lock, letting other fibers run in between. */
 const patiently = <A>(
-  attempts: number,
+  db: DatabaseSync,
+  busyTimeout: number,
   effect: Effect.Effect<A, SqlError.SqlError>
-): Effect.Effect<A, SqlError.SqlError> =>
-  Effect.catchIf(
+): Effect.Effect<A, SqlError.SqlError> => {
+  const again = (wait: number, left: number): Effect.Effect<A, SqlError.SqlError> =>
+    Effect.interruptible(Effect.yieldNow).pipe(
+      Effect.andThen(Effect.sync(() => setWait(db, Math.min(wait, left)))),
+      Effect.andThen(effect),
+      Effect.catchIf(
+        (error) => isBusy(error) && left > wait,
+        () => again(Math.min(wait * 2, longestWait), left - wait)
+      )
+    )
+  return Effect.catchIf(
     effect,
-    (error) => error.reason._tag === "LockTimeoutError" && attempts > 1,
-    () => Effect.andThen(Effect.interruptible(Effect.yieldNow), patiently(attempts - 1, effect))
+    (error) => isBusy(error) && busyTimeout > firstWait,
+    () =>
+      Effect.ensuring(
+        again(firstWait * 2, busyTimeout - firstWait),
+        Effect.sync(() => setWait(db, firstWait))
+      )
   )
+}
 
 /** Least recently used statements make room for new ones. */
 const cachedPrepare = (db: DatabaseSync, capacity: number): ((sql: string) => StatementSync) => {

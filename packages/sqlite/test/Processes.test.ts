@@ -10,6 +10,9 @@ import { join } from "node:path"
 
 const program = new URL("program.ts", import.meta.url).pathname
 
+/** Fifty processes would spend their time compiling the same files. */
+const env = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), "farthing-compile-cache") }
+
 const file = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "sqlite-"))),
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
@@ -17,7 +20,7 @@ const file = Effect.acquireRelease(
 
 const start = (filename: string, task: "count" | "hang") =>
   Effect.acquireRelease(
-    Effect.sync(() => spawn(process.execPath, [program, filename, task])),
+    Effect.sync(() => spawn(process.execPath, [program, filename, task], { env })),
     (child) => Effect.sync(() => child.kill("SIGKILL"))
   )
 
@@ -51,7 +54,7 @@ describe("processes that share a file", () => {
         assert.deepEqual(yield* sql`SELECT n FROM counter`.values, [[500]])
         assert.deepEqual(yield* sql`SELECT migration_id FROM counter_migrations`.values, [[1], [2]])
       }),
-    120_000
+    180_000
   )
 
   it.live("kill -9 inside a transaction loses that transaction and nothing else", () =>
