@@ -1,2 +1,6 @@
+export * as Bank from "./Bank.ts"
+export * as BankBook from "./BankBook.ts"
+export * as Faults from "./Faults.ts"
+export * as LedgerWallet from "./LedgerWallet.ts"
 export * as Payer from "./Payer.ts"
 export * as Wallet from "./Wallet.ts"

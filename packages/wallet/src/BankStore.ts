@@ -1,0 +1,194 @@
+/** What a bank reads from and writes to its book: one statement, or a few that belong together. */
+import type { Bolt11, Msat, Network } from "@farthing/protocol"
+import { Effect, Option } from "effect"
+import type { SqlClient, SqlError } from "effect/sql"
+import type { IssuedInvoice } from "./Bank.ts"
+import type { Outgoing } from "./Wallet.ts"
+
+export interface InvoiceRow {
+  readonly payment_hash: Bolt11.PaymentHash
+  readonly account: string
+  readonly bolt11: string
+  readonly amount: Msat.Msat
+  readonly hold: number
+  readonly preimage: Bolt11.Preimage | null
+  readonly state: "pending" | "held" | "settled" | "cancelled"
+  readonly created_at: number
+  readonly expires_at: number
+  readonly held_until: number | null
+  readonly settled_at: number | null
+}
+
+/** A payment, with its invoice's text and, once it is settled, the preimage. */
+export interface PaymentRow {
+  readonly payment_hash: Bolt11.PaymentHash
+  readonly account: string
+  readonly bolt11: string
+  readonly amount: Msat.Msat
+  readonly fee: Msat.Msat
+  readonly preimage: Bolt11.Preimage | null
+  readonly state: "pending" | "settled" | "failed"
+  readonly created_at: number
+  readonly settled_at: number | null
+}
+
+export type ChangeRow = {
+  readonly seq: number
+  readonly payment_hash: Bolt11.PaymentHash
+} & (
+  | { readonly direction: "incoming"; readonly state: "held" | "settled" | "cancelled" }
+  | { readonly direction: "outgoing"; readonly state: "settled" | "failed" }
+)
+
+export interface Transfer {
+  readonly kind: "deposit" | "payment" | "lock" | "settle" | "cancel"
+  readonly paymentHash: Bolt11.PaymentHash | null
+  readonly now: number
+  /** Signed msat by account; their sum is 0. */
+  readonly entries: ReadonlyArray<readonly [account: string, amount: number]>
+}
+
+export interface Range {
+  readonly account: string
+  readonly since: number
+  readonly limit: number
+}
+
+export type BankStore = ReturnType<typeof make>
+
+export const make = (sql: SqlClient.SqlClient) => {
+  const first = <A>(rows: Effect.Effect<ReadonlyArray<A>, SqlError.SqlError>) =>
+    Effect.map(rows, (found) => found[0])
+
+  const payments = sql.literal(
+    `SELECT p.payment_hash, p.account, i.bolt11, p.amount, p.fee, p.state, p.created_at,
+            p.settled_at, iif(p.state = 'settled', i.preimage, NULL) AS preimage
+     FROM bank_payment p JOIN bank_invoice i USING (payment_hash)`
+  )
+
+  return {
+    /** The seed and network of this book; the first caller decides them. */
+    identity: (offered: { readonly network: Network.Network; readonly seed: string }) =>
+      sql`INSERT INTO bank_book ${sql.insert({ id: 1, ...offered })} ON CONFLICT DO NOTHING`.pipe(
+        Effect.andThen(
+          sql<{ readonly network: Network.Network; readonly seed: string }>`
+            SELECT network, seed FROM bank_book`
+        ),
+        Effect.map(([book]) => book ?? offered)
+      ),
+
+    openAccount: (name: string) =>
+      sql`INSERT INTO bank_account ${sql.insert({ name })} ON CONFLICT DO NOTHING`,
+
+    /** Undefined if there is no such account. */
+    balance: (name: string) =>
+      first(sql<{ readonly balance: number }>`
+        SELECT balance FROM bank_account WHERE name = ${name}`).pipe(
+        Effect.map((row) => row?.balance)
+      ),
+
+    insertInvoice: (row: InvoiceRow) => sql`INSERT INTO bank_invoice ${sql.insert({ ...row })}`,
+
+    invoice: (paymentHash: Bolt11.PaymentHash) =>
+      first(sql<InvoiceRow>`SELECT * FROM bank_invoice WHERE payment_hash = ${paymentHash}`),
+
+    markInvoice: (
+      paymentHash: Bolt11.PaymentHash,
+      change: Partial<Pick<InvoiceRow, "state" | "held_until" | "settled_at" | "preimage">>
+    ) => sql`UPDATE bank_invoice SET ${sql.update(change)} WHERE payment_hash = ${paymentHash}`,
+
+    insertPayment: (row: Omit<PaymentRow, "bolt11" | "preimage">) =>
+      sql`INSERT INTO bank_payment ${sql.insert({ ...row })}`,
+
+    payment: (paymentHash: Bolt11.PaymentHash) =>
+      first(sql<PaymentRow>`${payments} WHERE p.payment_hash = ${paymentHash}`),
+
+    markPayment: (
+      paymentHash: Bolt11.PaymentHash,
+      change: Partial<Pick<PaymentRow, "state" | "settled_at">>
+    ) => sql`UPDATE bank_payment SET ${sql.update(change)} WHERE payment_hash = ${paymentHash}`,
+
+    /** Held payments whose time has run out. */
+    overdue: (now: number) =>
+      sql<InvoiceRow>`SELECT * FROM bank_invoice WHERE state = 'held' AND held_until <= ${now}`,
+
+    post: (transfer: Transfer) =>
+      Effect.gen(function* () {
+        const [row] = yield* sql<{ readonly id: number }>`
+          INSERT INTO bank_transfer ${sql.insert({
+            kind: transfer.kind,
+            payment_hash: transfer.paymentHash,
+            created_at: transfer.now
+          })} RETURNING id`
+        for (const [account, amount] of transfer.entries) {
+          if (amount === 0) continue
+          yield* sql`INSERT INTO bank_entry ${sql.insert({ transfer: row?.id, account, amount })}`
+        }
+      }),
+
+    recordIncoming: (
+      invoice: InvoiceRow,
+      state: Extract<ChangeRow, { readonly direction: "incoming" }>["state"]
+    ) =>
+      sql`INSERT INTO bank_change ${sql.insert({
+        account: invoice.account,
+        direction: "incoming",
+        payment_hash: invoice.payment_hash,
+        state
+      })}`,
+
+    recordOutgoing: (
+      payment: Pick<PaymentRow, "account" | "payment_hash">,
+      state: Extract<ChangeRow, { readonly direction: "outgoing" }>["state"]
+    ) =>
+      sql`INSERT INTO bank_change ${sql.insert({
+        account: payment.account,
+        direction: "outgoing",
+        payment_hash: payment.payment_hash,
+        state
+      })}`,
+
+    newestChange: first(sql<{ readonly seq: number }>`
+      SELECT coalesce(max(seq), 0) AS seq FROM bank_change`).pipe(
+      Effect.map((row) => row?.seq ?? 0)
+    ),
+
+    changesAfter: (account: string, seq: number) =>
+      sql<ChangeRow>`
+        SELECT seq, direction, payment_hash, state FROM bank_change
+        WHERE seq > ${seq} AND account = ${account} ORDER BY seq`,
+
+    invoices: (range: Range) =>
+      sql<InvoiceRow>`
+        SELECT * FROM bank_invoice WHERE account = ${range.account} AND created_at >= ${range.since}
+        ORDER BY created_at DESC, rowid DESC LIMIT ${range.limit}`,
+
+    paymentsOf: (range: Range) =>
+      sql<PaymentRow>`
+        ${payments} WHERE p.account = ${range.account} AND p.created_at >= ${range.since}
+        ORDER BY p.created_at DESC, p.rowid DESC LIMIT ${range.limit}`
+  }
+}
+
+/** An invoice as its owner sees it at a unix second. */
+export const toInvoice = (row: InvoiceRow, now: number): IssuedInvoice => ({
+  paymentHash: row.payment_hash,
+  bolt11: row.bolt11,
+  amount: row.amount,
+  state: row.state === "pending" && row.expires_at <= now ? "expired" : row.state,
+  createdAt: row.created_at,
+  settledAt: Option.fromNullOr(row.settled_at),
+  preimage: row.state === "settled" ? Option.fromNullOr(row.preimage) : Option.none(),
+  heldUntil: Option.fromNullOr(row.held_until)
+})
+
+export const toPayment = (row: PaymentRow): Outgoing => ({
+  paymentHash: row.payment_hash,
+  bolt11: row.bolt11,
+  amount: row.amount,
+  state: row.state,
+  fee: Option.some(row.fee),
+  preimage: Option.fromNullOr(row.preimage),
+  createdAt: row.created_at,
+  settledAt: Option.fromNullOr(row.settled_at)
+})
