@@ -2,11 +2,9 @@
  * The provider's announcement: NIP-89 handler information, kind 31990. Strict in what it
  * emits, tolerant in what it reads.
  */
-import { bech32 } from "@scure/base"
 import { Option, Predicate, Result, Schema } from "effect"
 import * as AgentMessage from "./AgentMessage.ts"
-import * as Hex from "./Hex.ts"
-import type * as Key from "./Key.ts"
+import * as Key from "./Key.ts"
 import * as Msat from "./Msat.ts"
 import * as Network from "./Network.ts"
 import * as NostrEvent from "./NostrEvent.ts"
@@ -237,6 +235,6 @@ const readPrice = ([amount = "", ...words]: ReadonlyArray<string>): Option.Optio
 }
 
 const shortNpub = (publicKey: Key.PublicKey): string => {
-  const npub = bech32.encode("npub", bech32.toWords(Hex.toBytes(publicKey)))
+  const npub = Key.formatPublic(publicKey)
   return `${npub.slice(0, 12)}…${npub.slice(-4)}`
 }
