@@ -5,8 +5,14 @@
  * asked for it, and comes once, whatever the number of relays that sent it.
  */
 import type { Filter, NostrEvent } from "@farthing/protocol"
-import type { Duration, Stream } from "effect"
-import { Context, Effect, Schema } from "effect"
+import type { Duration, Effect, Scope, Stream } from "effect"
+import { Context, Layer } from "effect"
+import type { RelayError } from "./RelayError.ts"
+import * as RelayMemory from "./RelayMemory.ts"
+import * as RelayPool from "./RelayPool.ts"
+import type * as Signer from "./Signer.ts"
+
+export { QuorumMissed, Refused, RelayError, TooLarge, Unreachable } from "./RelayError.ts"
 
 /** What one relay said of an event. */
 export type Outcome =
@@ -23,16 +29,35 @@ export interface PublishReport {
 export interface PublishOptions {
   /** How many relays have to accept; default: the quorum of the layer. */
   readonly quorum?: number
+  /** How long a relay has for its OK, reconnections included; default: that of the layer. */
   readonly timeout?: Duration.Input
 }
 
 export interface SubscribeOptions {
-  /** Runs once, when every reachable relay has sent what it had stored. */
+  /**
+   * Runs once, when every reachable relay has sent what it had stored and the stream has passed
+   * it on. A relay that cannot be reached, or stays silent for the `storedTimeout`, is not waited
+   * for; but as long as none at all can be reached, it does not run.
+   */
   readonly onStored?: Effect.Effect<void>
+}
+
+export interface QueryOptions {
+  /**
+   * For how long a relay may be silent before it is given up; default: the `storedTimeout` of
+   * the layer. The whole query takes at most ten times as long.
+   */
+  readonly timeout?: Duration.Input
 }
 
 export interface Shape {
   readonly urls: ReadonlyArray<string>
+
+  /**
+   * The size in bytes (as JSON) of an event that every relay takes: 48,000, or less where a
+   * relay states a smaller limit (NIP-11). Waits at most 2 seconds for what they state.
+   */
+  readonly maxEventBytes: Effect.Effect<number>
 
   /** Succeeds as soon as a quorum of relays has accepted the event. */
   readonly publish: (
@@ -43,6 +68,10 @@ export interface Shape {
   /**
    * Stored events and then live ones, until the stream's scope closes. A relay that goes away
    * is dialled again; nothing is lost or repeated over it.
+   *
+   * A consumer that does not keep up costs a bounded buffer: when it is full the relays are told
+   * to stop (CLOSE), and asked again once it is drained. Ephemeral events, which relays do not
+   * keep, can be lost then.
    */
   readonly subscribe: (
     filters: ReadonlyArray<Filter.Filter>,
@@ -52,36 +81,39 @@ export interface Shape {
   /** The stored events, newest first, once every reachable relay said that it sent them all. */
   readonly query: (
     filters: ReadonlyArray<Filter.Filter>,
-    options?: { readonly timeout?: Duration.Input }
+    options?: QueryOptions
   ) => Effect.Effect<ReadonlyArray<NostrEvent.NostrEvent>, RelayError>
 }
 
 export class Relay extends Context.Service<Relay, Shape>()("@farthing/relay/Relay") {}
 
-/** No relay could be reached in time. */
-export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
-  urls: Schema.Array(Schema.String),
-  message: Schema.String
-}) {}
+export interface Options {
+  /** `ws://` or `wss://`; dialled when first needed, one connection each. */
+  readonly urls: ReadonlyArray<string>
+  /** How many relays have to accept an event; default 1. */
+  readonly quorum?: number
+  /** Answers relays that insist on knowing who asks (NIP-42). */
+  readonly signer?: Signer.Shape
+  /** How long a relay has to take the connection; default 5 seconds. */
+  readonly connectTimeout?: Duration.Input
+  /** How long a relay has for its OK, reconnections included; default 10 seconds. */
+  readonly publishTimeout?: Duration.Input
+  /** For how long a relay may be silent before its EOSE; default 5 seconds. */
+  readonly storedTimeout?: Duration.Input
+  /** A relay that shows no sign of life for three of these is dead; default 5 seconds. */
+  readonly heartbeat?: Duration.Input
+  /** Frames above this size are ignored; default 512 KiB. */
+  readonly maxFrameBytes?: number
+  /** How many events wait for a slow consumer before the relays are stopped; default 4,096. */
+  readonly bufferSize?: number
+  /** Decides whether an event is genuine; default `NostrEvent.verify`. */
+  readonly verify?: (event: NostrEvent.NostrEvent) => boolean
+}
 
-/** Relays were reached, but fewer than the quorum accepted the event. */
-export class QuorumMissed extends Schema.TaggedError<QuorumMissed>()("QuorumMissed", {
-  accepted: Schema.Int,
-  quorum: Schema.Int,
-  message: Schema.String
-}) {}
+/** The relays, until the scope closes. */
+export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope> = RelayPool.make
 
-/** Every relay refused the subscription (CLOSED). */
-export class Refused extends Schema.TaggedError<Refused>()("Refused", {
-  message: Schema.String
-}) {}
+export const layer = (options: Options): Layer.Layer<Relay> => Layer.effect(Relay, make(options))
 
-/** The event is larger than any relay takes (NIP-11 `max_message_length`). */
-export class TooLarge extends Schema.TaggedError<TooLarge>()("TooLarge", {
-  bytes: Schema.Int,
-  limit: Schema.Int
-}) {}
-
-export class RelayError extends Schema.TaggedError<RelayError>()("RelayError", {
-  reason: Schema.Union([Unreachable, QuorumMissed, Refused, TooLarge])
-}) {}
+/** One relay in memory, with the semantics of the real one: for tests. */
+export const layerMemory: Layer.Layer<Relay> = Layer.effect(Relay, RelayMemory.make)

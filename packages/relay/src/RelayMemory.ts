@@ -1,0 +1,90 @@
+/**
+ * A relay in this process, for tests: keeps, replaces, filters and forwards events as NIP-01
+ * says, and refuses forged ones.
+ */
+import { Filter, NostrEvent } from "@farthing/protocol"
+import { Clock, Effect, Queue, Stream } from "effect"
+import { newestFirst } from "./EventOrder.ts"
+import type { PublishReport, Shape } from "./Relay.ts"
+import { QuorumMissed, RelayError } from "./RelayError.ts"
+
+const url = "memory:"
+
+export const make: Effect.Effect<Shape> = Effect.sync(() => {
+  /** By id, or by address for kinds of which the newest replaces the others. */
+  const events = new Map<string, NostrEvent.NostrEvent>()
+  const listeners = new Set<(event: NostrEvent.NostrEvent) => void>()
+
+  const storedFor = (
+    filters: ReadonlyArray<Filter.Filter>,
+    now: number
+  ): ReadonlyArray<NostrEvent.NostrEvent> => {
+    const living = [...events.values()]
+      .filter((event) => !isExpired(event, now))
+      .toSorted(newestFirst)
+    const wanted = filters.flatMap((filter) =>
+      living.filter((event) => Filter.matches(filter, event)).slice(0, filter.limit)
+    )
+    return [...new Set(wanted)].toSorted(newestFirst)
+  }
+
+  const take = (event: NostrEvent.NostrEvent, now: number): { ok: boolean; message: string } => {
+    if (!NostrEvent.verify(event)) return { ok: false, message: "invalid: id or signature" }
+    if (isExpired(event, now)) return { ok: false, message: "invalid: expired" }
+    if (!NostrEvent.isEphemeral(event.kind)) {
+      const address = addressOf(event)
+      const held = events.get(address)
+      if (held?.id === event.id) return { ok: true, message: "duplicate: have it" }
+      if (held !== undefined && newestFirst(held, event) < 0)
+        return { ok: true, message: "duplicate: have a newer one" }
+      events.set(address, event)
+    }
+    for (const tell of listeners) tell(event)
+    return { ok: true, message: "" }
+  }
+
+  return {
+    urls: [url],
+    maxEventBytes: Effect.succeed(48_000),
+    publish: (event) =>
+      Effect.flatMap(nowSeconds, (now): Effect.Effect<PublishReport, RelayError> => {
+        const { message, ok } = take(event, now)
+        return ok
+          ? Effect.succeed({ event, outcomes: [{ _tag: "Accepted", url, message }] })
+          : Effect.fail(
+              new RelayError({ reason: new QuorumMissed({ accepted: 0, quorum: 1, message }) })
+            )
+      }),
+    subscribe: (filters, options) =>
+      Stream.unwrap(
+        Effect.gen(function* () {
+          const live = yield* Queue.unbounded<NostrEvent.NostrEvent>()
+          const tell = (event: NostrEvent.NostrEvent): void => {
+            if (Filter.anyMatches(filters, event)) Queue.offerUnsafe(live, event)
+          }
+          const stored = storedFor(filters, yield* nowSeconds)
+          yield* Effect.acquireRelease(
+            Effect.sync(() => listeners.add(tell)),
+            () => Effect.sync(() => listeners.delete(tell))
+          )
+          return Stream.fromIterable(stored).pipe(
+            Stream.concat(Stream.drain(Stream.fromEffect(options?.onStored ?? Effect.void))),
+            Stream.concat(Stream.fromQueue(live))
+          )
+        })
+      ),
+    query: (filters) => Effect.map(nowSeconds, (now) => storedFor(filters, now))
+  }
+})
+
+const nowSeconds = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(millis / 1000))
+
+const isExpired = (event: NostrEvent.NostrEvent, now: number): boolean =>
+  (NostrEvent.expirationOf(event) ?? Number.POSITIVE_INFINITY) <= now
+
+const addressOf = (event: NostrEvent.NostrEvent): string => {
+  if (NostrEvent.isReplaceable(event.kind)) return `${event.kind}:${event.pubkey}`
+  if (NostrEvent.isAddressable(event.kind))
+    return `${event.kind}:${event.pubkey}:${NostrEvent.tagValue(event, "d") ?? ""}`
+  return event.id
+}

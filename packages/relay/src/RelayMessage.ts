@@ -1,0 +1,59 @@
+/** The messages of a relay (NIP-01, NIP-42), as they come off the wire. */
+import { Text } from "@farthing/protocol"
+
+export type RelayMessage =
+  | { readonly _tag: "Event"; readonly subscription: string; readonly event: unknown }
+  | {
+      readonly _tag: "Ok"
+      readonly id: string
+      readonly accepted: boolean
+      readonly message: string
+    }
+  | { readonly _tag: "Stored"; readonly subscription: string }
+  | { readonly _tag: "Closed"; readonly subscription: string; readonly message: string }
+  | { readonly _tag: "Notice"; readonly message: string }
+  | { readonly _tag: "Challenge"; readonly challenge: string }
+
+/** `undefined` for anything that is not a message of a relay; messages are made printable. */
+export const decode = (text: string): RelayMessage | undefined => {
+  const frame = parse(text)
+  if (!Array.isArray(frame)) return undefined
+  const [type, first, second, third]: ReadonlyArray<unknown> = frame
+  if (typeof first !== "string") return undefined
+  switch (type) {
+    case "EVENT":
+      return { _tag: "Event", subscription: first, event: second }
+    case "OK":
+      return typeof second === "boolean"
+        ? { _tag: "Ok", id: first, accepted: second, message: printable(third) }
+        : undefined
+    case "EOSE":
+      return { _tag: "Stored", subscription: first }
+    case "CLOSED":
+      return { _tag: "Closed", subscription: first, message: printable(second) }
+    case "NOTICE":
+      return { _tag: "Notice", message: printable(first) }
+    case "AUTH":
+      return { _tag: "Challenge", challenge: first }
+    default:
+      return undefined
+  }
+}
+
+/** Whether an OK of `false` means that the relay has the event, or a newer one in its place. */
+export const isHeldAlready = (message: string): boolean => /^(duplicate|replaced):/i.test(message)
+
+/** Whether the relay wants to know who asks (NIP-42). */
+export const wantsAuthentication = (message: string): boolean =>
+  message.startsWith("auth-required:")
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const printable = (message: unknown): string =>
+  typeof message === "string" ? Text.printable(message) : ""

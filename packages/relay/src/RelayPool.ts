@@ -1,0 +1,153 @@
+/** The relays as one: a connection each, one verifier for all. */
+import type { Filter, NostrEvent } from "@farthing/protocol"
+import type { Scope } from "effect"
+import { Cause, Clock, Effect, FiberSet, Option, Stream } from "effect"
+import { newestFirst } from "./EventOrder.ts"
+import * as IgnoredFrames from "./IgnoredFrames.ts"
+import * as Publication from "./Publication.ts"
+import type { Options, Outcome, Shape } from "./Relay.ts"
+import * as RelayConnection from "./RelayConnection.ts"
+import { RelayError, TooLarge } from "./RelayError.ts"
+import * as Subscription from "./Subscription.ts"
+import * as Verifier from "./Verifier.ts"
+
+/** What common relays take, with room to spare; relays refuse more than 65,536. */
+const defaultMaxEventBytes = 48_000
+
+/** A frame up to this size is sent before the relay's limits are known. */
+const alwaysTakenBytes = 1_024
+
+/** `["EVENT",…]` around an event. */
+const envelopeBytes = 10
+
+export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope> =
+  Effect.fnUntraced(function* (options) {
+    const urls = [...new Set(options.urls)]
+    const quorum = options.quorum ?? 1
+    const publishTimeout = options.publishTimeout ?? "10 seconds"
+    const storedTimeout = options.storedTimeout ?? "5 seconds"
+    const clock = yield* Clock.Clock
+    const ignored = IgnoredFrames.counter(yield* Effect.context())
+    const fork = yield* FiberSet.makeRuntime()
+    const verifier = Verifier.make(options.verify)
+    const subscriptions = new Set<Subscription.Subscription>()
+
+    const connections = yield* Effect.forEach(urls, (url) =>
+      RelayConnection.make({
+        url,
+        signer: options.signer,
+        connectTimeout: options.connectTimeout ?? "5 seconds",
+        heartbeat: options.heartbeat ?? "5 seconds",
+        maxFrameBytes: options.maxFrameBytes ?? 512 * 1024,
+        ignored
+      })
+    )
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        for (const subscription of subscriptions) subscription.close()
+      })
+    )
+
+    const publish: Shape["publish"] = Effect.fn("Relay.publish")(function* (event, settings) {
+      const frame = `["EVENT",${JSON.stringify(event)}]`
+      const { refusals, takers } = yield* takersOf(connections, Buffer.byteLength(frame))
+      verifier.vouch(event)
+      return yield* Publication.run({
+        event,
+        frame,
+        quorum: settings?.quorum ?? quorum,
+        timeout: settings?.timeout ?? publishTimeout,
+        connections: takers,
+        outcomes: refusals,
+        fork
+      })
+    })
+
+    const open = (
+      filters: ReadonlyArray<Filter.Filter>,
+      settings: Pick<Subscription.Options, "onStored" | "complete" | "storedTimeout">
+    ): Stream.Stream<NostrEvent.NostrEvent, RelayError> =>
+      Stream.unwrap(
+        Effect.gen(function* () {
+          const subscription = yield* Effect.acquireRelease(
+            Effect.sync(() => {
+              const opened = Subscription.make({
+                filters,
+                connections,
+                verifier,
+                ignored,
+                clock,
+                bufferSize: options.bufferSize ?? 4_096,
+                ...settings
+              })
+              subscriptions.add(opened)
+              return opened
+            }),
+            (opened) =>
+              Effect.sync(() => {
+                subscriptions.delete(opened)
+                opened.close()
+              })
+          )
+          yield* Effect.forkScoped(subscription.watch)
+          return Stream.fromPull(Effect.succeed(subscription.pull))
+        })
+      )
+
+    return {
+      urls,
+      maxEventBytes: Effect.map(
+        Effect.forEach(connections, (connection) => connection.maxFrameBytes, {
+          concurrency: "unbounded"
+        }),
+        (limits) =>
+          Math.min(
+            defaultMaxEventBytes,
+            ...limits.flatMap(Option.toArray).map((limit) => limit - envelopeBytes)
+          )
+      ),
+      publish,
+      subscribe: (filters, settings) =>
+        open(filters, {
+          onStored: settings?.onStored ?? Effect.void,
+          complete: false,
+          storedTimeout
+        }),
+      query: Effect.fn("Relay.query")(function* (filters, settings) {
+        const events = yield* Stream.runCollect(
+          open(filters, {
+            onStored: Cause.done(),
+            complete: true,
+            storedTimeout: settings?.timeout ?? storedTimeout
+          })
+        )
+        return events.toSorted(newestFirst)
+      })
+    }
+  })
+
+/** Who takes a frame of this size, and the word of those who do not. */
+const takersOf = Effect.fnUntraced(function* (
+  connections: ReadonlyArray<RelayConnection.RelayConnection>,
+  bytes: number
+) {
+  const takers: Array<RelayConnection.RelayConnection> = []
+  const refusals: Array<Outcome> = []
+  if (bytes <= alwaysTakenBytes) return { takers: connections, refusals }
+  const limits = yield* Effect.forEach(connections, (it) => it.maxFrameBytes, {
+    concurrency: "unbounded"
+  })
+  const limitOf = (index: number) => Option.getOrElse(limits[index]!, () => Number.MAX_SAFE_INTEGER)
+  connections.forEach((connection, index) => {
+    if (bytes <= limitOf(index)) takers.push(connection)
+    else
+      refusals.push({
+        _tag: "Rejected",
+        url: connection.url,
+        message: `takes at most ${limitOf(index)} bytes, the event needs ${bytes}`
+      })
+  })
+  if (takers.length > 0 || connections.length === 0) return { takers, refusals }
+  const limit = Math.max(...connections.map((_, index) => limitOf(index)))
+  return yield* new RelayError({ reason: new TooLarge({ bytes, limit }) })
+})

@@ -1,0 +1,242 @@
+/**
+ * One subscription over all relays: takes what they send, lets through what is genuine, wanted
+ * and new, and hands it on in batches at the consumer's pace.
+ */
+import { Filter, NostrEvent } from "@farthing/protocol"
+import type { Clock, Pull } from "effect"
+import { Cause, Duration, Effect, Result } from "effect"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import type * as IgnoredFrames from "./IgnoredFrames.ts"
+import type { Listening, RelayConnection } from "./RelayConnection.ts"
+import { Refused, RelayError, Unreachable } from "./RelayError.ts"
+import * as SeenIds from "./SeenIds.ts"
+import type * as Verifier from "./Verifier.ts"
+
+export interface Subscription {
+  /** Batches of events; ends when the subscription is closed. */
+  readonly pull: Pull.Pull<NonEmptyReadonlyArray<NostrEvent.NostrEvent>, RelayError>
+  /** Gives up relays that stay silent; ends when no relay is waited for any more. */
+  readonly watch: Effect.Effect<void>
+  readonly close: () => void
+}
+
+export interface Options {
+  readonly filters: ReadonlyArray<Filter.Filter>
+  readonly connections: ReadonlyArray<RelayConnection>
+  readonly verifier: Verifier.Verifier
+  readonly ignored: IgnoredFrames.Count
+  readonly clock: Clock.Clock
+  readonly bufferSize: number
+  /** For how long a relay may be silent before its EOSE. */
+  readonly storedTimeout: Duration.Input
+  /** Runs in the stream, after the stored events; may end it. */
+  readonly onStored: Effect.Effect<void, Cause.Done>
+  /** Fail if by then no relay has sent all that it had stored. */
+  readonly complete: boolean
+}
+
+/** How a relay stands to a subscription: `undefined` while its stored events are awaited. */
+type Standing = "stored" | "refused" | "unreachable" | "silent" | undefined
+
+interface Leg {
+  standing: Standing
+  /** When (unix seconds) the relay first had sent all that it had stored. */
+  storedAt: number | undefined
+  listening: Listening | undefined
+}
+
+/** What waits for the consumer, in frame bytes; small events count by number. */
+const maxBufferedBytes = 16 * 1024 * 1024
+
+/** How far behind the clock of its author an event with a `limit` filter may have been dated. */
+const limitOverlapSeconds = 60
+
+export const make = (options: Options): Subscription => {
+  const { clock, connections, filters, ignored, verifier } = options
+  const now = (): number => Math.floor(clock.currentTimeMillisUnsafe() / 1000)
+  const seen = SeenIds.make(now)
+  const legs: ReadonlyArray<Leg> = connections.map(() => ({
+    standing: undefined,
+    storedAt: undefined,
+    listening: undefined
+  }))
+  const silenceMillis = Duration.toMillis(options.storedTimeout)
+  const startedAt = clock.currentTimeMillisUnsafe()
+
+  let buffer: Array<NostrEvent.NostrEvent> = []
+  let bufferedBytes = 0
+  let paused = false
+  let stored: "awaited" | "due" | "told" = "awaited"
+  let refusal = ""
+  let failure: RelayError | undefined
+  let closed = false
+  let lastSign = startedAt
+  let wake: (() => void) | undefined
+
+  const awaken = (): void => {
+    const waiting = wake
+    wake = undefined
+    waiting?.()
+  }
+
+  const receive = (raw: unknown, bytes: number): void => {
+    lastSign = clock.currentTimeMillisUnsafe()
+    if (paused || isSeen(raw)) return
+    const decoded = NostrEvent.decode(raw)
+    if (Result.isFailure(decoded)) return ignored("event")
+    const event = decoded.success
+    if (!Filter.anyMatches(filters, event)) return ignored("filter")
+    if (!verifier.isGenuine(event)) return ignored("forged")
+    seen.add(event.id, stored === "awaited")
+    buffer.push(event)
+    bufferedBytes += bytes
+    if (buffer.length >= options.bufferSize || bufferedBytes >= maxBufferedBytes) pause()
+    awaken()
+  }
+
+  // An id is seen once its event was verified. Another copy can say nothing new: an id commits
+  // to the whole event.
+  const isSeen = (raw: unknown): boolean =>
+    typeof raw === "object" &&
+    raw !== null &&
+    "id" in raw &&
+    typeof raw.id === "string" &&
+    seen.has(raw.id)
+
+  const pause = (): void => {
+    paused = true
+    for (const leg of legs) leg.listening?.pause()
+  }
+
+  const resume = (): void => {
+    paused = false
+    lastSign = clock.currentTimeMillisUnsafe()
+    for (const leg of legs) leg.listening?.resume()
+  }
+
+  /** What to ask a relay for: all of it, and once it has sent that, whatever can be new. */
+  const filtersFor = ({ storedAt }: Leg): ReadonlyArray<Filter.Filter> => {
+    return storedAt === undefined
+      ? filters
+      : filters.map((filter) => resumed(filter, storedAt, seen.horizon()))
+  }
+
+  const stand = (leg: Leg, standing: Standing): void => {
+    leg.standing = standing
+    review()
+  }
+
+  const review = (): void => {
+    if (legs.some((leg) => leg.standing === undefined)) return
+    if (legs.every((leg) => leg.standing === "refused"))
+      failure ??= new RelayError({ reason: new Refused({ message: refusal }) })
+    else if (legs.some(isDone) && stored === "awaited") stored = "due"
+    awaken()
+  }
+
+  const isDone = (leg: Leg): boolean =>
+    leg.standing === "stored" || (leg.standing === "silent" && !options.complete)
+
+  /** The time is up: whoever has not answered is not waited for. */
+  const giveUp = (): void => {
+    for (const leg of legs) leg.standing ??= "silent"
+    if (options.complete && !legs.some(isDone))
+      failure ??= new RelayError({
+        reason: new Unreachable({
+          urls: connections.map(({ url }) => url),
+          message: connections.map((it) => `${it.url}: ${it.trouble()}`).join("; ")
+        })
+      })
+    review()
+  }
+
+  connections.forEach((connection, index) => {
+    const leg = legs[index]!
+    leg.listening = connection.listen({
+      onAsk: () => {
+        if (leg.standing === "unreachable") leg.standing = undefined
+        return filtersFor(leg)
+      },
+      onEvent: receive,
+      onStored: () => {
+        leg.storedAt ??= now()
+        stand(leg, "stored")
+      },
+      onRefused: (message) => {
+        refusal = message
+        stand(leg, "refused")
+      },
+      onUnreachable: () => {
+        if (leg.standing === undefined) stand(leg, "unreachable")
+      }
+    })
+  })
+
+  const pull: Subscription["pull"] = Effect.suspend(() => {
+    if (buffer.length > 0) {
+      const batch = buffer
+      buffer = []
+      bufferedBytes = 0
+      return Effect.succeed(batch as [NostrEvent.NostrEvent, ...Array<NostrEvent.NostrEvent>])
+    }
+    if (closed) return Cause.done()
+    if (paused) resume()
+    if (stored === "due") {
+      stored = "told"
+      return Effect.andThen(options.onStored, pull)
+    }
+    if (failure !== undefined) return Effect.fail(failure)
+    return Effect.andThen(asleep, pull)
+  })
+
+  // Yielding lets all frames of one read of the socket arrive in one batch.
+  const asleep = Effect.andThen(
+    Effect.callback<void>((resume) => {
+      wake = () => resume(Effect.void)
+      return Effect.sync(() => (wake = undefined))
+    }),
+    Effect.yieldNow
+  )
+
+  const isAwaiting = (): boolean => stored === "awaited" && failure === undefined && !closed
+
+  const watch = Effect.gen(function* () {
+    let deadline = startedAt + 10 * silenceMillis
+    while (isAwaiting()) {
+      const time = clock.currentTimeMillisUnsafe()
+      const left = Math.min((paused ? time : lastSign) + silenceMillis, deadline) - time
+      if (left > 0) {
+        yield* Effect.sleep(left)
+      } else {
+        giveUp()
+        lastSign = time
+        deadline = time + 10 * silenceMillis
+      }
+    }
+  })
+
+  return {
+    pull,
+    watch,
+    close: () => {
+      closed = true
+      for (const leg of legs) leg.listening?.close()
+      awaken()
+    }
+  }
+}
+
+const resumed = (
+  filter: Filter.Filter,
+  storedAt: number,
+  horizon: number | undefined
+): Filter.Filter => {
+  const { limit, ...rest } = filter
+  const bounds = [
+    filter.since,
+    horizon,
+    // A limit is for the first time: more events than that may have come since.
+    limit === undefined ? undefined : storedAt - limitOverlapSeconds
+  ].filter((bound) => bound !== undefined)
+  return bounds.length === 0 ? rest : { ...rest, since: Math.max(...bounds) }
+}
