@@ -1,2 +1,3 @@
 export * as Limits from "./Limits.ts"
 export * as Treasury from "./Treasury.ts"
+export * as TreasuryLive from "./TreasuryLive.ts"

@@ -1,0 +1,63 @@
+/**
+ * What a look-up proves about a payment. Pure: the same answer always proves the same.
+ */
+import { Bolt11, Hex, Msat } from "@farthing/protocol"
+import type { Wallet } from "@farthing/wallet"
+import { Option } from "effect"
+import { createHash } from "node:crypto"
+import type { SpendRecord } from "./Spend.ts"
+
+export type Outcome =
+  | {
+      readonly _tag: "Settled"
+      readonly preimage: Bolt11.Preimage
+      /** Undefined if the wallet does not say it. */
+      readonly fee: Msat.Msat | undefined
+    }
+  | { readonly _tag: "Failed"; readonly note: string }
+  | { readonly _tag: "Open"; readonly note: string }
+
+/**
+ * Settled needs a preimage that hashes to the payment hash. A payment that the wallet does not
+ * know has failed only once neither the request to pay nor the invoice can be executed any more,
+ * by any clock that is off by at most `margin` seconds.
+ */
+export const of = (
+  spend: Pick<SpendRecord, "paymentHash" | "invoiceExpiresAt" | "payExpiresAt">,
+  answer: Option.Option<Wallet.Outgoing>,
+  time: { readonly now: number; readonly margin: number }
+): Outcome =>
+  Option.match(answer, {
+    onNone: () =>
+      time.now > Math.max(spend.invoiceExpiresAt, spend.payExpiresAt ?? 0) + time.margin
+        ? failed("the wallet does not know it, and it cannot be executed any more")
+        : open("the wallet does not know it yet"),
+    onSome: (outgoing) => {
+      if (outgoing.paymentHash !== spend.paymentHash)
+        return open("the wallet told of another payment")
+      switch (outgoing.state) {
+        case "pending":
+          return open("the wallet is still at it")
+        case "failed":
+          return failed("the wallet says that it failed")
+        case "settled":
+          return Option.match(Option.filter(outgoing.preimage, proves(spend.paymentHash)), {
+            onNone: () => open("the wallet says that it was paid, but has no proof"),
+            onSome: (preimage) => ({
+              _tag: "Settled",
+              preimage,
+              fee: Option.getOrUndefined(outgoing.fee)
+            })
+          })
+      }
+    }
+  })
+
+const failed = (note: string): Outcome => ({ _tag: "Failed", note })
+const open = (note: string): Outcome => ({ _tag: "Open", note })
+
+/** Whether sha256(preimage) is the payment hash (BOLT 2, `update_fulfill_htlc`). */
+export const proves =
+  (paymentHash: Bolt11.PaymentHash) =>
+  (preimage: Bolt11.Preimage): boolean =>
+    createHash("sha256").update(Hex.toBytes(preimage)).digest("hex") === paymentHash

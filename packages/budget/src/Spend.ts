@@ -1,0 +1,149 @@
+/**
+ * A spend and what becomes of it: the words that the ledger and the Treasury share.
+ */
+import { Bolt11, Key, Msat } from "@farthing/protocol"
+import type { Array as Arr } from "effect"
+import { Schema, SchemaTransformation } from "effect"
+import * as BudgetDay from "./BudgetDay.ts"
+
+/** One wish for a result: all its requests, quotes, attempts and its one payment. */
+export const PurchaseId = Schema.NonEmptyString.pipe(Schema.brand("PurchaseId"))
+export type PurchaseId = typeof PurchaseId.Type
+
+/** One turn of an agent; a single `ask` is a tick of its own. */
+export const TickId = Schema.NonEmptyString.pipe(Schema.brand("TickId"))
+export type TickId = typeof TickId.Type
+
+export interface Spend {
+  readonly purchase: PurchaseId
+  readonly tick: TickId
+  readonly payee: Key.PublicKey
+  readonly invoice: Bolt11.Invoice
+  /** The most that invoice and fee together may cost. */
+  readonly cap: Msat.Msat
+  /** A person has agreed to this spend, so the approval threshold does not apply. */
+  readonly approved: boolean
+}
+
+/**
+ * - `intended`: reserved, not yet given to the wallet
+ * - `submitted`: given to the wallet, which has not answered
+ * - `held`: locked, not yet taken
+ * - `settled`: paid
+ * - `failed`: the money did not leave and will not leave any more
+ * - `unknown`: the money may have left; its reservation stays until a look-up tells
+ */
+export const SpendState = Schema.Literals([
+  "intended",
+  "submitted",
+  "held",
+  "settled",
+  "failed",
+  "unknown"
+])
+export type SpendState = typeof SpendState.Type
+
+/** What came of a payment: the result, or nothing. */
+export const SpendOutcome = Schema.Literals(["delivered", "lost"])
+export type SpendOutcome = typeof SpendOutcome.Type
+
+const nullable = <S extends Schema.Constraint>(schema: S) =>
+  Schema.NullOr(schema).pipe(
+    Schema.decodeTo(
+      Schema.UndefinedOr(Schema.toType(schema)),
+      SchemaTransformation.transform({
+        decode: (value: S["Type"] | null): S["Type"] | undefined => value ?? undefined,
+        encode: (value: S["Type"] | undefined): S["Type"] | null => value ?? null
+      })
+    )
+  )
+
+/** A spend as the ledger remembers it. */
+export const SpendRecord = Schema.Struct({
+  purchase: PurchaseId,
+  tick: TickId,
+  paymentHash: Bolt11.PaymentHash,
+  payee: Key.PublicKey,
+  bolt11: Schema.String,
+  state: SpendState,
+  amount: Msat.Msat,
+  allowedFee: Msat.Msat,
+  /** The fee that was paid; undefined until the wallet says it. */
+  fee: nullable(Msat.Msat),
+  preimage: nullable(Bolt11.Preimage),
+  outcome: nullable(SpendOutcome),
+  /** Its day in the ledger's time zone: the one on which it was reserved. */
+  day: BudgetDay.BudgetDay,
+  /** Whether the payee had delivered nothing when it was reserved. */
+  unproven: Schema.BooleanFromBit,
+  /** Unix milliseconds. */
+  reservedAt: Schema.Int,
+  /** Unix seconds; the invoice must not be paid later. */
+  invoiceExpiresAt: Schema.Int,
+  /** Unix seconds; the wallet must not start the payment later. Undefined until submitted. */
+  payExpiresAt: nullable(Schema.Int),
+  /** Why it is in its state, for people. */
+  note: Schema.String,
+  /** The process that takes care of it, and until when (Unix milliseconds; 0: nobody does). */
+  leaseOwner: Schema.String,
+  leaseUntil: Schema.Int,
+  /** Counts the owners; what an earlier owner wants to do is refused. */
+  fence: Schema.Int
+})
+export interface SpendRecord extends Schema.Schema.Type<typeof SpendRecord> {}
+
+/** What may leave the wallet at most for this spend. */
+export const holdOf = (spend: Pick<SpendRecord, "amount" | "allowedFee">): Msat.Msat =>
+  Msat.add(spend.amount, spend.allowedFee)
+
+/** What a settled spend cost: with the whole fee reserve while the fee is not known. */
+export const costOf = (spend: Pick<SpendRecord, "amount" | "allowedFee" | "fee">): Msat.Msat =>
+  Msat.add(spend.amount, spend.fee ?? spend.allowedFee)
+
+/** How much a spend counts in every total that it is part of. */
+export interface Weight {
+  readonly spent: Msat.Msat
+  readonly held: Msat.Msat
+  readonly delivered: Msat.Msat
+}
+
+const nothing: Weight = { spent: Msat.zero, held: Msat.zero, delivered: Msat.zero }
+
+export const weigh = (spend: SpendRecord): Weight => {
+  switch (spend.state) {
+    case "intended":
+    case "submitted":
+    case "held":
+    case "unknown":
+      return { ...nothing, held: holdOf(spend) }
+    case "settled":
+      return {
+        ...nothing,
+        spent: costOf(spend),
+        delivered: spend.outcome === "delivered" ? costOf(spend) : Msat.zero
+      }
+    case "failed":
+      return nothing
+  }
+}
+
+/** The names of the totals that a spend is part of. */
+export const totalsOf = (
+  spend: Pick<SpendRecord, "tick" | "payee" | "day" | "unproven">
+): Arr.NonEmptyReadonlyArray<string> => [
+  TotalName.lifetime,
+  TotalName.day(spend.day),
+  TotalName.tick(spend.tick),
+  TotalName.provider(spend.payee),
+  TotalName.providerDay(spend.payee, spend.day),
+  ...(spend.unproven ? [TotalName.unprovenDay(spend.day)] : [])
+]
+
+export const TotalName = {
+  lifetime: "lifetime",
+  day: (day: BudgetDay.BudgetDay) => `day:${day}`,
+  tick: (tick: TickId) => `tick:${tick}`,
+  provider: (payee: Key.PublicKey) => `provider:${payee}`,
+  providerDay: (payee: Key.PublicKey, day: BudgetDay.BudgetDay) => `provider:${payee}:${day}`,
+  unprovenDay: (day: BudgetDay.BudgetDay) => `unproven:${day}`
+} as const

@@ -1,0 +1,228 @@
+/**
+ * The rows of one budget: typed reading and writing, without any rule. Only the ledger uses it.
+ */
+import { Bolt11, Msat } from "@farthing/protocol"
+import { Array as Arr, Effect, Option, Schema } from "effect"
+import { SqlClient } from "effect/sql"
+import * as BudgetDay from "./BudgetDay.ts"
+import { SpendRecord } from "./Spend.ts"
+import type { PurchaseId, Weight } from "./Spend.ts"
+
+export const Budget = Schema.Struct({
+  /** The latest day of any reservation; empty before the first. */
+  day: Schema.Union([BudgetDay.BudgetDay, Schema.Literal("")]),
+  frozen: Schema.NullOr(Schema.String)
+})
+export type Budget = typeof Budget.Type
+
+const TotalRow = Schema.Struct({
+  name: Schema.String,
+  spent: Msat.Msat,
+  held: Msat.Msat,
+  delivered: Msat.Msat
+})
+
+/** What changed, when, and by how much it moved every total of the spend. */
+export const Entry = Schema.Struct({
+  seq: Schema.Int,
+  /** Unix milliseconds. */
+  at: Schema.Int,
+  /** Null where the whole budget is meant (frozen, unfrozen). */
+  paymentHash: Schema.NullOr(Bolt11.PaymentHash),
+  what: Schema.String,
+  spent: Schema.Int,
+  held: Schema.Int,
+  delivered: Schema.Int,
+  note: Schema.String
+})
+export interface Entry extends Schema.Schema.Type<typeof Entry> {}
+
+/** By how much a change moves a total: differences of amounts in msat. */
+export interface Delta {
+  readonly spent: number
+  readonly held: number
+  readonly delivered: number
+}
+
+const spendColumns = `payment_hash AS "paymentHash", purchase, tick, payee, bolt11, state, amount,
+  allowed_fee AS "allowedFee", fee, preimage, outcome, day, unproven,
+  reserved_at AS "reservedAt", invoice_expires_at AS "invoiceExpiresAt",
+  pay_expires_at AS "payExpiresAt", note, lease_owner AS "leaseOwner",
+  lease_until AS "leaseUntil", fence`
+
+const encode = Schema.encodeSync(SpendRecord)
+const decodeSpends = Schema.decodeUnknownEffect(Schema.Array(SpendRecord))
+const decodeBudgets = Schema.decodeUnknownEffect(Schema.NonEmptyArray(Budget))
+const decodeTotals = Schema.decodeUnknownEffect(Schema.Array(TotalRow))
+const decodeEntries = Schema.decodeUnknownEffect(Schema.Array(Entry))
+
+export const make = Effect.fnUntraced(function* (budget: string) {
+  const sql = yield* SqlClient.SqlClient
+  const columns = sql.literal(spendColumns)
+
+  /** Creates the budget's row if there is none. */
+  const open = sql`INSERT INTO treasury_budget (id) VALUES (${budget}) ON CONFLICT (id) DO NOTHING`
+
+  /** Takes the budget's row: until the transaction ends, nobody else changes this budget. */
+  const lock = sql`UPDATE treasury_budget SET version = version + 1 WHERE id = ${budget}
+    RETURNING day, frozen`.pipe(
+    Effect.flatMap(decodeBudgets),
+    Effect.map(([row]) => row)
+  )
+
+  const read = sql`SELECT day, frozen FROM treasury_budget WHERE id = ${budget}`.pipe(
+    Effect.flatMap(decodeBudgets),
+    Effect.map(([row]) => row)
+  )
+
+  const setDay = (day: BudgetDay.BudgetDay) =>
+    sql`UPDATE treasury_budget SET day = ${day} WHERE id = ${budget}`
+
+  const setFrozen = (reason: string | null) =>
+    sql`UPDATE treasury_budget SET frozen = ${reason} WHERE id = ${budget}`
+
+  const spend = (paymentHash: Bolt11.PaymentHash) =>
+    sql`SELECT ${columns} FROM treasury_spend
+      WHERE payment_hash = ${paymentHash} AND budget = ${budget}`.pipe(
+      Effect.flatMap(decodeSpends),
+      Effect.map(([record]) => Option.fromNullishOr(record))
+    )
+
+  /** Whether any budget of this database has ever used the payment hash. */
+  const isUsed = (paymentHash: Bolt11.PaymentHash) =>
+    Effect.map(
+      sql`SELECT 1 FROM treasury_spend WHERE payment_hash = ${paymentHash}`,
+      (rows) => rows.length > 0
+    )
+
+  const ofPurchase = (purchase: PurchaseId) =>
+    sql`SELECT ${columns} FROM treasury_spend
+      WHERE budget = ${budget} AND purchase = ${purchase} ORDER BY reserved_at`.pipe(
+      Effect.flatMap(decodeSpends)
+    )
+
+  /** Everything whose end is not known yet. */
+  const unresolved = sql`SELECT ${columns} FROM treasury_spend
+    WHERE budget = ${budget} AND state NOT IN ('settled', 'failed') ORDER BY reserved_at`.pipe(
+    Effect.flatMap(decodeSpends)
+  )
+
+  /** Paid, reserved since then, and the wallet has not told the fee. */
+  const feeUnknown = (since: number) =>
+    sql`SELECT ${columns} FROM treasury_spend
+      WHERE budget = ${budget} AND state = 'settled' AND fee IS NULL AND reserved_at >= ${since}
+      ORDER BY reserved_at`.pipe(Effect.flatMap(decodeSpends))
+
+  const all = sql`SELECT ${columns} FROM treasury_spend
+    WHERE budget = ${budget} ORDER BY reserved_at`.pipe(Effect.flatMap(decodeSpends))
+
+  const insert = (record: SpendRecord) =>
+    sql`INSERT INTO treasury_spend ${sql.insert({ budget, ...toRow(record) })}`
+
+  const update = (record: SpendRecord) =>
+    sql`UPDATE treasury_spend SET ${sql.update(changing(record))}
+      WHERE payment_hash = ${record.paymentHash}`
+
+  /** Whether the lease was still there to be renewed. */
+  const renew = (
+    lease: Pick<SpendRecord, "paymentHash" | "fence">,
+    times: { readonly now: number; readonly until: number }
+  ) =>
+    Effect.map(
+      sql`UPDATE treasury_spend SET lease_until = ${times.until}
+        WHERE payment_hash = ${lease.paymentHash} AND fence = ${lease.fence}
+        AND lease_until > ${times.now} RETURNING fence`,
+      (rows) => rows.length > 0
+    )
+
+  /** A total that was never touched is missing. */
+  const totals = (names: ReadonlyArray<string>) =>
+    sql`SELECT name, spent, held, delivered FROM treasury_total
+      WHERE budget = ${budget} AND ${sql.in("name", names)}`.pipe(Effect.flatMap(decodeTotals))
+
+  const allTotals = sql`SELECT name, spent, held, delivered FROM treasury_total
+    WHERE budget = ${budget}`.pipe(Effect.flatMap(decodeTotals))
+
+  const openTotals = (names: Arr.NonEmptyReadonlyArray<string>, weight: Weight) =>
+    sql`INSERT INTO treasury_total ${sql.insert(
+      Arr.map(names, (name) => ({ budget, name, ...weight }))
+    )} ON CONFLICT (budget, name) DO UPDATE SET
+      spent = treasury_total.spent + excluded.spent,
+      held = treasury_total.held + excluded.held,
+      delivered = treasury_total.delivered + excluded.delivered`
+
+  const moveTotals = (names: ReadonlyArray<string>, delta: Delta) =>
+    sql`UPDATE treasury_total SET spent = spent + ${delta.spent}, held = held + ${delta.held},
+      delivered = delivered + ${delta.delivered}
+      WHERE budget = ${budget} AND ${sql.in("name", names)}`
+
+  const append = (entry: Omit<Entry, "seq">) =>
+    sql`INSERT INTO treasury_entry
+      (budget, seq, at, payment_hash, what, spent, held, delivered, note)
+      SELECT ${budget}, COALESCE(MAX(seq), 0) + 1, ${entry.at}, ${entry.paymentHash}, ${entry.what},
+        ${entry.spent}, ${entry.held}, ${entry.delivered}, ${entry.note}
+      FROM treasury_entry WHERE budget = ${budget}`
+
+  const entries = sql`SELECT seq, at, payment_hash AS "paymentHash", what, spent, held, delivered,
+    note FROM treasury_entry WHERE budget = ${budget} ORDER BY seq`.pipe(
+    Effect.flatMap(decodeEntries)
+  )
+
+  return {
+    open,
+    lock,
+    read,
+    setDay,
+    setFrozen,
+    spend,
+    isUsed,
+    ofPurchase,
+    unresolved,
+    feeUnknown,
+    all,
+    insert,
+    update,
+    renew,
+    totals,
+    allTotals,
+    openTotals,
+    moveTotals,
+    append,
+    entries
+  } as const
+})
+
+const toRow = (record: SpendRecord) => {
+  const { paymentHash, purchase, tick, payee, bolt11, amount, allowedFee, day, ...row } =
+    encode(record)
+  return {
+    payment_hash: paymentHash,
+    purchase,
+    tick,
+    payee,
+    bolt11,
+    amount,
+    allowed_fee: allowedFee,
+    day,
+    unproven: row.unproven,
+    reserved_at: row.reservedAt,
+    invoice_expires_at: row.invoiceExpiresAt,
+    ...changing(record)
+  }
+}
+
+/** The columns that change in the life of a spend. */
+const changing = (record: SpendRecord) => {
+  const row = encode(record)
+  return {
+    state: row.state,
+    fee: row.fee,
+    preimage: row.preimage,
+    outcome: row.outcome,
+    pay_expires_at: row.payExpiresAt,
+    note: row.note,
+    lease_owner: row.leaseOwner,
+    lease_until: row.leaseUntil,
+    fence: row.fence
+  }
+}
