@@ -1,7 +1,8 @@
 /**
  * The audit: are the rows what the entries add up to, and does the wallet agree? Pure.
  */
-import { Bolt11, Msat } from "@farthing/protocol"
+import { Msat } from "@farthing/protocol"
+import type { Bolt11 } from "@farthing/protocol"
 import type { Wallet } from "@farthing/wallet"
 import { Option } from "effect"
 import { costOf, totalsOf, weigh } from "./Spend.ts"
@@ -133,29 +134,46 @@ const outcomes: ReadonlySet<string> = new Set(["delivered", "lost"])
 /** Entries that add up to less than nothing are a finding already. */
 const amount = (value: number): Msat.Msat => Msat.make(Math.max(0, value))
 
-/** Compares the ledger with what the wallet says it did. */
+/**
+ * Compares the ledger, read before and after the wallet's answer, with what the wallet says it
+ * did since the ledger's first spend.
+ */
 export const ofWallet = (
-  spends: ReadonlyArray<SpendRecord>,
+  spends: {
+    readonly before: ReadonlyArray<SpendRecord>
+    readonly after: ReadonlyArray<SpendRecord>
+  },
   outgoing: ReadonlyArray<Wallet.Outgoing>
 ): ReadonlyArray<Finding> => {
-  const known = new Map(spends.map((spend) => [spend.paymentHash, spend]))
-  return outgoing.flatMap((payment): ReadonlyArray<Finding> => {
-    const spend = known.get(payment.paymentHash)
-    const { paymentHash } = payment
-    if (spend === undefined) {
-      return payment.state === "failed"
-        ? []
-        : [
-            {
-              kind: "outside_treasury",
-              paymentHash,
-              message: `The wallet paid ${payment.amount} msat for ${paymentHash}, which the ledger knows nothing of (${payment.state}).`
-            }
-          ]
-    }
-    const message = disagreement(spend, payment)
-    return message === undefined ? [] : [{ kind: "wallet_differs", paymentHash, message }]
-  })
+  const known = new Map(spends.after.map((spend) => [spend.paymentHash, spend]))
+  const told = new Set(outgoing.map(({ paymentHash }) => paymentHash))
+  return [
+    ...outgoing.flatMap((payment) => compare(known.get(payment.paymentHash), payment)),
+    ...spends.before
+      .filter(({ state, paymentHash }) => state === "settled" && !told.has(paymentHash))
+      .map(({ paymentHash }) =>
+        differs(paymentHash, `Payment ${paymentHash} is settled here, but the wallet has none.`)
+      )
+  ]
+}
+
+const differs = (paymentHash: Bolt11.PaymentHash, message: string): Finding => ({
+  kind: "wallet_differs",
+  paymentHash,
+  message
+})
+
+const compare = (
+  spend: SpendRecord | undefined,
+  payment: Wallet.Outgoing
+): ReadonlyArray<Finding> => {
+  const { paymentHash, amount, state } = payment
+  if (spend === undefined) {
+    const message = `The wallet paid ${amount} msat for ${paymentHash} (${state}), which the ledger knows nothing of.`
+    return state === "failed" ? [] : [{ kind: "outside_treasury", paymentHash, message }]
+  }
+  const message = disagreement(spend, payment)
+  return message === undefined ? [] : [differs(paymentHash, message)]
 }
 
 const disagreement = (spend: SpendRecord, payment: Wallet.Outgoing): string | undefined => {

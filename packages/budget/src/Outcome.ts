@@ -1,10 +1,10 @@
 /**
  * What a look-up proves about a payment. Pure: the same answer always proves the same.
  */
-import { Bolt11, Hex, Msat } from "@farthing/protocol"
+import { Bolt11 } from "@farthing/protocol"
+import type { Msat } from "@farthing/protocol"
 import type { Wallet } from "@farthing/wallet"
 import { Option } from "effect"
-import { createHash } from "node:crypto"
 import type { SpendRecord } from "./Spend.ts"
 
 export type Outcome =
@@ -56,8 +56,8 @@ export const of = (
 const failed = (note: string): Outcome => ({ _tag: "Failed", note })
 const open = (note: string): Outcome => ({ _tag: "Open", note })
 
-/** Whether sha256(preimage) is the payment hash (BOLT 2, `update_fulfill_htlc`). */
+/** Whether the preimage is the proof of this payment, and not of another one. */
 export const proves =
   (paymentHash: Bolt11.PaymentHash) =>
   (preimage: Bolt11.Preimage): boolean =>
-    createHash("sha256").update(Hex.toBytes(preimage)).digest("hex") === paymentHash
+    Bolt11.hashOf(preimage) === paymentHash

@@ -164,6 +164,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
             duration: payTimeout,
             orElse: () => Effect.fail(unknown(spend, "the wallet did not answer in time"))
           }),
+          Effect.filterOrFail(
+            ({ preimage }) => Outcome.proves(spend.paymentHash)(preimage),
+            () => unknown(spend, "the wallet showed the proof of another payment")
+          ),
           Effect.catchTag("PaymentUnknown", (error) =>
             inquire(spend, error, start + Duration.toMillis(payTimeout))
           )
@@ -360,17 +364,17 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   // -------------------------------------------------------------------------------- audit
 
-  /** The wallet is asked first: what settles meanwhile is then in the books, not missing there. */
+  /** The books are read on both sides of the wallet's answer, since payments go on meanwhile. */
   const audit = Effect.gen(function* () {
-    const began = (yield* ledger.everything).spends[0]?.reservedAt
-    const outgoing =
-      began === undefined
-        ? []
-        : (yield* available(wallet.transactions({ since: Math.floor(began / 1000) }))).outgoing
-    const books = yield* ledger.everything
-    const report = Audit.ofBooks(books)
-    const findings = [...report.findings, ...Audit.ofWallet(books.spends, outgoing)]
-    return { ...report, findings }
+    const before = yield* ledger.everything
+    const began = before.spends[0]?.reservedAt
+    if (began === undefined) return Audit.ofBooks(before)
+    const since = Math.floor(began / 1000)
+    const { outgoing } = yield* available(wallet.transactions({ since }))
+    const after = yield* ledger.everything
+    const report = Audit.ofBooks(after)
+    const differences = Audit.ofWallet({ before: before.spends, after: after.spends }, outgoing)
+    return { ...report, findings: [...report.findings, ...differences] }
   }).pipe(Effect.withSpan("Treasury.audit"))
 
   return Treasury.of({

@@ -1,0 +1,91 @@
+/** A treasury on a real SQLite file, and an agent's account at a real bank that errs on demand. */
+import { Bolt11, Key, Msat, Sat } from "@farthing/protocol"
+import { Sqlite } from "@farthing/sqlite"
+import { Bank, BankBook, Faults, LedgerWallet } from "@farthing/wallet"
+import { Duration, Effect, Layer } from "effect"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type * as Limits from "../src/Limits.ts"
+import { PurchaseId, TickId } from "../src/Spend.ts"
+import type { Spend } from "../src/Spend.ts"
+import * as TreasuryLive from "../src/TreasuryLive.ts"
+
+export const sats = (amount: number): Msat.Msat => Sat.toMsat(Sat.make(amount))
+
+/** No limit but that on fees: at most 10 sats. */
+export const open: Limits.Limits = {
+  reserve: Msat.zero,
+  maxFee: sats(10),
+  maxFeePercent: 1,
+  wait: Duration.zero,
+  timeZone: "UTC"
+}
+
+/** The fee that the bank takes for each payment. */
+export const fee = sats(1)
+
+export const funds = sats(1_000_000)
+
+/** A database file that lasts as long as the scope. */
+export const databaseFile = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "farthing-budget-"))),
+  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+).pipe(Effect.map((directory) => join(directory, "farthing.db")))
+
+export const database = Layer.unwrap(
+  Effect.map(databaseFile, (filename) => Sqlite.layer({ filename }))
+)
+
+/** A bank where the agent has money and the provider none. */
+export const bank = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const bank = yield* Bank.Bank
+    yield* bank.open("agent")
+    yield* bank.open("provider")
+    yield* bank.deposit("agent", funds)
+  })
+).pipe(
+  Layer.provideMerge(Faults.layer),
+  Layer.provide(BankBook.layer({ network: "regtest", fees: { base: fee, ppm: 0 } }))
+)
+
+export const wallet = LedgerWallet.layer({ account: "agent" }).pipe(Layer.provideMerge(bank))
+
+export type Options = Partial<Omit<TreasuryLive.Options, "limits">>
+
+export const world = (limits: Partial<Limits.Limits> = {}, options: Options = {}) =>
+  TreasuryLive.layer({ network: "regtest", ...options, limits: { ...open, ...limits } }).pipe(
+    Layer.provideMerge(wallet),
+    Layer.provideMerge(database)
+  )
+
+export const payee = (n: number): Key.PublicKey =>
+  Key.PublicKey.make(n.toString(16).padStart(64, "0"))
+
+/** An invoice of the provider's account at the bank. */
+export const invoice = Effect.fnUntraced(function* (amount: Msat.Msat) {
+  const bank = yield* Bank.Bank
+  const { bolt11 } = yield* bank.makeInvoice("provider", {
+    amount,
+    description: "one thought",
+    expiry: "10 minutes"
+  })
+  return yield* Effect.fromResult(Bolt11.decode(bolt11))
+})
+
+let purchases = 0
+
+/** A spend of its own purchase and tick, with enough cap for any fee. */
+export const spend = Effect.fnUntraced(function* (amount: Msat.Msat, rest: Partial<Spend> = {}) {
+  purchases += 1
+  return {
+    purchase: PurchaseId.make(`purchase ${purchases}`),
+    tick: TickId.make(`tick ${purchases}`),
+    payee: payee(1),
+    cap: Msat.add(amount, sats(100)),
+    approved: false,
+    invoice: rest.invoice ?? (yield* invoice(amount)),
+    ...rest
+  } satisfies Spend
+})
