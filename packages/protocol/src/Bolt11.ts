@@ -12,6 +12,7 @@ import * as Hex from "./Hex.ts"
 import * as Msat from "./Msat.ts"
 import type * as Network from "./Network.ts"
 import * as Secp256k1 from "./Secp256k1.ts"
+import * as Words from "./bolt11/Words.ts"
 
 /** sha256 of the preimage: the name of a payment. */
 export const PaymentHash = Hex.ofBytes(32).pipe(Schema.brand("PaymentHash"))
@@ -68,14 +69,37 @@ export class InvalidInvoice extends Schema.TaggedError<InvalidInvoice>()("Invali
 }) {}
 
 /** Reads an invoice and checks all that can be checked without knowing what it is for. */
-export const decode = (bolt11: string): Result.Result<Invoice, InvalidInvoice> => {
-  try {
-    return Result.succeed(read(bolt11))
-  } catch (error) {
-    if (error instanceof InvalidInvoice) return Result.fail(error)
-    throw error
-  }
-}
+export const decode = (bolt11: string): Result.Result<Invoice, InvalidInvoice> =>
+  Result.gen(function* () {
+    const { prefix, words } = yield* readBech32(bolt11)
+    const { amount, network } = yield* readPrefix(prefix)
+    const end = words.length - signatureWords
+    if (end < timestampWords) return yield* refuse("too short")
+    const fields = yield* readFields(words.slice(timestampWords, end))
+    yield* checkFeatures(fields.get(Tag.features) ?? [])
+    const createdAt = Words.toInteger(words.slice(0, timestampWords))
+    const expiry = yield* readInteger("expiry", fields.get(Tag.expiry), defaultExpiry)
+    return {
+      bolt11: bolt11.toLowerCase(),
+      network,
+      amount,
+      createdAt,
+      expiresAt: createdAt + expiry,
+      paymentHash: (yield* readHash("payment hash", fields.get(Tag.paymentHash))) as PaymentHash,
+      paymentSecret: yield* readHash("payment secret", fields.get(Tag.paymentSecret)),
+      ...(yield* readDescription(fields)),
+      minFinalCltvDelta: yield* readInteger(
+        "final CLTV delta",
+        fields.get(Tag.minFinalCltvDelta),
+        defaultMinFinalCltvDelta
+      ),
+      payee: yield* readPayee(
+        Words.toBytes(words.slice(end)),
+        signedHash(prefix, words.slice(0, end)),
+        fields.get(Tag.payee)
+      )
+    }
+  })
 
 /**
  * Encodes and signs with the payee's node key (32 bytes). Always names the payee (`n`). Throws a
@@ -83,25 +107,19 @@ export const decode = (bolt11: string): Result.Result<Invoice, InvalidInvoice> =
  */
 export const encode = (draft: Draft, nodeKey: Uint8Array): string => {
   const prefix = `ln${currencies[draft.network]}${amountText(draft.amount)}`
-  const description = Buffer.from(draft.description)
   const words = [
-    ...fixedWords(draft.createdAt, timestampWords),
-    ...field(Tag.paymentSecret, wordsOf(Hex.toBytes(draft.paymentSecret))),
-    ...field(Tag.paymentHash, wordsOf(Hex.toBytes(draft.paymentHash))),
-    ...(description.length <= longestDescription
-      ? field(Tag.description, wordsOf(description))
-      : field(Tag.descriptionHash, wordsOf(hash("sha256", description, "buffer")))),
-    ...field(Tag.expiry, integerWords(draft.expirySeconds)),
-    ...field(Tag.minFinalCltvDelta, integerWords(draft.minFinalCltvDelta)),
-    ...field(Tag.payee, wordsOf(Secp256k1.publicKeyCompressed(nodeKey))),
+    ...Words.fromIntegerFixed(draft.createdAt, timestampWords),
+    ...hashField(Tag.paymentSecret, draft.paymentSecret),
+    ...hashField(Tag.paymentHash, draft.paymentHash),
+    ...describe(draft.description),
+    ...field(Tag.expiry, Words.fromInteger(draft.expirySeconds)),
+    ...field(Tag.minFinalCltvDelta, Words.fromInteger(draft.minFinalCltvDelta)),
+    ...field(Tag.payee, Words.fromBytes(Secp256k1.publicKeyCompressed(nodeKey))),
     ...field(Tag.features, ourFeatures)
   ]
-  const { recovery, signature } = Secp256k1.ecdsaSign(signedHash(prefix, words), nodeKey)
-  return bech32.encode(
-    prefix,
-    [...words, ...wordsOf(Buffer.concat([signature, Uint8Array.of(recovery)]))],
-    false
-  )
+  const signed = Secp256k1.ecdsaSign(signedHash(prefix, words), nodeKey)
+  const signature = Buffer.concat([signed.signature, Uint8Array.of(signed.recovery)])
+  return bech32.encode(prefix, [...words, ...Words.fromBytes(signature)], false)
 }
 
 // -----------------------------------------------------------------------------
@@ -136,8 +154,13 @@ const Tag = {
 
 const timestampWords = 7
 const signatureWords = 104
-const hashWords = 52
-const publicKeyWords = 53
+/** In words; fields of other types have the length that they need. */
+const fixedLengths: Readonly<Record<number, number>> = {
+  [Tag.paymentHash]: 52,
+  [Tag.paymentSecret]: 52,
+  [Tag.descriptionHash]: 52,
+  [Tag.payee]: 53
+}
 const longestDescription = 639
 /** What a QR code holds; the specification itself sets no limit. */
 const longestInvoice = 7089
@@ -160,46 +183,31 @@ const msatsPer = { "": 100_000_000_000, m: 100_000_000, u: 100_000, n: 100 } as 
 // Reading
 // -----------------------------------------------------------------------------
 
-const refuse = (message: string): never => {
-  throw new InvalidInvoice({ message })
-}
+type Read<A> = Result.Result<A, InvalidInvoice>
 
-const read = (bolt11: string): Invoice => {
-  if (bolt11.length > longestInvoice) return refuse(`longer than ${longestInvoice} characters`)
-  const lowerCase = bolt11.toLowerCase()
-  if (bolt11 !== lowerCase && bolt11 !== bolt11.toUpperCase())
+const refuse = (message: string): Read<never> => Result.fail(new InvalidInvoice({ message }))
+
+const readBech32 = (text: string): Read<{ prefix: string; words: Words.Words }> => {
+  if (text.length > longestInvoice) return refuse(`longer than ${longestInvoice} characters`)
+  if (text !== text.toLowerCase() && text !== text.toUpperCase())
     return refuse("upper and lower case are mixed")
-  const { prefix, words } =
-    bech32.decodeUnsafe(lowerCase, false) ?? refuse("not bech32, or its checksum is wrong")
-  const { amount, network } = readPrefix(prefix)
-  const end = words.length - signatureWords
-  if (end < timestampWords) return refuse("too short")
-  const fields = readFields(words, end)
-  const createdAt = integer(words, 0, timestampWords)
-  const expiresAt = createdAt + (fields.expiry ?? defaultExpiry)
-  if (!Number.isSafeInteger(expiresAt)) return refuse("the expiry is out of range")
-  return {
-    bolt11: lowerCase,
-    network,
-    amount,
-    createdAt,
-    expiresAt,
-    paymentHash: (fields.paymentHash ?? refuse("no payment hash")) as PaymentHash,
-    paymentSecret: fields.paymentSecret ?? refuse("no payment secret"),
-    payee: readPayee(prefix, words, end, fields.payee),
-    ...readDescription(fields),
-    minFinalCltvDelta: fields.minFinalCltvDelta ?? defaultMinFinalCltvDelta
-  }
+  const decoded = bech32.decodeUnsafe(text, false)
+  return decoded === undefined
+    ? refuse("not bech32, or its checksum is wrong")
+    : Result.succeed(decoded)
 }
 
-const readPrefix = (prefix: string): Pick<Invoice, "network" | "amount"> => {
-  const [, currency, rest] = /^ln(bcrt|tbs|bc|tb)((?:\d.*)?)$/.exec(prefix) ?? []
-  const network = currency === undefined ? undefined : networks[currency]
-  if (network === undefined || rest === undefined) return refuse("the network is unknown")
-  return { network, amount: rest === "" ? Option.none() : Option.some(readAmount(rest)) }
+const readPrefix = (prefix: string): Read<Pick<Invoice, "network" | "amount">> => {
+  // The longest prefix counts, and an amount begins with a digit.
+  const [, currency = "", amount = ""] = /^ln(bcrt|tbs|bc|tb)((?:\d.*)?)$/.exec(prefix) ?? []
+  const network = networks[currency]
+  if (network === undefined) return refuse("the network is unknown")
+  return amount === ""
+    ? Result.succeed({ network, amount: Option.none() })
+    : Result.map(readAmount(amount), (msats) => ({ network, amount: Option.some(msats) }))
 }
 
-const readAmount = (text: string): Msat.Msat => {
+const readAmount = (text: string): Read<Msat.Msat> => {
   const [, digits, multiplier] = /^([1-9]\d{0,17})([munp]?)$/.exec(text) ?? []
   if (digits === undefined) return refuse("the amount is malformed")
   if (multiplier === "p" && !digits.endsWith("0"))
@@ -208,187 +216,102 @@ const readAmount = (text: string): Msat.Msat => {
     multiplier === "p"
       ? Number(digits.slice(0, -1))
       : Number(digits) * msatsPer[multiplier as keyof typeof msatsPer]
-  return Msat.is(msats) ? msats : refuse("the amount is out of range")
+  return Msat.is(msats) ? Result.succeed(msats) : refuse("the amount is out of range")
 }
 
-interface Fields {
-  paymentHash?: string
-  paymentSecret?: string
-  description?: string
-  descriptionHash?: string
-  payee?: Uint8Array
-  expiry?: number
-  minFinalCltvDelta?: number
-}
-
-/** Of fields that come twice the first counts; unknown ones and wrong lengths are skipped. */
-const readFields = (words: ReadonlyArray<number>, end: number): Fields => {
-  const fields: Fields = {}
-  let at = timestampWords
-  while (at < end) {
-    if (at + 3 > end) return refuse("a field is cut off")
+/**
+ * The words of each type of field. Of fields that come twice the first counts; those of a wrong
+ * length are skipped, as the specification's examples have it.
+ */
+const readFields = (words: Words.Words): Read<ReadonlyMap<number, Words.Words>> => {
+  const fields = new Map<number, Words.Words>()
+  for (let at = 0; at < words.length;) {
     const tag = words[at]!
-    const length = words[at + 1]! * 32 + words[at + 2]!
-    const from = at + 3
-    const to = from + length
-    if (to > end) return refuse("a field is cut off")
-    at = to
-    switch (tag) {
-      case Tag.paymentHash:
-        if (length === hashWords) fields.paymentHash ??= hexOf(words, from, to)
-        break
-      case Tag.paymentSecret:
-        if (length === hashWords) fields.paymentSecret ??= hexOf(words, from, to)
-        break
-      case Tag.descriptionHash:
-        if (length === hashWords) fields.descriptionHash ??= hexOf(words, from, to)
-        break
-      case Tag.payee:
-        if (length === publicKeyWords) fields.payee ??= bytesOf(words, from, to)
-        break
-      case Tag.description:
-        fields.description ??= readText(bytesOf(words, from, to))
-        break
-      case Tag.expiry:
-        fields.expiry ??= minimalInteger("expiry", words, from, to)
-        break
-      case Tag.minFinalCltvDelta:
-        fields.minFinalCltvDelta ??= minimalInteger("final CLTV delta", words, from, to)
-        break
-      case Tag.features:
-        checkFeatures(words, from, to)
-        break
-    }
+    const length = Words.toInteger(words.slice(at + 1, at + 3))
+    const field = words.slice(at + 3, at + 3 + length)
+    at += 3 + length
+    if (at > words.length) return refuse("a field is cut off")
+    if (length === (fixedLengths[tag] ?? length) && !fields.has(tag)) fields.set(tag, field)
   }
-  return fields
+  return Result.succeed(fields)
 }
 
-const readText = (bytes: Buffer): string =>
-  isUtf8(bytes) ? bytes.toString() : refuse("the description is not UTF-8")
+const readHash = (name: string, words: Words.Words | undefined): Read<string> =>
+  words === undefined ? refuse(`no ${name}`) : Result.succeed(Words.toHex(words))
 
-const readDescription = (fields: Fields): Pick<Invoice, "description" | "descriptionHash"> => {
-  const description = Option.fromUndefinedOr(fields.description)
-  const descriptionHash = Option.fromUndefinedOr(fields.descriptionHash)
-  if (Option.isSome(description) === Option.isSome(descriptionHash))
-    return refuse(
-      Option.isSome(description)
-        ? "both a description and a description hash"
-        : "neither a description nor a description hash"
-    )
-  return { description, descriptionHash }
+/** A number that begins with a zero word SHOULD be refused, says the specification. */
+const readInteger = (
+  name: string,
+  words: Words.Words | undefined,
+  byDefault: number
+): Read<number> => {
+  if (words === undefined) return Result.succeed(byDefault)
+  if (words[0] === 0) return refuse(`the ${name} begins with a zero`)
+  const value = Words.toInteger(words)
+  return value < 2 ** 52 ? Result.succeed(value) : refuse(`the ${name} is out of range`)
 }
 
-const checkFeatures = (words: ReadonlyArray<number>, from: number, to: number): void => {
-  if (to > from && words[from] === 0) refuse("the features begin with a zero")
-  for (let at = from; at < to; at++) {
-    const lowest = (to - 1 - at) * 5
-    for (let bit = lowest + (lowest & 1); bit < lowest + 5; bit += 2)
-      if (((words[at]! >> (bit - lowest)) & 1) === 1 && !knownFeatures.has(bit))
-        refuse(`it requires the unknown feature ${bit}`)
+const readDescription = (
+  fields: ReadonlyMap<number, Words.Words>
+): Read<Pick<Invoice, "description" | "descriptionHash">> => {
+  const description = fields.get(Tag.description)
+  const descriptionHash = fields.get(Tag.descriptionHash)
+  if (description !== undefined && descriptionHash !== undefined)
+    return refuse("both a description and a description hash")
+  if (descriptionHash !== undefined)
+    return Result.succeed({
+      description: Option.none(),
+      descriptionHash: Option.some(Words.toHex(descriptionHash))
+    })
+  if (description === undefined) return refuse("neither a description nor a description hash")
+  const bytes = Words.toBytes(description)
+  return isUtf8(bytes)
+    ? Result.succeed({
+        description: Option.some(bytes.toString()),
+        descriptionHash: Option.none()
+      })
+    : refuse("the description is not UTF-8")
+}
+
+/** Bit 0 is the last one; an even one that is set and unknown forbids to pay. */
+const checkFeatures = (words: Words.Words): Read<void> => {
+  if (words[0] === 0) return refuse("the features begin with a zero")
+  for (let bit = 0; bit < words.length * 5; bit += 2) {
+    const word = words[words.length - 1 - Math.floor(bit / 5)]!
+    if (((word >> (bit % 5)) & 1) === 1 && !knownFeatures.has(bit))
+      return refuse(`it requires the unknown feature ${bit}`)
   }
+  return Result.void
 }
 
 /** The payee named by `n`, whose signature has to be low-S then, or whoever signed. */
 const readPayee = (
-  prefix: string,
-  words: ReadonlyArray<number>,
-  end: number,
-  named: Uint8Array | undefined
-): string => {
-  const signature = bytesOf(words, end, words.length)
+  signature: Uint8Array,
+  digest: Uint8Array,
+  named: Words.Words | undefined
+): Read<string> => {
   const compact = signature.subarray(0, 64)
   const recovery = signature[64]!
   if (recovery > 3) return refuse("the signature's recovery id is out of range")
-  const digest = signedHash(prefix, words.slice(0, end))
-  if (named === undefined)
-    return Hex.fromBytes(
-      Secp256k1.recover(compact, recovery, digest) ?? refuse("the signature is not valid")
-    )
-  return Secp256k1.ecdsaVerify(compact, digest, named)
-    ? Hex.fromBytes(named)
-    : refuse("the signature is not the payee's")
+  if (named !== undefined)
+    return Secp256k1.ecdsaVerify(compact, digest, Words.toBytes(named))
+      ? Result.succeed(Words.toHex(named))
+      : refuse("the signature is not the payee's, or not in its low-S form")
+  const payee = Secp256k1.recover(compact, recovery, digest)
+  return payee === undefined
+    ? refuse("the signature is not valid")
+    : Result.succeed(Hex.fromBytes(payee))
 }
+
+/** sha256 over the prefix and the data before the signature. */
+const signedHash = (prefix: string, words: Words.Words): Buffer =>
+  hash("sha256", Buffer.concat([Buffer.from(prefix), Words.toPaddedBytes(words)]), "buffer")
 
 // -----------------------------------------------------------------------------
-// Words of five bits
+// Writing
 // -----------------------------------------------------------------------------
 
-/** sha256 over the prefix and the data before the signature, padded with zero bits to bytes. */
-const signedHash = (prefix: string, words: ReadonlyArray<number>): Buffer =>
-  hash(
-    "sha256",
-    Buffer.concat([
-      Buffer.from(prefix),
-      bytesOf(words, 0, words.length, Math.ceil((words.length * 5) / 8))
-    ]),
-    "buffer"
-  )
-
-/** The whole bytes in a range of words; what is left over is dropped, or padded to `size`. */
-const bytesOf = (
-  words: ReadonlyArray<number>,
-  from: number,
-  to: number,
-  size = Math.floor(((to - from) * 5) / 8)
-): Buffer => {
-  const bytes = Buffer.allocUnsafe(size)
-  let held = 0
-  let bits = 0
-  let at = 0
-  for (let i = from; i < to; i++) {
-    held = ((held << 5) | words[i]!) & 0xfff
-    bits += 5
-    if (bits >= 8) {
-      bits -= 8
-      bytes[at++] = held >> bits
-    }
-  }
-  if (at < size) bytes[at] = held << (8 - bits)
-  return bytes
-}
-
-const hexOf = (words: ReadonlyArray<number>, from: number, to: number): string =>
-  bytesOf(words, from, to).toString("hex")
-
-const wordsOf = (bytes: Uint8Array): ReadonlyArray<number> => bech32.toWords(bytes)
-
-const integer = (words: ReadonlyArray<number>, from: number, to: number): number => {
-  let value = 0
-  for (let i = from; i < to; i++) value = value * 32 + words[i]!
-  return value
-}
-
-const minimalInteger = (
-  name: string,
-  words: ReadonlyArray<number>,
-  from: number,
-  to: number
-): number => {
-  if (to > from && words[from] === 0) return refuse(`the ${name} begins with a zero`)
-  const value = integer(words, from, to)
-  return Number.isSafeInteger(value) ? value : refuse(`the ${name} is out of range`)
-}
-
-const integerWords = (value: number): ReadonlyArray<number> => {
-  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not a count: ${value}`)
-  const words: Array<number> = []
-  for (let rest = value; rest > 0; rest = Math.floor(rest / 32)) words.unshift(rest % 32)
-  return words
-}
-
-const fixedWords = (value: number, length: number): ReadonlyArray<number> => {
-  const words = integerWords(value)
-  if (words.length > length) throw new RangeError(`too large: ${value}`)
-  return [...Array.from({ length: length - words.length }, () => 0), ...words]
-}
-
-const field = (tag: number, words: ReadonlyArray<number>): ReadonlyArray<number> => [
-  tag,
-  ...fixedWords(words.length, 2),
-  ...words
-]
-
-/** BOLT 11: the shortest form, by the largest multiplier that divides the amount. */
+/** The shortest form, by the largest multiplier that divides the amount. */
 const amountText = (amount: Option.Option<Msat.Msat>): string => {
   if (Option.isNone(amount)) return ""
   const msats = amount.value
@@ -397,3 +320,21 @@ const amountText = (amount: Option.Option<Msat.Msat>): string => {
     if (msats % unit === 0) return `${msats / unit}${multiplier}`
   return `${msats}0p`
 }
+
+const describe = (description: string): Words.Words => {
+  const bytes = Buffer.from(description)
+  return bytes.length <= longestDescription
+    ? field(Tag.description, Words.fromBytes(bytes))
+    : field(Tag.descriptionHash, Words.fromBytes(hash("sha256", bytes, "buffer")))
+}
+
+const hashField = (tag: number, hex: string): Words.Words => {
+  if (!/^[0-9a-f]{64}$/.test(hex)) throw new RangeError("not 32 bytes in hex")
+  return field(tag, Words.fromBytes(Hex.toBytes(hex)))
+}
+
+const field = (tag: number, words: Words.Words): Words.Words => [
+  tag,
+  ...Words.fromIntegerFixed(words.length, 2),
+  ...words
+]

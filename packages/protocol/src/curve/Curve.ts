@@ -37,7 +37,7 @@ export interface Curve {
 }
 
 /** The order of the group, `n`, big-endian. */
-export const order: Uint8Array = Buffer.from(
+export const order = Buffer.from(
   "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141",
   "hex"
 )
