@@ -16,7 +16,14 @@ export interface InferenceRequest {
   readonly maxTokens?: number
   readonly budget: Msat.Msat
   readonly model?: string
+  /** The one provider to buy from, as `discoverProviders` told of it; saves the discovery. */
+  readonly provider?: Provider
   readonly tick?: Treasury.TickId
+  /**
+   * Names the purchase across restarts: asked for again, it is gone on with, and what was
+   * delivered already is not paid for twice.
+   */
+  readonly purchase?: Treasury.PurchaseId
   /** A person has agreed to the cost. */
   readonly approved?: boolean
   readonly selection?: Selection
@@ -55,7 +62,10 @@ export interface Shape {
   readonly requestInference: (request: InferenceRequest) => Effect.Effect<Receipt, ComputeError>
   /** The same, telling each stage and each piece of text as it comes; ends with `Done`. */
   readonly streamInference: (request: InferenceRequest) => Stream.Stream<Progress, ComputeError>
-  /** Takes up what an earlier process left: unknown payments, paid jobs without a result. */
+  /**
+   * Takes up what an earlier process left: payments whose end is not known, paid jobs without a
+   * result. Answers with every job it took up, as it stands now.
+   */
   readonly recover: Effect.Effect<ReadonlyArray<Recovered>, ComputeError>
   readonly jobs: (options?: {
     readonly limit?: number
@@ -64,6 +74,9 @@ export interface Shape {
     readonly limit?: number
   }) => Effect.Effect<ReadonlyArray<Receipt>, ComputeError>
 }
+
+/** The cheapest provider whose price is known and within the budget. */
+export { selectCheapestProvider } from "./Selection.ts"
 
 export class ComputeClient extends Context.Service<ComputeClient, Shape>()(
   "@farthing/compute/ComputeClient"

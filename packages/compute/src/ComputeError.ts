@@ -4,6 +4,7 @@
  */
 import type { Treasury } from "@farthing/budget"
 import { AgentMessage, Key, Msat } from "@farthing/protocol"
+import type { Relay } from "@farthing/relay"
 import { Schema } from "effect"
 
 /** Nobody sells, as far as our relays know. */
@@ -41,7 +42,8 @@ export const InvoiceFault = Schema.Literals([
   "expires_too_soon",
   "cltv_too_long",
   "reused",
-  "hold_in_upfront"
+  "hold_in_upfront",
+  "purchase_already_paid"
 ])
 export type InvoiceFault = typeof InvoiceFault.Type
 
@@ -75,6 +77,15 @@ export class DeliveryInvalid extends Schema.TaggedError<DeliveryInvalid>()(
 export class RelayUnavailable extends Schema.TaggedError<RelayUnavailable>()("RelayUnavailable", {
   message: Schema.String
 }) {}
+
+/** What a relay's failure means to a purchase. */
+export const relayUnavailable = ({ reason }: Relay.RelayError): RelayUnavailable =>
+  new RelayUnavailable({
+    message:
+      reason._tag === "TooLarge"
+        ? `The message has ${reason.bytes} bytes and the relays take ${reason.limit}: shorten it`
+        : reason.message
+  })
 
 export type ComputeError =
   | NoProviders

@@ -14,11 +14,46 @@ export interface Provider {
 
 /** What the customer's own journal knows of a provider. */
 export interface Record {
+  /** Requests that came to an end, whatever the end. */
   readonly jobs: number
   readonly delivered: number
+  /** Paid without a result. */
   readonly lost: number
   readonly refused: number
+  /** Invoices that must not be paid. */
   readonly rejected: number
   /** Median time from payment to result, if there is one. */
   readonly medianMillis: number | undefined
+  /**
+   * Unix seconds until which the built-in policies do not choose it, because it took money
+   * without delivering; each time in a row makes it twice as long.
+   */
+  readonly avoidUntil: number | undefined
 }
+
+/** The record of a provider we never dealt with. */
+export const noRecord: Record = {
+  jobs: 0,
+  delivered: 0,
+  lost: 0,
+  refused: 0,
+  rejected: 0,
+  medianMillis: undefined,
+  avoidUntil: undefined
+}
+
+export const fromAnnouncement = (
+  announcement: Announcement.Announced,
+  record: Record = noRecord
+): Provider => ({
+  pubkey: announcement.provider,
+  name: announcement.name,
+  price: announcement.price,
+  models: announcement.models,
+  announcement,
+  record
+})
+
+/** Whether it took money without delivering and has not sat that out yet. */
+export const isAvoided = (provider: Provider, now: number): boolean =>
+  provider.record.avoidUntil !== undefined && provider.record.avoidUntil > now

@@ -1,6 +1,8 @@
 /** The record of a finished purchase. */
 import type { Treasury } from "@farthing/budget"
-import type { Bolt11, Key, Msat, NostrEvent } from "@farthing/protocol"
+import type { Bolt11, Key, NostrEvent } from "@farthing/protocol"
+import { Msat } from "@farthing/protocol"
+import type { Delivered } from "./Delivery.ts"
 
 export interface Receipt {
   readonly purchase: Treasury.PurchaseId
@@ -25,6 +27,25 @@ export interface Receipt {
   readonly leftToday: Msat.Msat | undefined
   /** Unix seconds. */
   readonly finishedAt: number
-  /** Milliseconds spent in each stage, in order. */
+  /** Milliseconds spent in each stage, all attempts together, in the order they began. */
   readonly stages: ReadonlyArray<{ readonly stage: string; readonly millis: number }>
 }
+
+/** The receipt for a text that was delivered; `wanted` is the model that was asked for. */
+export const make = (
+  parts: Omit<
+    Receipt,
+    "text" | "resultSha256" | "model" | "finishReason" | "tokensIn" | "tokensOut" | "cost"
+  >,
+  { sha256, summary, text }: Delivered,
+  wanted: string | undefined
+): Receipt => ({
+  ...parts,
+  text,
+  resultSha256: sha256,
+  model: summary.model ?? wanted,
+  finishReason: summary.finishReason,
+  tokensIn: summary.tokensIn,
+  tokensOut: summary.tokensOut,
+  cost: Msat.add(parts.amount, parts.fee)
+})

@@ -1,0 +1,275 @@
+/**
+ * Jobs by agent messages in the provider's channel (NIP-28, kind 42): one subscription a
+ * channel, however many jobs are open in it, and every answer handed to its job by a look-up.
+ */
+import { AgentMessage, Channel, Key, NostrEvent } from "@farthing/protocol"
+import { Relay, Signer } from "@farthing/relay"
+import { Cause, Effect, Latch, Layer, Metric, Option, Queue, RcMap, Stream } from "effect"
+import type { Scope } from "effect"
+import { randomBytes } from "node:crypto"
+import type { RelayUnavailable } from "./ComputeError.ts"
+import { relayUnavailable } from "./ComputeError.ts"
+import { unixTime } from "./UnixTime.ts"
+import * as Delivery from "./Delivery.ts"
+import {
+  type Answer,
+  type Conversation,
+  JobTransport,
+  type Request,
+  type Shape
+} from "./JobTransport.ts"
+
+/** Clocks differ: answers are asked for from this many seconds before the request on. */
+const clockMargin = 120
+
+/** A channel stays subscribed this long after its last job. */
+const lineTimeToLive = "30 seconds"
+
+/** What a single job may send us; pieces of a text come in messages with more around them. */
+const maxAnswers = Delivery.maxPieces + 1_000
+const maxAnswerBytes = Delivery.maxBytes * 8
+
+/** Messages that were no answer to an open job, by why. */
+const ignored = Metric.counter("farthing_compute_messages_ignored", { incremental: true })
+
+export const layer: Layer.Layer<JobTransport, never, Relay.Relay | Signer.Signer> = Layer.effect(
+  JobTransport,
+  Effect.suspend(() => make)
+)
+
+const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scope> = Effect.gen(
+  function* () {
+    const relay = yield* Relay.Relay
+    const signer = yield* Signer.Signer
+    const lines: RcMap.RcMap<LineKey, Line> = yield* RcMap.make({
+      lookup: (key: LineKey) =>
+        openLine(
+          relay,
+          signer.publicKey,
+          key,
+          Effect.suspend(() => RcMap.invalidate(lines, key))
+        ),
+      idleTimeToLive: lineTimeToLive
+    })
+
+    const post = Effect.fnUntraced(function* (
+      request: Pick<Request, "channel" | "relay">,
+      message: AgentMessage.AgentMessage,
+      reply?: Channel.Post["reply"]
+    ) {
+      const createdAt = yield* unixTime
+      return yield* signer.sign(
+        Channel.message({
+          channel: request.channel,
+          relay: request.relay,
+          message,
+          ...(reply === undefined ? {} : { reply }),
+          salt: Channel.Salt.make(randomBytes(8).toString("hex")),
+          createdAt
+        })
+      )
+    })
+
+    const publish = (event: NostrEvent.NostrEvent) =>
+      relay.publish(event).pipe(Effect.mapError(relayUnavailable), Effect.asVoid)
+
+    const prepare: Shape["prepare"] = Effect.fnUntraced(function* (provider, wish) {
+      const way = { channel: provider.channel, relay: provider.relays[0] ?? "" }
+      const event = yield* post(way, {
+        type: "JobRequest",
+        kind: AgentMessage.textGeneration,
+        prompt: wish.prompt,
+        max_tokens: wish.maxTokens,
+        target_provider: provider.provider,
+        ...(wish.model === undefined ? {} : { model: wish.model }),
+        stream: wish.stream,
+        max_price_msats: wish.maxPrice,
+        settlement: wish.settlement,
+        expires_at: wish.expiresAt
+      })
+      return {
+        ...way,
+        provider: provider.provider,
+        event,
+        tagsAnswers: provider.tagsAnswers
+      }
+    })
+
+    const listen: Shape["listen"] = Effect.fnUntraced(function* (request, options) {
+      const { channel, provider, tagsAnswers } = request
+      const key = { channel, provider, tagsAnswers, since: options?.since }
+      const line = yield* RcMap.get(lines, key)
+      const mailbox = yield* Effect.acquireRelease(line.open(request.event.id), (mailbox) =>
+        line.close(mailbox)
+      )
+      const conversation: Conversation = {
+        answers: mailbox.answers,
+        stored: line.stored,
+        tellPaid: (jobName, paymentHash) =>
+          post(
+            request,
+            { type: "PaymentSent", job_id: jobName, payment_id: paymentHash },
+            { to: request.event.id, author: provider }
+          ).pipe(Effect.flatMap(publish))
+      }
+      return conversation
+    })
+
+    return { prepare, send: (request) => publish(request.event), listen }
+  }
+)
+
+/** What one subscription is for. */
+interface LineKey extends Pick<Request, "channel" | "provider" | "tagsAnswers"> {
+  readonly since: number | undefined
+}
+
+/** One subscription and the jobs that listen to it. */
+interface Line {
+  readonly open: (request: NostrEvent.EventId) => Effect.Effect<Mailbox>
+  readonly close: (mailbox: Mailbox) => Effect.Effect<void>
+  readonly stored: Effect.Effect<void>
+}
+
+/** What came for one job and was not taken yet. */
+interface Mailbox {
+  readonly request: NostrEvent.EventId
+  readonly answers: Queue.Queue<Answer, RelayUnavailable>
+  /** Bytes that may still come. */
+  room: number
+}
+
+const openLine = Effect.fnUntraced(function* (
+  relay: Relay.Shape,
+  customer: Key.PublicKey,
+  key: LineKey,
+  giveUp: Effect.Effect<void>
+) {
+  const byRequest = new Map<string, Mailbox>()
+  const byJobId = new Map<string, Mailbox>()
+  const stored = yield* Latch.make()
+  // Relays send what they stored in an order of their own, so that of a text whose pieces have
+  // no numbers only the whole one can be had again.
+  const isReplay = key.since !== undefined
+  let failure: RelayUnavailable | undefined
+
+  const since = (key.since ?? (yield* unixTime)) - clockMargin
+  const filter = Channel.customerFilter({
+    channel: key.channel,
+    provider: key.provider,
+    since,
+    ...(key.tagsAnswers ? { customer } : {})
+  })
+
+  /** The job that the message names; whether it is really an answer is judged afterwards. */
+  const mailboxOf = (event: NostrEvent.NostrEvent, message: AgentMessage.AgentMessage) =>
+    byRequest.get(Option.getOrElse(Channel.replyOf(event), () => "")) ??
+    ("request_id" in message ? byRequest.get(message.request_id ?? "") : undefined) ??
+    ("job_id" in message ? byJobId.get(message.job_id ?? "") : undefined)
+
+  const handOver = (event: NostrEvent.NostrEvent): Effect.Effect<void> => {
+    if (isForOthers(event, byRequest)) return Effect.void
+    const message = AgentMessage.parse(event.content)
+    if (Option.isNone(message)) return ignore("unreadable")
+    const mailbox = mailboxOf(event, message.value)
+    if (mailbox === undefined) return ignore("no_such_job")
+    const expected = { provider: key.provider, requestId: mailbox.request }
+    if (!Channel.isAnswerTo(event, message.value, expected)) return ignore("references_disagree")
+    const answer = toAnswer(message.value)
+    if (answer === undefined) return ignore("not_understood")
+    if (isReplay && isUnnumbered(answer)) return ignore("order_lost")
+    mailbox.room -= event.content.length
+    if (mailbox.room < 0 || !Queue.offerUnsafe(mailbox.answers, answer)) return ignore("too_much")
+    return Effect.void
+  }
+
+  yield* relay.subscribe([filter], { onStored: Effect.asVoid(stored.open) }).pipe(
+    Stream.runForEach(handOver),
+    Effect.mapError(relayUnavailable),
+    Effect.catch((error) => {
+      failure = error
+      for (const { answers } of byRequest.values())
+        Queue.failCauseUnsafe(answers, Cause.fail(error))
+      return Effect.andThen(stored.open, giveUp)
+    }),
+    Effect.forkScoped({ startImmediately: true })
+  )
+
+  const line: Line = {
+    open: Effect.fnUntraced(function* (request) {
+      const answers = yield* Queue.dropping<Answer, RelayUnavailable>(maxAnswers)
+      const mailbox: Mailbox = { request, answers, room: maxAnswerBytes }
+      if (failure !== undefined) yield* Queue.fail(answers, failure)
+      byRequest.set(request, mailbox)
+      byJobId.set(AgentMessage.jobIdOf(request), mailbox)
+      return mailbox
+    }),
+    close: (mailbox) =>
+      Effect.suspend(() => {
+        const jobId = AgentMessage.jobIdOf(mailbox.request)
+        if (byRequest.get(mailbox.request) === mailbox) byRequest.delete(mailbox.request)
+        if (byJobId.get(jobId) === mailbox) byJobId.delete(jobId)
+        return Queue.shutdown(mailbox.answers)
+      }),
+    stored: stored.await
+  }
+  return line
+})
+
+/** A reply to somebody else's request need not even be parsed. */
+const isForOthers = (
+  event: NostrEvent.NostrEvent,
+  byRequest: ReadonlyMap<string, Mailbox>
+): boolean => Option.exists(Channel.replyOf(event), (request) => !byRequest.has(request))
+
+const isUnnumbered = (answer: Answer): boolean =>
+  answer._tag === "Piece" && answer.seq === undefined
+
+const ignore = (why: string): Effect.Effect<void> =>
+  Metric.update(Metric.withAttributes(ignored, { why }), 1)
+
+const toAnswer = (message: AgentMessage.AgentMessage): Answer | undefined => {
+  switch (message.type) {
+    case "Invoice":
+      return {
+        _tag: "Quoted",
+        jobName: message.job_id,
+        bolt11: message.bolt11,
+        amount: message.amount_msats,
+        paymentHash: message.payment_hash,
+        settlement: AgentMessage.settlementOf(message),
+        hold: message.hold ?? false,
+        expiresAt: message.expires_at
+      }
+    case "JobError":
+      return {
+        _tag: "Refused",
+        code: AgentMessage.jobErrorCode(message.code),
+        message: message.message
+      }
+    case "JobStatus":
+      return { _tag: "Working", status: message.status }
+    case "StreamChunk":
+      return {
+        _tag: "Piece",
+        seq: message.seq,
+        text: message.chunk,
+        end: message.is_final ? { ...summaryOf(message), model: undefined } : undefined
+      }
+    case "JobResult":
+      return {
+        _tag: "Whole",
+        text: message.result,
+        summary: { ...summaryOf(message), model: message.model }
+      }
+    default:
+      return undefined
+  }
+}
+
+const summaryOf = (message: AgentMessage.StreamChunk | AgentMessage.JobResult) => ({
+  sha256: message.sha256,
+  tokensIn: message.tokens_in,
+  tokensOut: message.tokens_out,
+  finishReason: message.finish_reason
+})

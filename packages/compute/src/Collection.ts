@@ -1,0 +1,69 @@
+/** Waits for a delivery: takes answers until the text is whole, or time or patience runs out. */
+import type { Queue } from "effect"
+import { Clock, Data, Duration, Effect, Queue as Queues } from "effect"
+import type { RelayUnavailable } from "./ComputeError.ts"
+import * as Delivery from "./Delivery.ts"
+import type { Answer } from "./JobTransport.ts"
+
+export interface Patience {
+  /** For the first of the text. */
+  readonly first: Duration.Duration
+  /** For something new after that. */
+  readonly idle: Duration.Duration
+  /** Unix milliseconds at which it is over in any case. */
+  readonly deadline: number
+}
+
+/** Why there is no whole text. */
+export class Undelivered extends Data.TaggedError("Undelivered")<{
+  readonly reason: "nothing" | "truncated" | "invalid"
+  readonly message: string
+}> {}
+
+/** `onText` gets each new part of the text, in order, once no gap is left before it. */
+export const collect = Effect.fnUntraced(function* (
+  answers: Queue.Dequeue<Answer, RelayUnavailable>,
+  patience: Patience,
+  onText: (text: string) => Effect.Effect<void>
+): Effect.fn.Return<Delivery.Delivered, Undelivered | RelayUnavailable> {
+  let underway = Delivery.empty
+  let giveUpAt = yield* patienceEnds(patience, patience.first)
+  while (true) {
+    const answer = yield* Queues.take(answers).pipe(
+      Effect.timeoutOrElse({
+        duration: giveUpAt - (yield* Clock.currentTimeMillis),
+        orElse: () => Effect.fail(cutShort(underway))
+      })
+    )
+    const next = Delivery.step(underway, answer)
+    if (next === underway) continue
+    switch (next._tag) {
+      case "Broken":
+        return yield* new Undelivered({ reason: "invalid", message: next.message })
+      case "Complete":
+        yield* onText(rest(underway.text, next.delivered.text))
+        return next.delivered
+      case "Underway":
+        yield* onText(rest(underway.text, next.text))
+        underway = next
+        giveUpAt = yield* patienceEnds(patience, patience.idle)
+    }
+  }
+})
+
+const patienceEnds = (patience: Patience, wait: Duration.Duration): Effect.Effect<number> =>
+  Effect.map(Clock.currentTimeMillis, (now) =>
+    Math.min(now + Duration.toMillis(wait), patience.deadline)
+  )
+
+/** What is new. A whole text that contradicts the pieces before it cannot be shown as their end. */
+const rest = (shown: string, text: string): string =>
+  text.startsWith(shown) ? text.slice(shown.length) : ""
+
+const cutShort = (underway: Delivery.Underway): Undelivered =>
+  Delivery.hasBegun(underway)
+    ? new Undelivered({
+        reason: "truncated",
+        message: `the text stopped after ${underway.next} pieces without its end`
+      })
+    : new Undelivered({ reason: "nothing", message: "nothing was delivered in time" })

@@ -1,0 +1,142 @@
+/**
+ * The market's customer: buys an inference, from discovery to receipt.
+ *
+ *     discover - select - reserve - request - quote - check - pay - deliver - settle
+ *
+ * Until a payment is submitted every failure is free, and the next provider may be asked. From
+ * then on the purchase ends with the result, or with an error that tells what it cost.
+ */
+import type { Treasury } from "@farthing/budget"
+import type { Relay, Signer } from "@farthing/relay"
+import type { Duration } from "effect"
+import { Array as Arr, Context, Effect, Layer, Option, Queue, Stream } from "effect"
+import type { Migrator, SqlClient, SqlError } from "effect/sql"
+import * as ChannelTransport from "./ChannelTransport.ts"
+import { ComputeClient, type InferenceRequest, type Progress } from "./ComputeClient.ts"
+import type { ComputeError } from "./ComputeError.ts"
+import { type ComputeOptions, defaults } from "./ComputeOptions.ts"
+import * as Discovery from "./Discovery.ts"
+import { inTurn } from "./Fallback.ts"
+import { fulfil } from "./Fulfilment.ts"
+import type { JobTransport } from "./JobTransport.ts"
+import { Journal } from "./Journal.ts"
+import type { Provider } from "./Provider.ts"
+import * as Purchase from "./Purchase.ts"
+import { bestOffers, passOver } from "./Quotes.ts"
+import * as Recovery from "./Recovery.ts"
+import { discover, knownProviders, select, withRecord } from "./Search.ts"
+import * as SqlJournal from "./SqlJournal.ts"
+
+/** The options that a layer needs: the network, and what differs from the defaults. */
+export type Options = Pick<ComputeOptions, "network"> & Partial<ComputeOptions>
+
+type Requirements = Discovery.Discovery | JobTransport | Journal | Treasury.Treasury
+
+/** With its own discovery, journal and channel transport. */
+export const layer = (
+  options: Options
+): Layer.Layer<
+  ComputeClient,
+  Migrator.MigrationError | SqlError.SqlError,
+  Relay.Relay | Signer.Signer | SqlClient.SqlClient | Treasury.Treasury
+> =>
+  layerWithoutParts(options).pipe(
+    Layer.provide([
+      Discovery.layer({ network: options.network }),
+      SqlJournal.layer,
+      ChannelTransport.layer
+    ])
+  )
+
+/** Over any discovery, journal and transport. */
+export const layerWithoutParts = (
+  options: Options
+): Layer.Layer<ComputeClient, never, Requirements> =>
+  Layer.effect(ComputeClient, make({ ...defaults, ...options }))
+
+const make = Effect.fnUntraced(function* (options: ComputeOptions) {
+  const context = yield* Effect.context<Requirements>()
+  const journal = Context.get(context, Journal)
+  const discovery = Context.get(context, Discovery.Discovery)
+  const live = new Set<Treasury.PurchaseId>()
+
+  const purchaseOf = (request: InferenceRequest, delivery: Purchase.Delivery) =>
+    Effect.acquireRelease(
+      Effect.tap(Purchase.make(request, options, delivery), ({ id }) =>
+        Effect.sync(() => live.add(id))
+      ),
+      ({ id }) => Effect.sync(() => live.delete(id))
+    )
+
+  const run = (request: InferenceRequest, delivery: Purchase.Delivery) =>
+    purchaseOf(request, delivery).pipe(
+      Effect.flatMap(buy),
+      Effect.scoped,
+      Effect.provideContext(context)
+    )
+
+  return ComputeClient.of({
+    discoverProviders: Effect.fn("ComputeClient.discoverProviders")(
+      (within: Duration.Input = options.discoveryTimeout) =>
+        knownProviders(within).pipe(Effect.provideContext(context))
+    ),
+
+    watchProviders: discovery.watch.pipe(
+      Stream.mapEffect(withRecord),
+      Stream.provideContext(context)
+    ),
+
+    requestInference: Effect.fn("ComputeClient.requestInference")((request: InferenceRequest) =>
+      run(request, { stream: false, tell: () => Effect.void })
+    ),
+
+    streamInference: (request) =>
+      Stream.callback<Progress, ComputeError>((queue) =>
+        run(request, {
+          stream: true,
+          tell: (progress) => Effect.asVoid(Queue.offer(queue, progress))
+        }).pipe(
+          Effect.flatMap((receipt) => Queue.offer(queue, { _tag: "Done", receipt })),
+          Effect.andThen(Queue.end(queue)),
+          Effect.withSpan("ComputeClient.streamInference")
+        )
+      ),
+
+    recover: Recovery.recover(options, (id) => live.has(id)).pipe(
+      Effect.provideContext(context),
+      Effect.withSpan("ComputeClient.recover")
+    ),
+
+    jobs: Effect.fn("ComputeClient.jobs")((page) => journal.jobs(page?.limit ?? defaultPage)),
+
+    receipts: Effect.fn("ComputeClient.receipts")((page) =>
+      journal.receipts(page?.limit ?? defaultPage)
+    )
+  })
+})
+
+/** How many jobs or receipts are told where nobody says how many. */
+const defaultPage = 100
+
+/** The purchase, from discovery to receipt. */
+const buy = Effect.fnUntraced(function* (purchase: Purchase.Purchase) {
+  const earlier = yield* goOn(purchase)
+  if (Option.isSome(earlier)) return earlier.value
+  const providers = yield* discover(purchase)
+  const rounds = yield* select(purchase, providers)
+  return yield* inTurn(rounds, (round) => attempt(purchase, round))
+})
+
+/** Asks some providers at once, and buys from the one with the best offer. */
+const attempt = (purchase: Purchase.Purchase, round: Arr.NonEmptyReadonlyArray<Provider>) =>
+  Effect.gen(function* () {
+    const offers = yield* bestOffers(purchase, round)
+    const eligible = purchase.selection.fallbacks ? offers : Arr.of(offers[0])
+    const bought = inTurn(eligible, (offer) => fulfil(purchase, offer))
+    return yield* offers.length > 1 ? Effect.ensuring(bought, passOver(offers)) : bought
+  }).pipe(Effect.scoped)
+
+/** What an earlier process has come to, if the caller names a purchase that was begun before. */
+const goOn = Effect.fnUntraced(function* (purchase: Purchase.Purchase) {
+  return purchase.isNew ? Option.none() : yield* Recovery.goOn(purchase)
+})

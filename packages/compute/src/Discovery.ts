@@ -1,0 +1,148 @@
+/**
+ * Finds who sells: the announcements on our relays (NIP-89, kind 31990), kept up to date for as
+ * long as somebody is interested, so that a second look costs nothing.
+ */
+import type { Network } from "@farthing/protocol"
+import { AgentMessage, Announcement } from "@farthing/protocol"
+import { Relay } from "@farthing/relay"
+import type { Duration, Scope } from "effect"
+import { Context, Deferred, Effect, Latch, Layer, Option, PubSub, RcRef, Stream } from "effect"
+import * as AnnouncementBook from "./AnnouncementBook.ts"
+import type { RelayUnavailable } from "./ComputeError.ts"
+import { relayUnavailable } from "./ComputeError.ts"
+import { unixTime } from "./UnixTime.ts"
+import type { Provider } from "./Provider.ts"
+
+/** Who sells now, without our record of them. */
+export interface Found {
+  readonly providers: ReadonlyArray<Provider>
+  /** Present where nobody was found and a clock is the likely reason. */
+  readonly clockHint: Option.Option<string>
+}
+
+export interface Shape {
+  /**
+   * Everybody who sells now: at once if that is known, else as soon as the relays have sent
+   * what they had and somebody is among it, at the latest after the time given.
+   */
+  readonly discover: (within: Duration.Input) => Effect.Effect<Found, RelayUnavailable>
+  /** Everybody who sells now, and then each announcement as it comes. */
+  readonly watch: Stream.Stream<Provider, RelayUnavailable>
+}
+
+export class Discovery extends Context.Service<Discovery, Shape>()("@farthing/compute/Discovery") {}
+
+export interface Options {
+  readonly network: Network.Network
+  /** The most offers that are remembered; default 10,000. */
+  readonly capacity?: number
+}
+
+/** The subscription outlives the last interest in it by this time. */
+const subscriptionTimeToLive = "1 minute"
+
+/** Seconds to look back; what is older is void unless it says otherwise. */
+const lookBack = 7 * 24 * 3600
+
+const defaultCapacity = 10_000
+
+export const layer = (options: Options): Layer.Layer<Discovery, never, Relay.Relay> =>
+  Layer.effect(Discovery, make(options))
+
+export const make = Effect.fnUntraced(function* (
+  options: Options
+): Effect.fn.Return<Shape, never, Relay.Relay | Scope.Scope> {
+  const relay = yield* Relay.Relay
+  const market: RcRef.RcRef<Market> = yield* RcRef.make({
+    acquire: openMarket(
+      relay,
+      { network: options.network, capacity: options.capacity ?? defaultCapacity },
+      Effect.suspend(() => RcRef.invalidate(market))
+    ),
+    idleTimeToLive: subscriptionTimeToLive
+  })
+
+  const discover: Shape["discover"] = Effect.fnUntraced(function* (within) {
+    const { book, failed, settled } = yield* RcRef.get(market)
+    if (!book.hasOpen(yield* unixTime)) yield* settled.close
+    yield* settled.await.pipe(
+      Effect.raceFirst(Deferred.await(failed)),
+      Effect.timeoutOption(within)
+    )
+    const now = yield* unixTime
+    const providers = book.open(now)
+    return {
+      providers,
+      clockHint: providers.length === 0 ? book.clockHint(now) : Option.none()
+    }
+  }, Effect.scoped)
+
+  const watch: Shape["watch"] = Stream.unwrap(
+    Effect.gen(function* () {
+      const { book, failed, news } = yield* RcRef.get(market)
+      const coming = yield* PubSub.subscribe(news)
+      const now = yield* unixTime
+      return Stream.fromIterable(book.open(now)).pipe(
+        Stream.concat(Stream.fromSubscription(coming)),
+        Stream.merge(Stream.fromEffectDrain(Deferred.await(failed)))
+      )
+    })
+  )
+
+  return { discover, watch }
+})
+
+/** One live view of the market. */
+interface Market {
+  readonly book: AnnouncementBook.AnnouncementBook
+  readonly news: PubSub.PubSub<Provider>
+  /** Open once the relays have sent what they had and somebody sells. */
+  readonly settled: Latch.Latch
+  readonly failed: Deferred.Deferred<never, RelayUnavailable>
+}
+
+const openMarket = Effect.fnUntraced(function* (
+  relay: Relay.Shape,
+  options: AnnouncementBook.Options,
+  giveUp: Effect.Effect<void>
+) {
+  const book = AnnouncementBook.make(options)
+  const news = yield* PubSub.sliding<Provider>(options.capacity)
+  const settled = yield* Latch.make()
+  const failed = yield* Deferred.make<never, RelayUnavailable>()
+  let allSent = false
+
+  const settle = Effect.suspend(() => (allSent ? settled.open : Effect.void))
+
+  const start = yield* unixTime
+  const recent = { kinds: [Announcement.kind], since: start - lookBack, limit: options.capacity }
+  const filters = [{ ...recent, "#k": [String(AgentMessage.textGeneration)] }, recent]
+
+  yield* relay
+    .subscribe(filters, {
+      onStored: Effect.flatMap(unixTime, (now) => {
+        allSent = true
+        return book.hasOpen(now) ? settled.open : Effect.void
+      })
+    })
+    .pipe(
+      Stream.runForEach((event) =>
+        Effect.flatMap(unixTime, (now) =>
+          Option.match(book.add(event, now), {
+            onNone: () => Effect.void,
+            onSome: (offer) =>
+              Effect.andThen(
+                PubSub.publish(news, offer),
+                offer.announcement.online ? settle : Effect.void
+              )
+          })
+        )
+      ),
+      Effect.catch((error) =>
+        Effect.andThen(Deferred.fail(failed, relayUnavailable(error)), giveUp)
+      ),
+      Effect.forkScoped({ startImmediately: true })
+    )
+
+  return { book, news, settled, failed } satisfies Market
+})

@@ -1,0 +1,221 @@
+/**
+ * From an invoice to a receipt. Once the payment is submitted, the purchase belongs to it: every
+ * error from then on tells what it cost.
+ */
+import { Treasury } from "@farthing/budget"
+import { Msat } from "@farthing/protocol"
+import { Clock, Duration, Effect, Schedule } from "effect"
+import type { Scope } from "effect"
+import { logged } from "./Bookkeeping.ts"
+import { collect, type Undelivered } from "./Collection.ts"
+import * as ComputeError from "./ComputeError.ts"
+import type { Delivered } from "./Delivery.ts"
+import type { Conversation } from "./JobTransport.ts"
+import { type EndState, Journal, type Offer as Terms } from "./Journal.ts"
+import { nameOf, type Offer, rejected } from "./Negotiation.ts"
+import { type Purchase, stage, stages } from "./Purchase.ts"
+import * as Receipt from "./Receipt.ts"
+import { unixTime } from "./UnixTime.ts"
+
+/** Buys what was offered: pay - deliver - settle. */
+export const fulfil = Effect.fnUntraced(function* (purchase: Purchase, offer: Offer) {
+  const paid = yield* pay(purchase, offer)
+  const delivered = yield* deliver(purchase, offer, paid)
+  return yield* settle(purchase, offer, paid, delivered)
+})
+
+/** A payment that is done, and when. */
+interface Paid extends Treasury.Settled {
+  /** Unix milliseconds. */
+  readonly at: number
+}
+
+/** Notes the invoice, pays it, and tells the provider. */
+const pay = (purchase: Purchase, offer: Offer) =>
+  stage(
+    purchase,
+    "pay",
+    `paying ${offer.amount} msat to ${nameOf(offer.provider)}`,
+    Effect.gen(function* () {
+      const journal = yield* Journal
+      const request = offer.request.event.id
+      if (!(yield* journal.paying(request, termsOf(offer)))) return yield* takenOver(offer)
+      const settled = yield* submit(purchase, offer).pipe(
+        Effect.tapError((error) => logged(journal.ended(request, endOf(error), error.message))),
+        Effect.onInterrupt(() =>
+          logged(journal.ended(request, "unknown", "interrupted while paying"))
+        )
+      )
+      const at = yield* Clock.currentTimeMillis
+      yield* tellPaid(offer.conversation, offer)
+      yield* logged(
+        journal.paid(request, {
+          preimage: settled.preimage,
+          fee: settled.fee,
+          leftToday: settled.leftToday,
+          paidAt: Math.floor(at / 1000)
+        })
+      )
+      return { ...settled, at } satisfies Paid
+    }),
+    offer.provider
+  )
+
+export const termsOf = (offer: Offer): Terms => ({
+  jobName: offer.jobName,
+  bolt11: offer.invoice.bolt11,
+  amount: offer.amount,
+  paymentHash: offer.invoice.paymentHash
+})
+
+/** Another process took the job up and closed it while this one slept. */
+const takenOver = ({ request }: Offer) =>
+  new Treasury.LedgerUnavailable({
+    message: `The job ${request.event.id} is closed in the journal: it is not paid any more`
+  })
+
+const submit = (purchase: Purchase, { invoice, provider }: Offer) =>
+  Effect.gen(function* () {
+    const treasury = yield* Treasury.Treasury
+    const { paymentTimeout } = purchase.options
+    return yield* treasury
+      .pay({
+        purchase: purchase.id,
+        tick: purchase.tick,
+        payee: provider.pubkey,
+        invoice,
+        cap: purchase.budget,
+        approved: purchase.approved
+      })
+      .pipe(
+        Effect.timeoutOrElse({
+          duration: paymentTimeout,
+          orElse: () =>
+            new Treasury.PaymentUnknown({
+              paymentHash: invoice.paymentHash,
+              message: `The payment to ${nameOf(provider)} did not end within ${Duration.format(paymentTimeout)}. It may have been made: its amount stays held until a look-up tells.`
+            })
+        }),
+        Effect.catchTag("PaymentRefused", ({ message, reason }) =>
+          rejected(provider, { reason: reason === "already_used" ? "reused" : reason, message })
+        )
+      )
+  })
+
+/** How a job ends in the journal whose payment did not come through. */
+const endOf = (error: { readonly _tag: string; readonly reason?: unknown }): EndState => {
+  switch (error._tag) {
+    case "InvoiceRejected":
+      return error.reason === "purchase_already_paid" ? "unpaid" : "rejected"
+    case "PaymentUnknown":
+    case "LedgerUnavailable":
+      return "unknown"
+    default:
+      return "unpaid"
+  }
+}
+
+/** In the background: the provider sees its money anyway, this is for those who wait for a word. */
+const tellPaid = (
+  conversation: Conversation,
+  { invoice, jobName }: Offer
+): Effect.Effect<void, never, Scope.Scope> =>
+  conversation.tellPaid(jobName, invoice.paymentHash).pipe(
+    Effect.retry(Schedule.exponential("200 millis").pipe(Schedule.upTo({ times: 4 }))),
+    Effect.catch((error) => Effect.logWarning("The provider was not told of its payment", error)),
+    Effect.forkScoped({ startImmediately: true }),
+    Effect.asVoid
+  )
+
+/** Waits for the text, and takes the loss where none comes. */
+const deliver = (purchase: Purchase, offer: Offer, paid: Paid) =>
+  stage(
+    purchase,
+    "deliver",
+    `waiting for the result of ${nameOf(offer.provider)}`,
+    collect(
+      offer.conversation.answers,
+      {
+        first: purchase.options.firstChunkTimeout,
+        idle: purchase.options.idleTimeout,
+        deadline: offer.deadline
+      },
+      (text) => (text === "" ? Effect.void : purchase.tell({ _tag: "Chunk", text }))
+    ).pipe(
+      Effect.catchTags({
+        Undelivered: (error) => lose(offer, paid, error),
+        RelayUnavailable: (error) => Effect.fail(outOfReach(offer, paid, error))
+      })
+    ),
+    offer.provider
+  )
+
+const lose = Effect.fnUntraced(function* (offer: Offer, paid: Paid, undelivered: Undelivered) {
+  const journal = yield* Journal
+  const treasury = yield* Treasury.Treasury
+  yield* logged(journal.ended(offer.request.event.id, "lost", undelivered.message))
+  yield* logged(treasury.conclude(paid.paymentHash, "lost"))
+  return yield* lossOf(offer, paid, undelivered)
+})
+
+const lossOf = (offer: Offer, paid: Paid, { message, reason }: Undelivered) => {
+  const cost = Msat.add(paid.amount, paid.fee)
+  const fields = {
+    provider: offer.provider.pubkey,
+    cost,
+    message: `${nameOf(offer.provider)} was paid (${cost} msat with the fee), but ${message}. It is avoided for now; a late result is still taken by recovery.`
+  }
+  switch (reason) {
+    case "nothing":
+      return new ComputeError.DeliveryTimeout(fields)
+    case "truncated":
+      return new ComputeError.DeliveryTruncated(fields)
+    case "invalid":
+      return new ComputeError.DeliveryInvalid(fields)
+  }
+}
+
+/** Not the provider's fault: the job stays open for recovery. */
+const outOfReach = (offer: Offer, paid: Paid, error: ComputeError.RelayUnavailable) => {
+  const cost = Msat.add(paid.amount, paid.fee)
+  return new ComputeError.DeliveryTimeout({
+    provider: offer.provider.pubkey,
+    cost,
+    message: `${nameOf(offer.provider)} was paid (${cost} msat with the fee), and then the relays went away: ${error.message}. Recovery collects the result once they are back.`
+  })
+}
+
+/** Books the delivery and writes the receipt. */
+const settle = (purchase: Purchase, offer: Offer, paid: Paid, delivered: Delivered) =>
+  stage(
+    purchase,
+    "settle",
+    "writing the receipt",
+    Effect.gen(function* () {
+      const journal = yield* Journal
+      const treasury = yield* Treasury.Treasury
+      const receipt = Receipt.make(
+        {
+          purchase: purchase.id,
+          request: offer.request.event.id,
+          provider: offer.provider.pubkey,
+          providerName: offer.provider.name,
+          bolt11: offer.invoice.bolt11,
+          paymentHash: paid.paymentHash,
+          preimage: paid.preimage,
+          amount: paid.amount,
+          fee: paid.fee,
+          leftToday: paid.leftToday,
+          finishedAt: yield* unixTime,
+          stages: stages(purchase)
+        },
+        delivered,
+        purchase.selection.model
+      )
+      const millis = (yield* Clock.currentTimeMillis) - paid.at
+      yield* logged(journal.delivered(receipt, millis))
+      yield* logged(treasury.conclude(paid.paymentHash, "delivered"))
+      return receipt
+    }),
+    offer.provider
+  )

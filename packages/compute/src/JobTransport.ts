@@ -1,0 +1,125 @@
+/**
+ * How a job travels: the request goes out, typed answers to it come back. What a purchase knows
+ * of the wire is this interface; each wire format is a layer of it.
+ */
+import type { Announcement, Msat } from "@farthing/protocol"
+import { AgentMessage, Bolt11, Key, NostrEvent, Settlement } from "@farthing/protocol"
+import type { Effect, Queue, Scope } from "effect"
+import { Context, Schema } from "effect"
+import type { RelayUnavailable } from "./ComputeError.ts"
+
+/** What is asked of a provider. */
+export interface Wish {
+  readonly prompt: string
+  readonly maxTokens: number
+  readonly model: string | undefined
+  /** Whether the text should come piece by piece. */
+  readonly stream: boolean
+  readonly maxPrice: Msat.Msat
+  /** In order of preference. */
+  readonly settlement: ReadonlyArray<Settlement.Settlement>
+  /** Unix seconds; a provider that sees the request later need not answer. */
+  readonly expiresAt: number
+}
+
+/**
+ * A signed request and the way to its provider: enough to send it, to listen for its answers,
+ * and to listen again in another process.
+ */
+export const Request = Schema.Struct({
+  provider: Key.PublicKey,
+  event: NostrEvent.NostrEvent,
+  channel: NostrEvent.EventId,
+  /** Where the channel is said to be found; may be empty. */
+  relay: Schema.String,
+  /** Whether the provider's answers carry our key. */
+  tagsAnswers: Schema.Boolean
+})
+export interface Request extends Schema.Schema.Type<typeof Request> {}
+
+/** What the provider asks for the job. */
+export interface Quoted {
+  readonly _tag: "Quoted"
+  /** What the provider calls the job. */
+  readonly jobName: string
+  readonly bolt11: string
+  readonly amount: Msat.Msat
+  readonly paymentHash: Bolt11.PaymentHash | undefined
+  readonly settlement: Settlement.Settlement
+  readonly hold: boolean
+  /** Unix seconds. */
+  readonly expiresAt: number | undefined
+}
+
+/** The provider does not do the job, or failed at it. */
+export interface Refused {
+  readonly _tag: "Refused"
+  readonly code: AgentMessage.JobErrorCode
+  readonly message: string
+}
+
+/** The provider is at it. */
+export interface Working {
+  readonly _tag: "Working"
+  readonly status: "queued" | "processing"
+}
+
+/** What a provider says of a whole text. */
+export interface Summary {
+  readonly model: string | undefined
+  readonly sha256: string | undefined
+  readonly tokensIn: number | undefined
+  readonly tokensOut: number | undefined
+  readonly finishReason: string | undefined
+}
+
+/** A piece of the text. */
+export interface Piece {
+  readonly _tag: "Piece"
+  /** Its place; undefined from peers that do not number their pieces. */
+  readonly seq: number | undefined
+  readonly text: string
+  /** Present on the last piece. */
+  readonly end: Summary | undefined
+}
+
+/** The whole text at once. */
+export interface Whole {
+  readonly _tag: "Whole"
+  readonly text: string
+  readonly summary: Summary
+}
+
+export type Answer = Quoted | Refused | Working | Piece | Whole
+
+/** An open ear for the answers to one request. */
+export interface Conversation {
+  /** In the order of arrival. The provider's answers only, and only to this request. */
+  readonly answers: Queue.Dequeue<Answer, RelayUnavailable>
+  /** Waits until everything that the relays had stored stands in `answers`. */
+  readonly stored: Effect.Effect<void>
+  /** Tells the provider that its invoice is paid. A hint: it believes its own wallet only. */
+  readonly tellPaid: (
+    jobName: string,
+    paymentHash: Bolt11.PaymentHash
+  ) => Effect.Effect<void, RelayUnavailable>
+}
+
+export interface Shape {
+  /** Signs the request. Nothing is sent yet, so that it can be stored before. */
+  readonly prepare: (provider: Announcement.Announced, wish: Wish) => Effect.Effect<Request>
+  /** Sends the request, the very bytes that were signed. */
+  readonly send: (request: Request) => Effect.Effect<void, RelayUnavailable>
+  /**
+   * Listens for answers until the scope closes: those since shortly before now, or since
+   * shortly before the given unix second.
+   */
+  readonly listen: (
+    request: Request,
+    options?: { readonly since?: number }
+  ) => Effect.Effect<Conversation, never, Scope.Scope>
+}
+
+export class JobTransport extends Context.Service<JobTransport, Shape>()(
+  "@farthing/compute/JobTransport"
+) {}

@@ -1,0 +1,115 @@
+/**
+ * What the customer remembers of its jobs: each request before it goes out, what became of it,
+ * every receipt, and how each provider did.
+ */
+import type { Treasury } from "@farthing/budget"
+import type { Bolt11, Key, Msat, NostrEvent, Settlement } from "@farthing/protocol"
+import type { Effect } from "effect"
+import { Context } from "effect"
+import type { Job, JobState } from "./ComputeClient.ts"
+import type { Request } from "./JobTransport.ts"
+import type { Record } from "./Provider.ts"
+import type { Receipt } from "./Receipt.ts"
+
+/** A request that is about to go out. */
+export interface NewJob {
+  readonly request: Request
+  readonly purchase: Treasury.PurchaseId
+  readonly providerName: string
+  readonly settlement: Settlement.Settlement
+  readonly model: string | undefined
+  /** Unix seconds. */
+  readonly requestedAt: number
+}
+
+/** An invoice that may be paid. */
+export interface Offer {
+  /** What the provider calls the job. */
+  readonly jobName: string
+  readonly bolt11: string
+  readonly amount: Msat.Msat
+  readonly paymentHash: Bolt11.PaymentHash
+}
+
+/** A job as it stands, with all that is needed to go on with it in another process. */
+export interface Entry {
+  readonly job: Job
+  readonly request: Request
+  readonly offer: Offer | undefined
+  readonly payment: Payment | undefined
+  readonly model: string | undefined
+  /** What a delivered job left. */
+  readonly receipt: Receipt | undefined
+}
+
+/** What a payment came to. */
+export interface Payment {
+  readonly preimage: Bolt11.Preimage
+  readonly fee: Msat.Msat
+  readonly leftToday: Msat.Msat | undefined
+  /** Unix seconds. */
+  readonly paidAt: number
+}
+
+/** How a job ends without a result. */
+export type EndState = Extract<
+  JobState,
+  "refused" | "rejected" | "unanswered" | "unpaid" | "unknown" | "lost"
+>
+
+/** From which states a job comes into each; any other step is not taken. */
+export const comesFrom: Readonly<globalThis.Record<JobState, ReadonlyArray<JobState>>> = {
+  requested: [],
+  quoted: ["requested"],
+  paying: ["requested", "quoted"],
+  paid: ["paying", "unknown"],
+  delivered: ["paid", "lost"],
+  refused: ["requested"],
+  unanswered: ["requested"],
+  rejected: ["requested", "quoted", "paying"],
+  unpaid: ["requested", "quoted", "paying", "unknown"],
+  unknown: ["paying"],
+  lost: ["paid"]
+}
+
+/**
+ * Each step says whether it was taken: not, where somebody else (another process that takes up
+ * the same job) was faster.
+ */
+export interface Shape {
+  /** Before anything is sent. */
+  readonly requested: (job: NewJob) => Effect.Effect<void, Treasury.LedgerUnavailable>
+  readonly quoted: (request: NostrEvent.EventId, offer: Offer) => Step
+  /** Before the money moves. */
+  readonly paying: (request: NostrEvent.EventId, offer: Offer) => Step
+  readonly paid: (request: NostrEvent.EventId, payment: Payment) => Step
+  /** `millis`: from payment to result, if that was watched. */
+  readonly delivered: (receipt: Receipt, millis?: number) => Step
+  readonly ended: (request: NostrEvent.EventId, state: EndState, note: string) => Step
+  /** An offer that was not taken, because another one was. */
+  readonly passedOver: (request: NostrEvent.EventId) => Step
+  /** Whether an invoice with this payment hash was ever accepted for a job. */
+  readonly knows: (
+    paymentHash: Bolt11.PaymentHash
+  ) => Effect.Effect<boolean, Treasury.LedgerUnavailable>
+  /** How each provider did that we dealt with. */
+  readonly records: Effect.Effect<ReadonlyMap<Key.PublicKey, Record>, Treasury.LedgerUnavailable>
+  /** All jobs of one purchase, the first attempt first. */
+  readonly find: (
+    purchase: Treasury.PurchaseId
+  ) => Effect.Effect<ReadonlyArray<Entry>, Treasury.LedgerUnavailable>
+  /** Jobs that are not at their end, and those lost since a unix second. */
+  readonly unfinished: (options: {
+    readonly lostSince: number
+  }) => Effect.Effect<ReadonlyArray<Entry>, Treasury.LedgerUnavailable>
+  /** Newest first. */
+  readonly jobs: (limit: number) => Effect.Effect<ReadonlyArray<Job>, Treasury.LedgerUnavailable>
+  /** Newest first. */
+  readonly receipts: (
+    limit: number
+  ) => Effect.Effect<ReadonlyArray<Receipt>, Treasury.LedgerUnavailable>
+}
+
+export type Step = Effect.Effect<boolean, Treasury.LedgerUnavailable>
+
+export class Journal extends Context.Service<Journal, Shape>()("@farthing/compute/Journal") {}

@@ -1,0 +1,212 @@
+/**
+ * From a provider to an invoice that may be paid. Nothing here costs anything: whatever goes
+ * wrong, the next provider may be asked.
+ */
+import { Treasury } from "@farthing/budget"
+import { Bolt11, Msat, Text } from "@farthing/protocol"
+import { Clock, Duration, Effect, Option, Queue, Result } from "effect"
+import * as ComputeError from "./ComputeError.ts"
+import * as InvoiceGate from "./InvoiceGate.ts"
+import { type Conversation, JobTransport, type Quoted, type Request } from "./JobTransport.ts"
+import { type EndState, Journal } from "./Journal.ts"
+import { logged } from "./Bookkeeping.ts"
+import type { Provider } from "./Provider.ts"
+import { type Purchase, stage } from "./Purchase.ts"
+import { unixTime } from "./UnixTime.ts"
+
+/** A provider's invoice, checked, and the open ear for what it delivers. */
+export interface Offer {
+  readonly provider: Provider
+  readonly request: Request
+  readonly conversation: Conversation
+  readonly jobName: string
+  readonly invoice: Bolt11.Invoice
+  readonly amount: Msat.Msat
+  /** Unix milliseconds at which the job is over. */
+  readonly deadline: number
+}
+
+/** Asks one provider: reserve - request - quote - check. */
+export const negotiate = Effect.fnUntraced(function* (purchase: Purchase, provider: Provider) {
+  yield* reserve(purchase, provider)
+  const job = yield* request(purchase, provider)
+  return yield* quote(purchase, job).pipe(
+    Effect.flatMap((quoted) => check(purchase, job, quoted)),
+    Effect.tapError((error) => endJob(job.request, endOf(error), error.message)),
+    Effect.onInterrupt(() => endJob(job.request, "unanswered", "interrupted"))
+  )
+})
+
+/** A request on its way. */
+interface Job extends Pick<Offer, "provider" | "request" | "conversation" | "deadline"> {}
+
+/** Refuses what the budget could not pay, before anybody hears of it. */
+const reserve = (purchase: Purchase, provider: Provider) =>
+  stage(
+    purchase,
+    "reserve",
+    "looking whether the budget allows it",
+    Effect.flatMap(Treasury.Treasury, (treasury) =>
+      treasury.check({
+        tick: purchase.tick,
+        amount: Option.getOrElse(provider.price, () => leastAmount),
+        payee: provider.pubkey,
+        approved: purchase.approved
+      })
+    ),
+    provider
+  )
+
+/** Where the price is not known yet: whether anything could be paid at all. */
+const leastAmount = Msat.make(1)
+
+/** Stores the signed request and then sends it. */
+const request = (purchase: Purchase, provider: Provider) =>
+  stage(
+    purchase,
+    "request",
+    `asking ${nameOf(provider)}`,
+    Effect.gen(function* () {
+      const journal = yield* Journal
+      const transport = yield* JobTransport
+      const requestedAt = yield* unixTime
+      const { jobTimeout, settlement } = purchase.options
+      const request = yield* transport.prepare(provider.announcement, {
+        prompt: purchase.prompt,
+        maxTokens: purchase.maxTokens,
+        model: purchase.selection.model,
+        stream: purchase.stream,
+        maxPrice: mostFor(purchase, provider),
+        settlement,
+        expiresAt: requestedAt + Math.ceil(Duration.toSeconds(jobTimeout))
+      })
+      const deadline = (yield* Clock.currentTimeMillis) + Duration.toMillis(jobTimeout)
+      yield* journal.requested({
+        request,
+        purchase: purchase.id,
+        providerName: provider.name,
+        settlement: "upfront",
+        model: purchase.selection.model,
+        requestedAt
+      })
+      const conversation = yield* transport.listen(request)
+      yield* transport
+        .send(request)
+        .pipe(Effect.tapError((error) => endJob(request, "unanswered", error.message)))
+      return { provider, request, conversation, deadline } satisfies Job
+    }),
+    provider
+  )
+
+/** The smallest of what is announced, what the selection allows and what the caller pays. */
+const mostFor = (purchase: Purchase, provider: Provider): Msat.Msat =>
+  Msat.min(
+    capOf(purchase),
+    Option.getOrElse(provider.price, () => Msat.most)
+  )
+
+const capOf = ({ budget, selection }: Purchase): Msat.Msat =>
+  Msat.min(budget, selection.maxPrice ?? Msat.most)
+
+/** Waits for the invoice. */
+const quote = (purchase: Purchase, job: Job) =>
+  stage(
+    purchase,
+    "quote",
+    `waiting for the invoice of ${nameOf(job.provider)}`,
+    Effect.gen(function* () {
+      const { jobTimeout, quoteTimeout } = purchase.options
+      return yield* awaitQuote(job).pipe(
+        Effect.timeoutOrElse({
+          duration: Duration.min(quoteTimeout, jobTimeout),
+          orElse: () => Effect.fail(quoteTimedOut(job.provider, quoteTimeout))
+        })
+      )
+    }),
+    job.provider
+  )
+
+const awaitQuote = (
+  job: Job
+): Effect.Effect<Quoted, ComputeError.ProviderRefused | ComputeError.RelayUnavailable> =>
+  Effect.flatMap(Queue.take(job.conversation.answers), (answer) => {
+    switch (answer._tag) {
+      case "Quoted":
+        return Effect.succeed(answer)
+      case "Refused":
+        return Effect.fail(
+          new ComputeError.ProviderRefused({
+            provider: job.provider.pubkey,
+            code: answer.code,
+            message: `${nameOf(job.provider)} refused (${answer.code}): ${Text.printable(answer.message)}`
+          })
+        )
+      default:
+        return awaitQuote(job)
+    }
+  })
+
+const quoteTimedOut = (provider: Provider, after: Duration.Duration) =>
+  new ComputeError.QuoteTimeout({
+    provider: provider.pubkey,
+    message: `${nameOf(provider)} sent no invoice within ${Duration.format(after)}. It may be offline; nothing was paid.`
+  })
+
+/** Lets only an invoice through that is exactly what was asked for. */
+const check = (purchase: Purchase, job: Job, quoted: Quoted) =>
+  stage(
+    purchase,
+    "check",
+    "checking the invoice",
+    Effect.gen(function* () {
+      const journal = yield* Journal
+      const decoded = Bolt11.decode(quoted.bolt11)
+      const judged = InvoiceGate.check(
+        quoted,
+        decoded,
+        {
+          network: purchase.options.network,
+          price: job.provider.price,
+          cap: capOf(purchase),
+          settlement: purchase.options.settlement,
+          reused: Result.isSuccess(decoded) && (yield* journal.knows(decoded.success.paymentHash))
+        },
+        yield* unixTime
+      )
+      if (Result.isFailure(judged)) return yield* rejected(job.provider, judged.failure)
+      const invoice = judged.success
+      return {
+        ...job,
+        jobName: quoted.jobName,
+        invoice,
+        amount: quoted.amount
+      } satisfies Offer
+    }),
+    job.provider
+  )
+
+export const rejected = (provider: Provider, fault: InvoiceGate.Fault) =>
+  new ComputeError.InvoiceRejected({
+    provider: provider.pubkey,
+    reason: fault.reason,
+    message: `The invoice of ${nameOf(provider)} is not one to pay: ${fault.message}. Nothing was paid.`
+  })
+
+/** How a job ends in the journal that did not come to a payment. */
+const endOf = (error: { readonly _tag: string }): EndState => {
+  switch (error._tag) {
+    case "ProviderRefused":
+      return "refused"
+    case "InvoiceRejected":
+      return "rejected"
+    default:
+      return "unanswered"
+  }
+}
+
+const endJob = (request: Request, state: EndState, note: string) =>
+  Effect.flatMap(Journal, (journal) => logged(journal.ended(request.event.id, state, note)))
+
+/** Names are what others wrote. */
+export const nameOf = (provider: Provider): string =>
+  Text.printable(provider.name) || provider.pubkey.slice(0, 12)

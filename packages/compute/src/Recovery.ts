@@ -1,0 +1,249 @@
+/**
+ * Takes up the jobs that an earlier process left, or that were given up: asks the Treasury what
+ * became of their payments, and looks for the results of those that were paid.
+ */
+import { Treasury } from "@farthing/budget"
+import { Msat } from "@farthing/protocol"
+import { Clock, Duration, Effect, Option } from "effect"
+import { logged } from "./Bookkeeping.ts"
+import { collect } from "./Collection.ts"
+import type { Job, JobState, Recovered } from "./ComputeClient.ts"
+import { DeliveryTimeout } from "./ComputeError.ts"
+import type { ComputeOptions } from "./ComputeOptions.ts"
+import type { Delivered } from "./Delivery.ts"
+import { JobTransport } from "./JobTransport.ts"
+import { type Entry, Journal, type Offer, type Payment } from "./Journal.ts"
+import type { Purchase } from "./Purchase.ts"
+import * as Receipt from "./Receipt.ts"
+import { unixTime } from "./UnixTime.ts"
+
+/** How many jobs are taken up at once. */
+const concurrency = 32
+
+/** How long a job whose time is over is still listened for, once the relays sent what they had. */
+const grace = Duration.seconds(1)
+
+/** `isLive` tells the purchases that go on in this process. */
+export const recover = Effect.fnUntraced(function* (
+  options: ComputeOptions,
+  isLive: (purchase: Treasury.PurchaseId) => boolean
+) {
+  const treasury = yield* Treasury.Treasury
+  const journal = yield* Journal
+  yield* treasury.recover
+  const now = yield* unixTime
+  const lostSince = now - Math.floor(Duration.toSeconds(options.lateDelivery))
+  const left = (yield* journal.unfinished({ lostSince })).filter(({ job }) => !isLive(job.purchase))
+  const since = earliest(left)
+  return yield* Effect.forEach(left, (entry) => resume(entry, options, since(entry)), {
+    concurrency
+  })
+})
+
+/** The jobs of one channel share a subscription that goes back to the first of them. */
+const earliest = (entries: ReadonlyArray<Entry>): ((entry: Entry) => number) => {
+  const times = new Map<string, number>()
+  for (const { job, request } of entries) {
+    const known = times.get(request.channel) ?? job.requestedAt
+    times.set(request.channel, Math.min(known, job.requestedAt))
+  }
+  return ({ job, request }) => times.get(request.channel) ?? job.requestedAt
+}
+
+/**
+ * Goes on with a purchase that was begun before: its receipt if there is one now, none if it
+ * never came to a payment, and an error while its money is under way or its result is missing.
+ */
+export const goOn = Effect.fnUntraced(function* (purchase: Purchase) {
+  const { id, options } = purchase
+  const journal = yield* Journal
+  const begun = yield* journal.find(id)
+  if (begun.length === 0) return Option.none<Receipt.Receipt>()
+  yield* Effect.flatMap(Treasury.Treasury, (treasury) => treasury.recover)
+  for (const entry of begun) {
+    const { job, receipt } = yield* resume(entry, options, entry.job.requestedAt)
+    if (receipt !== undefined) return Option.some(receipt)
+    yield* refuseSecondPayment(job, entry)
+  }
+  return Option.none()
+})
+
+const refuseSecondPayment = (job: Job, { offer, payment }: Entry) => {
+  if (offer === undefined) return Effect.void
+  switch (job.state) {
+    case "paying":
+    case "unknown":
+      return Effect.fail(
+        new Treasury.PaymentUnknown({
+          paymentHash: offer.paymentHash,
+          message: `This purchase has a payment whose end is not known (${job.note}): it is not paid again.`
+        })
+      )
+    case "paid":
+    case "lost": {
+      const cost = Msat.add(offer.amount, payment?.fee ?? Msat.zero)
+      return Effect.fail(
+        new DeliveryTimeout({
+          provider: job.provider,
+          cost,
+          message: `This purchase is paid (${cost} msat), but its result has not come: it is not paid again.`
+        })
+      )
+    }
+    default:
+      return Effect.void
+  }
+}
+
+/** Brings one job as far as it comes now. The Treasury has to have recovered before. */
+export const resume = Effect.fnUntraced(function* (
+  entry: Entry,
+  options: ComputeOptions,
+  since: number
+) {
+  switch (entry.job.state) {
+    case "requested":
+      return yield* abandon(entry, options, "unanswered")
+    case "quoted":
+      return yield* abandon(entry, options, "unpaid")
+    case "paying":
+    case "unknown":
+      return yield* learn(entry, options, since)
+    case "paid":
+    case "lost":
+      return yield* lookForResult(entry, options, since)
+    default:
+      return unchanged(entry)
+  }
+})
+
+const unchanged = ({ job, receipt }: Entry): Recovered => ({ job, receipt })
+
+const became = (entry: Entry, state: JobState, note: string): Recovered => ({
+  job: { ...entry.job, state, note },
+  receipt: undefined
+})
+
+/** Unix seconds after which no process can still be at work on the job. */
+const isOver = (job: Job, options: ComputeOptions) =>
+  Effect.map(
+    unixTime,
+    (now) =>
+      now >
+      job.requestedAt +
+        Duration.toSeconds(options.jobTimeout) +
+        Duration.toSeconds(options.paymentTimeout)
+  )
+
+const abandon = Effect.fnUntraced(function* (
+  entry: Entry,
+  options: ComputeOptions,
+  state: "unanswered" | "unpaid"
+) {
+  if (!(yield* isOver(entry.job, options))) return unchanged(entry)
+  const journal = yield* Journal
+  const note = "the process ended before anything was paid"
+  yield* journal.ended(entry.job.request, state, note)
+  return became(entry, state, note)
+})
+
+/** What the Treasury knows of the payment. */
+const learn = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions, since: number) {
+  const { job, offer } = entry
+  const journal = yield* Journal
+  const treasury = yield* Treasury.Treasury
+  const spends = yield* treasury.find(job.purchase)
+  const spend = spends.find(({ paymentHash }) => paymentHash === offer?.paymentHash)
+  if (spend === undefined) return yield* abandon(entry, options, "unpaid")
+  if (spend.state === "failed") {
+    yield* journal.ended(job.request, "unpaid", "the payment failed")
+    return became(entry, "unpaid", "the payment failed")
+  }
+  if (spend.state !== "settled" || spend.preimage === undefined) {
+    yield* journal.ended(job.request, "unknown", `the payment is ${spend.state}`)
+    return became(entry, "unknown", `the payment is ${spend.state}`)
+  }
+  const payment: Payment = {
+    preimage: spend.preimage,
+    fee: spend.fee ?? spend.allowedFee,
+    leftToday: undefined,
+    paidAt: yield* unixTime
+  }
+  yield* journal.paid(job.request, payment)
+  const paid: Entry = { ...entry, job: { ...job, state: "paid" }, payment }
+  return yield* lookForResult(paid, options, since)
+})
+
+/** Listens from the time of the request on for what was paid for. */
+const lookForResult = Effect.fnUntraced(function* (
+  entry: Entry,
+  options: ComputeOptions,
+  since: number
+) {
+  const { job, offer, payment, request } = entry
+  if (offer === undefined || payment === undefined) return unchanged(entry)
+  const transport = yield* JobTransport
+  const conversation = yield* transport.listen(request, { since })
+  if (job.state === "paid")
+    yield* conversation
+      .tellPaid(offer.jobName, offer.paymentHash)
+      .pipe(Effect.ignore({ log: "Debug" }), Effect.forkScoped)
+  yield* conversation.stored.pipe(Effect.timeoutOption(options.discoveryTimeout))
+  const now = yield* Clock.currentTimeMillis
+  const jobEnds = job.requestedAt * 1000 + Duration.toMillis(options.jobTimeout)
+  const patience = {
+    first: options.firstChunkTimeout,
+    idle: options.idleTimeout,
+    deadline: Math.max(jobEnds, now + Duration.toMillis(grace))
+  }
+  return yield* collect(conversation.answers, patience, () => Effect.void).pipe(
+    Effect.matchEffect({
+      onSuccess: (delivered) => take(entry, offer, payment, delivered),
+      onFailure: (error) =>
+        error._tag === "Undelivered" && job.state === "paid"
+          ? lose(entry, offer, error.message)
+          : Effect.succeed(unchanged(entry))
+    })
+  )
+}, Effect.scoped)
+
+const take = Effect.fnUntraced(function* (
+  entry: Entry,
+  offer: Offer,
+  payment: Payment,
+  delivered: Delivered
+) {
+  const { job } = entry
+  const journal = yield* Journal
+  const treasury = yield* Treasury.Treasury
+  const receipt = Receipt.make(
+    {
+      purchase: job.purchase,
+      request: job.request,
+      provider: job.provider,
+      providerName: job.providerName,
+      bolt11: offer.bolt11,
+      paymentHash: offer.paymentHash,
+      preimage: payment.preimage,
+      amount: offer.amount,
+      fee: payment.fee,
+      leftToday: payment.leftToday,
+      finishedAt: yield* unixTime,
+      stages: []
+    },
+    delivered,
+    entry.model
+  )
+  yield* journal.delivered(receipt)
+  yield* logged(treasury.conclude(offer.paymentHash, "delivered"))
+  const recovered: Recovered = { job: { ...job, state: "delivered", note: "" }, receipt }
+  return recovered
+})
+
+const lose = Effect.fnUntraced(function* (entry: Entry, offer: Offer, note: string) {
+  const journal = yield* Journal
+  const treasury = yield* Treasury.Treasury
+  yield* journal.ended(entry.job.request, "lost", note)
+  yield* logged(treasury.conclude(offer.paymentHash, "lost"))
+  return became(entry, "lost", note)
+})

@@ -1,0 +1,67 @@
+/** A whole market in one process: a relay, a bank, and a customer with a budget. */
+import { type Limits, TreasuryLive } from "@farthing/budget"
+import { Key, Msat, Sat } from "@farthing/protocol"
+import { Relay, Signer } from "@farthing/relay"
+import { Sqlite } from "@farthing/sqlite"
+import { Bank, BankBook, Faults, LedgerWallet } from "@farthing/wallet"
+import { Duration, Effect, Layer } from "effect"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as ComputeClientLive from "../src/ComputeClientLive.ts"
+
+export const sats = (amount: number): Msat.Msat => Sat.toMsat(Sat.make(amount))
+
+/** What the bank takes for each payment. */
+export const fee = sats(1)
+
+const limits: Limits.Limits = {
+  reserve: Msat.zero,
+  maxFee: sats(10),
+  maxFeePercent: 1,
+  wait: Duration.zero,
+  timeZone: "UTC"
+}
+
+/** What the customer shares with others: the relay, and a bank that errs on demand. */
+export const world = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const bank = yield* Bank.Bank
+    yield* bank.open("customer", sats(1_000_000))
+  })
+).pipe(
+  Layer.provideMerge(Faults.layer),
+  Layer.provide(BankBook.layer({ network: "regtest", fees: { base: fee, ppm: 0 } })),
+  Layer.provide(Sqlite.layer({ filename: ":memory:" })),
+  Layer.merge(Relay.layerMemory)
+)
+
+export interface Customer {
+  readonly secret?: Key.SecretKey
+  readonly filename?: string
+  readonly limits?: Partial<Limits.Limits>
+  readonly options?: Partial<ComputeClientLive.Options>
+}
+
+/** A customer with a home of its own. */
+export const customer = (who: Customer = {}) =>
+  ComputeClientLive.layer({ network: "regtest", ...who.options }).pipe(
+    Layer.provideMerge(
+      TreasuryLive.layer({ network: "regtest", limits: { ...limits, ...who.limits } })
+    ),
+    Layer.provide(LedgerWallet.layer({ account: "customer" })),
+    Layer.provide(Signer.layer(who.secret ?? Key.generate())),
+    Layer.provideMerge(Sqlite.layer({ filename: who.filename ?? ":memory:" }))
+  )
+
+/** A market with one customer in it. */
+export const market = (who: Customer = {}) => customer(who).pipe(Layer.provideMerge(world))
+
+/** A database file that lasts as long as the scope. */
+export const databaseFile = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "farthing-compute-"))),
+  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
+).pipe(Effect.map((directory) => join(directory, "farthing.db")))
+
+/** What the customer has at the bank. */
+export const balance = Effect.flatMap(Bank.Bank, (bank) => bank.balance("customer"))
