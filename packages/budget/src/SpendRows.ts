@@ -44,6 +44,7 @@ export interface Delta {
   readonly delivered: number
 }
 
+/** Spends come in the order of their reservations, which is that of the rowid. */
 const spendColumns = `payment_hash AS "paymentHash", purchase, tick, payee, bolt11, state, amount,
   allowed_fee AS "allowedFee", fee, preimage, outcome, day, unproven,
   reserved_at AS "reservedAt", invoice_expires_at AS "invoiceExpiresAt",
@@ -97,13 +98,13 @@ export const make = Effect.fnUntraced(function* (budget: string) {
 
   const ofPurchase = (purchase: PurchaseId) =>
     sql`SELECT ${columns} FROM treasury_spend
-      WHERE budget = ${budget} AND purchase = ${purchase} ORDER BY reserved_at`.pipe(
+      WHERE budget = ${budget} AND purchase = ${purchase} ORDER BY rowid`.pipe(
       Effect.flatMap(decodeSpends)
     )
 
   /** Everything whose end is not known yet. */
   const unresolved = sql`SELECT ${columns} FROM treasury_spend
-    WHERE budget = ${budget} AND state NOT IN ('settled', 'failed') ORDER BY reserved_at`.pipe(
+    WHERE budget = ${budget} AND state NOT IN ('settled', 'failed') ORDER BY rowid`.pipe(
     Effect.flatMap(decodeSpends)
   )
 
@@ -111,10 +112,10 @@ export const make = Effect.fnUntraced(function* (budget: string) {
   const feeUnknown = (since: number) =>
     sql`SELECT ${columns} FROM treasury_spend
       WHERE budget = ${budget} AND state = 'settled' AND fee IS NULL AND reserved_at >= ${since}
-      ORDER BY reserved_at`.pipe(Effect.flatMap(decodeSpends))
+      ORDER BY rowid`.pipe(Effect.flatMap(decodeSpends))
 
   const all = sql`SELECT ${columns} FROM treasury_spend
-    WHERE budget = ${budget} ORDER BY reserved_at`.pipe(Effect.flatMap(decodeSpends))
+    WHERE budget = ${budget} ORDER BY rowid`.pipe(Effect.flatMap(decodeSpends))
 
   const insert = (record: SpendRecord) =>
     sql`INSERT INTO treasury_spend ${sql.insert({ budget, ...toRow(record) })}`

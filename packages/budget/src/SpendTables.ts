@@ -37,7 +37,7 @@ const tables = [
      lease_owner TEXT NOT NULL,
      lease_until INTEGER NOT NULL,
      fence INTEGER NOT NULL
-   ) STRICT, WITHOUT ROWID`,
+   ) STRICT`,
 
   `CREATE INDEX treasury_spend_purchase ON treasury_spend (budget, purchase)`,
 

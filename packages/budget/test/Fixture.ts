@@ -13,6 +13,8 @@ import * as TreasuryLive from "../src/TreasuryLive.ts"
 
 export const sats = (amount: number): Msat.Msat => Sat.toMsat(Sat.make(amount))
 
+export const seconds = (amount: number): Duration.Duration => Duration.seconds(amount)
+
 /** No limit but that on fees: at most 10 sats. */
 export const open: Limits.Limits = {
   reserve: Msat.zero,
