@@ -60,8 +60,8 @@ export interface Shape {
   /** The node key (33 bytes in hex) that signs the invoices. */
   readonly nodeId: string
   readonly feeFor: (amount: Msat.Msat) => Msat.Msat
-  /** Opens an account if there is none of that name. */
-  readonly open: (account: string) => Effect.Effect<void, BankError>
+  /** Opens an account with money from the mint, if there is none of that name. */
+  readonly open: (account: string, balance?: Msat.Msat) => Effect.Effect<void, BankError>
   /** A key of the account for a purpose, the same whenever it is asked for. */
   readonly keyOf: (account: string, purpose: string) => Key.SecretKey
   /** New money from the mint. */

@@ -47,19 +47,22 @@ export const make = (
 
     const feeFor = feeOf(options.fees ?? noFees)
 
-    const open = Effect.fn("Bank.open")(function* (account: string) {
-      yield* guard(customerName(account))
-      yield* guard(store.openAccount(account))
+    const open = Effect.fn("Bank.open")(function* (account: string, balance?: Msat.Msat) {
+      const now = yield* unixTime
+      yield* customerName(account).pipe(
+        Effect.andThen(store.openAccount(account)),
+        Effect.flatMap((isNew) =>
+          isNew && balance !== undefined ? mintFor(store, account, balance, now) : Effect.void
+        ),
+        transaction,
+        guard
+      )
     })
 
     const deposit = Effect.fn("Bank.deposit")(function* (account: string, amount: Msat.Msat) {
       const now = yield* unixTime
-      const entries = [
-        [BankSchema.mint, -amount],
-        [account, amount]
-      ] as const
       yield* requireAccount(store, account).pipe(
-        Effect.andThen(store.post({ kind: "deposit", paymentHash: null, now, entries })),
+        Effect.andThen(mintFor(store, account, amount, now)),
         transaction,
         guard
       )
@@ -210,6 +213,17 @@ const identify = Effect.fnUntraced(function* (
   }
   return Redacted.make(book.seed)
 })
+
+const mintFor = (store: BankStore.BankStore, account: string, amount: Msat.Msat, now: number) =>
+  store.post({
+    kind: "deposit",
+    paymentHash: null,
+    now,
+    entries: [
+      [BankSchema.mint, -amount],
+      [account, amount]
+    ]
+  })
 
 const customerName = (account: string) =>
   account === "" || BankSchema.houseAccounts.includes(account)

@@ -77,6 +77,9 @@ export const releaseOverdue = Effect.fnUntraced(function* (store: BankStore, now
   for (const invoice of yield* store.overdue(now)) yield* giveBack(store, invoice, now)
 })
 
+const failed = (reason: PaymentFailed["reason"], message: string) =>
+  Effect.fail(new PaymentFailed({ reason, message }))
+
 /** The invoice, if the order may be carried out. */
 const payable = (
   order: Order,
@@ -85,9 +88,6 @@ const payable = (
   earlier: PaymentRow | undefined
 ): Effect.Effect<InvoiceRow, PaymentFailed> => {
   const { invoice: asked, maxFee, expiresAt } = order.request
-  const failed = (reason: PaymentFailed["reason"], message: string) =>
-    Effect.fail(new PaymentFailed({ reason, message }))
-
   if (order.now > expiresAt) return failed("expired", "The order to pay has expired")
   if (balance === undefined) return failed("refused", `There is no account ${order.payer}`)
   if (Option.isNone(asked.amount)) return failed("refused", "The invoice has no amount")

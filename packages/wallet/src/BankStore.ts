@@ -57,9 +57,6 @@ export interface Range {
 export type BankStore = ReturnType<typeof make>
 
 export const make = (sql: SqlClient.SqlClient) => {
-  const first = <A>(rows: Effect.Effect<ReadonlyArray<A>, SqlError.SqlError>) =>
-    Effect.map(rows, (found) => found[0])
-
   const payments = sql.literal(
     `SELECT p.payment_hash, p.account, i.bolt11, p.amount, p.fee, p.state, p.created_at,
             p.settled_at, iif(p.state = 'settled', i.preimage, NULL) AS preimage
@@ -77,8 +74,11 @@ export const make = (sql: SqlClient.SqlClient) => {
         Effect.map(([book]) => book ?? offered)
       ),
 
+    /** Whether it was not there before. */
     openAccount: (name: string) =>
-      sql`INSERT INTO bank_account ${sql.insert({ name })} ON CONFLICT DO NOTHING`,
+      sql`INSERT INTO bank_account ${sql.insert({ name })} ON CONFLICT DO NOTHING RETURNING name`.pipe(
+        Effect.map((opened) => opened.length > 0)
+      ),
 
     /** Undefined if there is no such account. */
     balance: (name: string) =>
@@ -169,6 +169,9 @@ export const make = (sql: SqlClient.SqlClient) => {
         ORDER BY p.created_at DESC, p.rowid DESC LIMIT ${range.limit}`
   }
 }
+
+const first = <A>(rows: Effect.Effect<ReadonlyArray<A>, SqlError.SqlError>) =>
+  Effect.map(rows, (found) => found[0])
 
 /** An invoice as its owner sees it at a unix second. */
 export const toInvoice = (row: InvoiceRow, now: number): IssuedInvoice => ({

@@ -108,8 +108,6 @@ const payWith = (
   request: PayRequest
 ): Effect.Effect<Paid, PaymentFailed | PaymentUnknown> => {
   const paid = bank.pay(account, request)
-  const failed = (reason: FailureReason) =>
-    new PaymentFailed({ reason, message: "The payment failed, says the bank" })
   const broken = new PaymentUnknown({
     paymentHash: request.invoice.paymentHash,
     message: "The bank broke down"
@@ -138,6 +136,9 @@ const payWith = (
       return overcharge(bank, fault.by, account, request)
   }
 }
+
+const failed = (reason: FailureReason) =>
+  new PaymentFailed({ reason, message: "The payment failed, says the bank" })
 
 /** The surplus goes to an account of its own, so that the book stays whole. */
 const overcharge = Effect.fnUntraced(

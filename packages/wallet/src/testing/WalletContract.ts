@@ -306,13 +306,11 @@ const becomes = (
   invoice: Incoming,
   state: Incoming["state"]
 ): Effect.Effect<unknown, WalletError> =>
-  wallet
-    .lookupIncoming(invoice.paymentHash)
-    .pipe(
-      Effect.repeat({
-        until: (found) => Option.exists(found, (incoming) => incoming.state === state)
-      })
-    )
+  wallet.lookupIncoming(invoice.paymentHash).pipe(
+    Effect.repeat({
+      until: (found) => Option.exists(found, (incoming) => incoming.state === state)
+    })
+  )
 
 /** A good invoice of a node that nobody here knows. */
 const strangersInvoice = Effect.fnUntraced(function* (

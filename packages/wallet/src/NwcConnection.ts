@@ -1,0 +1,216 @@
+/**
+ * The line to a wallet that speaks Nostr Wallet Connect (NIP-47): requests go out, answers find
+ * the request they belong to, notifications come in. It knows nothing of what is asked.
+ */
+import type { Key, NostrEvent } from "@farthing/protocol"
+import { Nip47, Nip47Event, NwcUri } from "@farthing/protocol"
+import { Relay, Signer } from "@farthing/relay"
+import { Deferred, Effect, Latch, Option, PubSub, Result, Schedule, Schema, Stream } from "effect"
+import type { Duration, Scope } from "effect"
+import { unixTime } from "./UnixTime.ts"
+
+export interface Options {
+  readonly uri: NwcUri.NwcUri
+  readonly relay: Relay.Shape
+  readonly signer: Signer.Shape
+}
+
+export interface Terms {
+  /** Unix seconds: a wallet that reads the request later must not act on it. */
+  readonly expiresAt: number
+  /** How long to wait for the answer. */
+  readonly timeout: Duration.Input
+}
+
+export type RequestOf<M extends Nip47.Method> = Extract<Nip47.Request, { readonly method: M }>
+
+export interface NwcConnection {
+  /** What the wallet says of itself in public; none while it cannot be read. */
+  readonly capabilities: Effect.Effect<Option.Option<Nip47Event.Capabilities>>
+  /** Sends one request, once, and returns what the wallet answered to it. */
+  readonly ask: <M extends Nip47.Method>(
+    request: RequestOf<M>,
+    terms: Terms
+  ) => Effect.Effect<Nip47.ResultOf<M>, AskError>
+  /** From the moment of subscription on. */
+  readonly notifications: Stream.Stream<Nip47.Notification>
+}
+
+export type AskError = NotDelivered | NoAnswer | Refused | NotUnderstood
+
+/** How far the clocks of two machines may be apart, in seconds. */
+const clockMargin = 600
+
+export const make: (options: Options) => Effect.Effect<NwcConnection, never, Scope.Scope> =
+  Effect.fnUntraced(function* ({ relay, signer, uri }) {
+    const { wallet } = uri
+    const waiting = new Map<string, Deferred.Deferred<NostrEvent.NostrEvent>>()
+    const heard = yield* PubSub.unbounded<Nip47.Notification>()
+    const listening = yield* Latch.make()
+
+    const receive = (event: NostrEvent.NostrEvent) =>
+      event.kind === Nip47Event.responseKind
+        ? answer(waiting, event)
+        : Effect.flatMap(notificationIn(signer, wallet, event), (found) =>
+            Option.isNone(found) ? Effect.void : PubSub.publish(heard, found.value)
+          )
+
+    const since = (yield* unixTime) - clockMargin
+    yield* relay
+      .subscribe([Nip47Event.clientFilter({ wallet, client: signer.publicKey, since })], {
+        onStored: listening.open
+      })
+      .pipe(
+        Stream.runForEach(receive),
+        Effect.tapError((error) => Effect.logWarning("The wallet cannot be heard", error.message)),
+        Effect.ensuring(listening.close),
+        Effect.retry(Schedule.spaced("5 seconds")),
+        Effect.forkScoped
+      )
+
+    const capabilities = yield* remembered(readCapabilities(relay, wallet))
+
+    const prepare = Effect.fnUntraced(function* (request: Nip47.Request, expiresAt: number) {
+      const known = yield* capabilities
+      if (Option.exists(known, (it) => !it.encryptions.includes(Nip47Event.encryption))) {
+        return yield* new Refused({
+          code: "UNSUPPORTED_ENCRYPTION",
+          message: "The wallet does not know NIP-44"
+        })
+      }
+      const createdAt = yield* unixTime
+      const content = yield* signer
+        .encrypt(wallet, Nip47.stringifyRequest(request))
+        .pipe(Effect.mapError(({ message }) => new NotDelivered({ message })))
+      return yield* signer.sign(Nip47Event.request({ wallet, content, createdAt, expiresAt }))
+    })
+
+    /** The relay repeats the same bytes after a reconnection; the id makes them one request. */
+    const deliver = (event: NostrEvent.NostrEvent, timeout: Duration.Input) =>
+      relay
+        .publish(event, { timeout })
+        .pipe(Effect.mapError((error) => undelivered(error, relay.urls.length)))
+
+    const exchange = Effect.fnUntraced(function* (
+      event: NostrEvent.NostrEvent,
+      timeout: Duration.Input
+    ) {
+      const answered = yield* Deferred.make<NostrEvent.NostrEvent>()
+      waiting.set(event.id, answered)
+      return yield* Deferred.await(answered).pipe(
+        Effect.raceFirst(Effect.andThen(deliver(event, timeout), Effect.never)),
+        Effect.timeoutOrElse({
+          duration: timeout,
+          orElse: () => new NoAnswer({ message: "The wallet did not answer in time" })
+        }),
+        Effect.ensuring(Effect.sync(() => waiting.delete(event.id)))
+      )
+    })
+
+    return {
+      capabilities,
+      notifications: Stream.fromPubSub(heard),
+      ask: Effect.fnUntraced(function* <M extends Nip47.Method>(
+        request: RequestOf<M>,
+        { expiresAt, timeout }: Terms
+      ) {
+        yield* listening.await.pipe(
+          Effect.timeoutOrElse({
+            duration: timeout,
+            orElse: () => new NotDelivered({ message: "No relay of the wallet can be reached" })
+          })
+        )
+        const event = yield* prepare(request, expiresAt)
+        const answer = yield* exchange(event, timeout)
+        return yield* understand<M>(signer, request.method, answer)
+      })
+    }
+  })
+
+const answer = (
+  waiting: ReadonlyMap<string, Deferred.Deferred<NostrEvent.NostrEvent>>,
+  event: NostrEvent.NostrEvent
+) =>
+  Effect.suspend(() => {
+    const asked = event.tags.find((tag) => tag[0] === "e")?.[1]
+    const deferred = asked === undefined ? undefined : waiting.get(asked)
+    return deferred === undefined ? Effect.void : Deferred.succeed(deferred, event)
+  })
+
+const notificationIn = (
+  signer: Signer.Shape,
+  wallet: Key.PublicKey,
+  event: NostrEvent.NostrEvent
+) =>
+  signer.decrypt(wallet, event.content).pipe(
+    Effect.map(Nip47.parseNotification),
+    Effect.orElseSucceed(() => Option.none<Nip47.Notification>())
+  )
+
+const understand = Effect.fnUntraced(function* <M extends Nip47.Method>(
+  signer: Signer.Shape,
+  method: M,
+  event: NostrEvent.NostrEvent
+): Effect.fn.Return<Nip47.ResultOf<M>, Refused | NotUnderstood> {
+  const content = yield* signer
+    .decrypt(event.pubkey, event.content)
+    .pipe(Effect.mapError(({ message }) => new NotUnderstood({ message })))
+  const outcome = Nip47.parseResponse<M>(method, content)
+  if (Option.isNone(outcome)) {
+    return yield* new NotUnderstood({ message: `The answer to ${method} makes no sense` })
+  }
+  return yield* Effect.fromResult(Result.mapError(outcome.value, (it) => new Refused(it)))
+})
+
+const readCapabilities = (relay: Relay.Shape, wallet: Key.PublicKey) =>
+  relay.query([{ kinds: [Nip47Event.infoKind], authors: [wallet], limit: 1 }]).pipe(
+    Effect.map((events) =>
+      Option.map(Option.fromUndefinedOr(events[0]), Nip47Event.capabilitiesOf)
+    ),
+    Effect.orElseSucceed(() => Option.none<Nip47Event.Capabilities>())
+  )
+
+/** Asks until there is something to remember. */
+const remembered = <A>(read: Effect.Effect<Option.Option<A>>) =>
+  Effect.sync(() => {
+    let known = Option.none<A>()
+    return Effect.suspend(() =>
+      Option.isSome(known)
+        ? Effect.succeed(known)
+        : Effect.tap(read, (found) =>
+            Effect.sync(() => {
+              known = found
+            })
+          )
+    )
+  })
+
+/**
+ * Only where every relay has said no can nobody have read the request. Of several relays one may
+ * have taken it before it fell silent, so their word counts only if there is one.
+ */
+const undelivered = ({ message, reason }: Relay.RelayError, relays: number) =>
+  reason._tag === "TooLarge" || (reason._tag === "QuorumMissed" && relays === 1)
+    ? new NotDelivered({ message })
+    : new NoAnswer({ message })
+
+/** The request reached nobody and never will. */
+export class NotDelivered extends Schema.TaggedError<NotDelivered>()("NotDelivered", {
+  message: Schema.String
+}) {}
+
+/** The wallet may have read the request, and may have acted on it. */
+export class NoAnswer extends Schema.TaggedError<NoAnswer>()("NoAnswer", {
+  message: Schema.String
+}) {}
+
+/** The wallet's refusal, in its own words. */
+export class Refused extends Schema.TaggedError<Refused>()("Refused", {
+  code: Schema.String,
+  message: Schema.String
+}) {}
+
+/** The wallet answered something that is no answer to the request. */
+export class NotUnderstood extends Schema.TaggedError<NotUnderstood>()("NotUnderstood", {
+  message: Schema.String
+}) {}

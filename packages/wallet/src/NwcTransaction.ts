@@ -1,0 +1,98 @@
+/** NIP-47's transactions as invoices and payments of ours. */
+import { Bolt11, Nip47 } from "@farthing/protocol"
+import { Option, Result } from "effect"
+import type { Incoming, Outgoing } from "./Wallet.ts"
+import { WalletAnswerInvalid } from "./Wallet.ts"
+
+/** A transaction as an invoice of ours; none if it is a payment. */
+export const toIncoming = (transaction: Nip47.Transaction): Option.Option<Incoming> =>
+  transaction.type === "outgoing"
+    ? Option.none()
+    : Option.some({
+        paymentHash: transaction.payment_hash,
+        bolt11: transaction.invoice ?? "",
+        amount: transaction.amount,
+        state: incomingState(transaction),
+        createdAt: transaction.created_at ?? 0,
+        settledAt: Option.fromUndefinedOr(transaction.settled_at)
+      })
+
+/**
+ * A transaction as a payment of ours. Only one that says so itself is taken: an invoice of ours
+ * with the same hash proves no payment of ours. A preimage of another hash proves nothing either.
+ */
+export const toOutgoing = (
+  transaction: Nip47.Transaction
+): Result.Result<Option.Option<Outgoing>, WalletAnswerInvalid> => {
+  if (transaction.type !== "outgoing") return Result.succeed(Option.none())
+  const { payment_hash: paymentHash, preimage } = transaction
+  const state = outgoingState(transaction)
+  if (state === "settled" && preimage !== undefined && Bolt11.hashOf(preimage) !== paymentHash) {
+    return invalid("The wallet shows the preimage of another payment")
+  }
+  return Result.succeed(
+    Option.some({
+      paymentHash,
+      bolt11: transaction.invoice ?? "",
+      amount: transaction.amount,
+      state,
+      fee: Option.fromUndefinedOr(transaction.fees_paid),
+      preimage: state === "settled" ? Option.fromUndefinedOr(preimage) : Option.none(),
+      createdAt: transaction.created_at ?? 0,
+      settledAt: Option.fromUndefinedOr(transaction.settled_at)
+    })
+  )
+}
+
+/** What was asked for, found again in the invoice that the wallet made. */
+export const toMadeInvoice = (
+  transaction: Nip47.Transaction,
+  wanted: Pick<Incoming, "amount"> & Partial<Pick<Incoming, "paymentHash">>
+): Result.Result<Incoming, WalletAnswerInvalid> => {
+  const decoded = Bolt11.decode(transaction.invoice ?? "")
+  if (Result.isFailure(decoded)) return invalid("The wallet made no good invoice")
+  const invoice = decoded.success
+  if (!Option.contains(invoice.amount, wanted.amount)) {
+    return invalid("The wallet made an invoice of another amount")
+  }
+  if (invoice.paymentHash !== (wanted.paymentHash ?? transaction.payment_hash)) {
+    return invalid("The wallet made an invoice of another hash")
+  }
+  return Result.succeed({
+    paymentHash: invoice.paymentHash,
+    bolt11: invoice.bolt11,
+    amount: wanted.amount,
+    state: "pending",
+    createdAt: invoice.createdAt,
+    settledAt: Option.none()
+  })
+}
+
+/** Wallets that do not name the state show it by the time of settlement. */
+const incomingState = ({ settled_at, state }: Nip47.Transaction): Incoming["state"] => {
+  switch (state) {
+    case "accepted":
+      return "held"
+    case "failed":
+      return "cancelled"
+    case undefined:
+      return settled_at === undefined ? "pending" : "settled"
+    default:
+      return state
+  }
+}
+
+const outgoingState = ({ settled_at, state }: Nip47.Transaction): Outgoing["state"] => {
+  switch (state) {
+    case "accepted":
+      return "pending"
+    case "expired":
+      return "failed"
+    case undefined:
+      return settled_at === undefined ? "pending" : "settled"
+    default:
+      return state
+  }
+}
+
+const invalid = (message: string) => Result.fail(new WalletAnswerInvalid({ message }))

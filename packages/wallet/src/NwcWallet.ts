@@ -1,0 +1,262 @@
+/**
+ * Any wallet that speaks Nostr Wallet Connect (NIP-47 with NIP-44 encryption), over relays and
+ * with a key of its own, as its connection URI says.
+ *
+ * The stream of incoming payments is made of the wallet's notifications: a wallet that sends
+ * none, or a relay that loses some, leaves gaps, so whoever waits for money also looks up.
+ */
+import type { Bolt11 } from "@farthing/protocol"
+import { Network, Nip47, NwcUri, Text } from "@farthing/protocol"
+import { Relay, Signer } from "@farthing/relay"
+import { Context, Duration, Effect, Layer, Option, Result, Schema, Stream } from "effect"
+import type { Redacted, Scope } from "effect"
+import * as NwcConnection from "./NwcConnection.ts"
+import * as NwcPayment from "./NwcPayment.ts"
+import * as NwcTransaction from "./NwcTransaction.ts"
+import type { PayRequest } from "./Payer.ts"
+import { Payer, PaymentFailed } from "./Payer.ts"
+import { unixTime } from "./UnixTime.ts"
+import type { Incoming, InvoiceRequest } from "./Wallet.ts"
+import {
+  Unsupported,
+  Wallet,
+  WalletAnswerInvalid,
+  WalletError,
+  WalletRefused,
+  WalletUnreachable
+} from "./Wallet.ts"
+
+export interface Options {
+  /** How long the wallet has to answer whatever does not pay; default 20 seconds. */
+  readonly answerTimeout?: Duration.Input
+  /** How long it has to answer a payment, before that is unknown; default 60 seconds. */
+  readonly paymentTimeout?: Duration.Input
+}
+
+interface ListRange {
+  readonly since?: number
+  readonly limit?: number
+}
+
+/** How long a request that moves no money stays good, clocks that differ included. */
+const requestSeconds = 600
+
+/** Wallets cap what one page of `list_transactions` may hold. */
+const pageSize = 50
+
+/** The wallet, over relays that are given. */
+export const make = Effect.fnUntraced(function* (
+  uri: NwcUri.NwcUri,
+  relay: Relay.Shape,
+  { answerTimeout = "20 seconds", paymentTimeout = "60 seconds" }: Options = {}
+): Effect.fn.Return<Context.Context<Wallet | Payer>, never, Scope.Scope> {
+  const connection = yield* NwcConnection.make({ uri, relay, signer: Signer.make(uri.secret) })
+
+  const ask = Effect.fnUntraced(function* <M extends Nip47.Method>(
+    request: NwcConnection.RequestOf<M>
+  ) {
+    const expiresAt = (yield* unixTime) + requestSeconds
+    return yield* connection
+      .ask<M>(request, { expiresAt, timeout: answerTimeout })
+      .pipe(Effect.mapError(toWalletError))
+  })
+
+  /** None if the wallet knows no transaction of that hash. */
+  const lookUp = (paymentHash: Bolt11.PaymentHash) =>
+    ask<"lookup_invoice">({ method: "lookup_invoice", params: { payment_hash: paymentHash } }).pipe(
+      Effect.flatMap((found) =>
+        found.payment_hash === paymentHash
+          ? Effect.succeedSome(found)
+          : Effect.fail(answerInvalid("The wallet answered with another payment"))
+      ),
+      Effect.catchIf(isNotFound, () => Effect.succeedNone)
+    )
+
+  const lookupOutgoing = Effect.fn("NwcWallet.lookupOutgoing")(function* (
+    paymentHash: Bolt11.PaymentHash
+  ) {
+    const found = yield* lookUp(paymentHash)
+    return Option.isNone(found)
+      ? Option.none()
+      : yield* fromAnswer(NwcTransaction.toOutgoing(found.value))
+  })
+
+  const info = Effect.gen(function* () {
+    const { alias, methods, network } = yield* ask<"get_info">({ method: "get_info", params: {} })
+    const known = Option.getOrUndefined(yield* connection.capabilities)?.methods ?? methods ?? []
+    return {
+      alias: Text.printable(alias ?? "", 80),
+      network: yield* networkOf(network),
+      capabilities: { hold: holdMethods.every((it) => known.includes(it)), feeCap: false }
+    }
+  })
+
+  const requireHold = Effect.flatMap(connection.capabilities, (known) =>
+    Option.exists(known, ({ methods }) => !holdMethods.every((it) => methods.includes(it)))
+      ? Effect.fail(
+          new WalletError({
+            reason: new Unsupported({ message: "The wallet cannot make hold invoices" })
+          })
+        )
+      : Effect.void
+  )
+
+  /** One page after the other, until there are enough or a page says nothing new. */
+  const list = Effect.fnUntraced(function* (
+    type: Nip47.Direction,
+    { limit = Number.POSITIVE_INFINITY, since = 0 }: ListRange = {}
+  ) {
+    const found = new Map<Bolt11.PaymentHash, Nip47.Transaction>()
+    for (let offset = 0; found.size < limit;) {
+      const { transactions: page } = yield* ask<"list_transactions">({
+        method: "list_transactions",
+        params: { from: since, limit: Math.min(pageSize, limit), offset, unpaid: true, type }
+      })
+      const news = page.filter((it) => it.type === type && !found.has(it.payment_hash))
+      if (news.length === 0) break
+      for (const it of news) found.set(it.payment_hash, it)
+      offset += page.length
+    }
+    return newestFirst([...found.values()]).slice(0, limit)
+  })
+
+  const transactions = Effect.fn("NwcWallet.transactions")(function* (range?: ListRange) {
+    const incoming = yield* list("incoming", range)
+    const outgoing = yield* Effect.forEach(yield* list("outgoing", range), (it) =>
+      fromAnswer(NwcTransaction.toOutgoing(it))
+    )
+    return {
+      incoming: incoming.map(NwcTransaction.toIncoming).flatMap(Option.toArray),
+      outgoing: outgoing.flatMap(Option.toArray)
+    }
+  })
+
+  const wallet = Wallet.of({
+    info: info.pipe(Effect.withSpan("NwcWallet.info")),
+    balance: ask<"get_balance">({ method: "get_balance", params: {} }).pipe(
+      Effect.map(({ balance }) => balance),
+      Effect.withSpan("NwcWallet.balance")
+    ),
+    makeInvoice: Effect.fn("NwcWallet.makeInvoice")(function* (request) {
+      const made = yield* ask<"make_invoice">({
+        method: "make_invoice",
+        params: invoiceParams(request)
+      })
+      return yield* fromAnswer(NwcTransaction.toMadeInvoice(made, request))
+    }),
+    makeHoldInvoice: Effect.fn("NwcWallet.makeHoldInvoice")(function* (request) {
+      yield* requireHold
+      const made = yield* ask<"make_hold_invoice">({
+        method: "make_hold_invoice",
+        params: { ...invoiceParams(request), payment_hash: request.paymentHash }
+      })
+      return yield* fromAnswer(NwcTransaction.toMadeInvoice(made, request))
+    }),
+    settleHoldInvoice: Effect.fn("NwcWallet.settleHoldInvoice")(function* (preimage) {
+      yield* ask<"settle_hold_invoice">({ method: "settle_hold_invoice", params: { preimage } })
+    }),
+    cancelHoldInvoice: Effect.fn("NwcWallet.cancelHoldInvoice")(function* (paymentHash) {
+      yield* ask<"cancel_hold_invoice">({
+        method: "cancel_hold_invoice",
+        params: { payment_hash: paymentHash }
+      })
+    }),
+    lookupIncoming: Effect.fn("NwcWallet.lookupIncoming")(function* (paymentHash) {
+      return Option.flatMap(yield* lookUp(paymentHash), NwcTransaction.toIncoming)
+    }),
+    lookupOutgoing,
+    transactions,
+    incoming: connection.notifications.pipe(
+      Stream.map((told): Option.Option<Incoming> =>
+        told.notification_type === "payment_sent"
+          ? Option.none()
+          : NwcTransaction.toIncoming(told.notification)
+      ),
+      Stream.flatMap((incoming) => Stream.fromIterable(Option.toArray(incoming)))
+    )
+  })
+
+  const pay = Effect.fn("NwcWallet.pay")(function* ({ expiresAt, invoice }: PayRequest) {
+    if ((yield* unixTime) > expiresAt) return yield* failed("expired", "The order has expired")
+    if (Option.isNone(invoice.amount)) return yield* failed("refused", "The invoice has no amount")
+
+    const { paymentHash } = invoice
+    const payment = { paymentHash, record: lookupOutgoing(paymentHash) }
+    return yield* connection
+      .ask<"pay_invoice">(
+        { method: "pay_invoice", params: { invoice: invoice.bolt11 } },
+        { expiresAt, timeout: paymentTimeout }
+      )
+      .pipe(
+        Effect.matchEffect({
+          onFailure: (error) => NwcPayment.disproven(payment, error),
+          onSuccess: (paid) => NwcPayment.proven(payment, paid)
+        })
+      )
+  })
+
+  return Context.make(Wallet, wallet).pipe(Context.add(Payer, Payer.of({ capsFee: false, pay })))
+})
+
+/** The wallet behind a connection URI, over a connection of its own. */
+export const layer = (
+  uri: Redacted.Redacted<string>,
+  options?: Options
+): Layer.Layer<Wallet | Payer, NwcUri.InvalidNwcUri> =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const parsed = yield* Effect.fromResult(NwcUri.parse(uri))
+      const signer = Signer.make(parsed.secret)
+      const relay = yield* Relay.make({ urls: parsed.relays, signer })
+      return yield* make(parsed, relay, options)
+    })
+  )
+
+const failed = (reason: PaymentFailed["reason"], message: string) =>
+  new PaymentFailed({ reason, message })
+
+const holdMethods = ["make_hold_invoice", "settle_hold_invoice", "cancel_hold_invoice"]
+
+const invoiceParams = ({ amount, description, expiry }: InvoiceRequest) => ({
+  amount,
+  description,
+  expiry: Math.max(1, Math.ceil(Duration.toSeconds(expiry)))
+})
+
+const newestFirst = (entries: ReadonlyArray<Nip47.Transaction>) =>
+  entries.toSorted((a, b) => (b.created_at ?? 0) - (a.created_at ?? 0))
+
+/** Some wallets call mainnet by its chain. */
+const networkOf = (name: string | undefined): Effect.Effect<Network.Network, WalletError> => {
+  const network = name === "bitcoin" ? "mainnet" : name
+  return Schema.is(Network.Network)(network)
+    ? Effect.succeed(network)
+    : Effect.fail(answerInvalid("The wallet does not say on which network it is"))
+}
+
+const fromAnswer = <A>(result: Result.Result<A, WalletAnswerInvalid>) =>
+  Effect.fromResult(Result.mapError(result, (reason) => new WalletError({ reason })))
+
+const answerInvalid = (message: string) =>
+  new WalletError({ reason: new WalletAnswerInvalid({ message }) })
+
+const isNotFound = ({ reason }: WalletError): boolean =>
+  reason._tag === "WalletRefused" && reason.code === "NOT_FOUND"
+
+const toWalletError = (error: NwcConnection.AskError): WalletError =>
+  new WalletError({ reason: reasonOf(error) })
+
+const reasonOf = (error: NwcConnection.AskError): WalletError["reason"] => {
+  const message = Text.printable(error.message)
+  switch (error._tag) {
+    case "NotDelivered":
+    case "NoAnswer":
+      return new WalletUnreachable({ message })
+    case "NotUnderstood":
+      return new WalletAnswerInvalid({ message })
+    case "Refused":
+      return error.code === "NOT_IMPLEMENTED" || error.code === "UNSUPPORTED_ENCRYPTION"
+        ? new Unsupported({ message })
+        : new WalletRefused({ code: Text.printable(error.code, 40), message })
+  }
+}
