@@ -1,0 +1,211 @@
+/**
+ * A Nostr relay for one machine: NIP-01 with NIP-09 (deletion), NIP-11 (information), NIP-28 and
+ * NIP-89 (their events), NIP-40 (expiration) and NIP-42 (authentication), over WebSockets, with
+ * its events in SQLite.
+ *
+ * An `OK` means that the event is on disk. What is malformed, too large, too fast or too slow
+ * costs the client its answer or its connection, and nobody else anything.
+ */
+import { Sqlite } from "@farthing/sqlite"
+import type { Scope } from "effect"
+import { Clock, Context, Effect, Layer, Queue, Schedule, Schema } from "effect"
+import { Reactivity } from "effect/reactivity"
+import type { SqlError } from "effect/sql"
+import { Migrator, SqlClient } from "effect/sql"
+import type { IncomingMessage, Server } from "node:http"
+import { createServer } from "node:http"
+import type { WebSocket } from "ws"
+import { WebSocketServer } from "ws"
+import * as Conversation from "./relay/Conversation.ts"
+import * as EventStore from "./relay/EventStore.ts"
+import * as Information from "./relay/Information.ts"
+import * as Limits from "./relay/Limits.ts"
+import * as Session from "./relay/Session.ts"
+
+export interface Options {
+  /** Default: loopback. */
+  readonly host?: string
+  /** Default: any free port. */
+  readonly port?: number
+  /** Where the events are kept; default: in memory, gone with the server. */
+  readonly store?: Sqlite.Options
+  /** `required`: only clients that proved their key (NIP-42) may publish and subscribe. */
+  readonly auth?: "none" | "offered" | "required"
+  readonly limits?: Partial<Limits.Limits>
+  readonly name?: string
+}
+
+export interface Shape {
+  /** `ws://host:port` */
+  readonly url: string
+  readonly host: string
+  readonly port: number
+}
+
+export class RelayServer extends Context.Service<RelayServer, Shape>()(
+  "@farthing/devnet/RelayServer"
+) {}
+
+/** The address is taken, or may not be used. */
+export class ListenError extends Schema.TaggedError<ListenError>()("ListenError", {
+  host: Schema.String,
+  port: Schema.Int,
+  message: Schema.String
+}) {}
+
+export type RelayServerError = ListenError | SqlError.SqlError | Migrator.MigrationError
+
+/** Serves until the scope closes; then nothing of it is left but the file. */
+export const make = Effect.fnUntraced(function* (
+  options: Options = {}
+): Effect.fn.Return<Shape, RelayServerError, Scope.Scope> {
+  const { auth = "none", host = "127.0.0.1", name = "Farthing devnet", port = 0 } = options
+  const limits = { ...Limits.defaults, ...options.limits }
+  const clock = yield* Clock.Clock
+  const store = yield* openStore(options.store ?? { filename: ":memory:" })
+  const http = createServer(
+    Information.handler({ name, limits, authRequired: auth === "required" })
+  )
+  const actualPort = yield* listen(http, host, port)
+  const authority = `${host.includes(":") ? `[${host}]` : host}:${actualPort}`
+  const conversation = yield* Conversation.make({
+    store,
+    limits,
+    authRequired: auth === "required",
+    hosts: [authority, `localhost:${actualPort}`]
+  })
+
+  const sessions = new Map<WebSocket, Session.Session>()
+  const inbox = yield* Queue.unbounded<Conversation.Incoming>()
+
+  const welcome = (socket: WebSocket, request: IncomingMessage) => {
+    const now = clock.currentTimeMillisUnsafe()
+    const session = Session.make(socket, limits, request.headers.host, now)
+    sessions.set(socket, session)
+    socket.on("message", (data, isBinary) => {
+      session.isAlive = true
+      const text = Session.textOf(data)
+      if (isBinary) session.notice("invalid: text frames only")
+      else receive(session, text)
+    })
+    socket.on("pong", () => {
+      session.isAlive = true
+    })
+    // A broken frame or a reset connection; `close` follows.
+    socket.on("error", () => {})
+    socket.on("close", () => {
+      sessions.delete(socket)
+      conversation.leave(session)
+    })
+    if (auth !== "none") session.askAuth()
+  }
+
+  const receive = (session: Session.Session, text: string) => {
+    session.pending++
+    if (session.pending === limits.maxPending) session.pause()
+    Queue.offerUnsafe(inbox, { session, text })
+  }
+
+  const settle = (messages: ReadonlyArray<Conversation.Incoming>) => {
+    for (const { session } of messages) {
+      if (session.pending-- === limits.maxPending) session.resume()
+    }
+  }
+
+  yield* serveSockets(http, limits, welcome)
+
+  yield* Queue.takeAll(inbox).pipe(
+    Effect.flatMap((messages) =>
+      Effect.andThen(
+        Effect.catchCause(conversation.handle(messages), (cause) =>
+          Effect.logError("Messages could not be handled", cause)
+        ),
+        Effect.sync(() => settle(messages))
+      )
+    ),
+    Effect.forever,
+    Effect.forkScoped
+  )
+
+  yield* Effect.sync(() => sessions.forEach(dismissIfGone)).pipe(
+    Effect.schedule(Schedule.spaced("30 seconds")),
+    Effect.forkScoped
+  )
+
+  yield* Clock.currentTimeMillis.pipe(
+    Effect.flatMap((now) => store.purge(Math.floor(now / 1_000))),
+    Effect.catchCause((cause) => Effect.logError("Expired events could not be removed", cause)),
+    Effect.repeat(Schedule.spaced("1 minute")),
+    Effect.forkScoped
+  )
+
+  return { url: `ws://${authority}`, host, port: actualPort }
+})
+
+export const layer = (options?: Options): Layer.Layer<RelayServer, RelayServerError> =>
+  Layer.effect(RelayServer, make(options))
+
+const openStore = Effect.fnUntraced(function* (options: Sqlite.Options) {
+  const sql = yield* Sqlite.make(options).pipe(Effect.provide(Reactivity.layer))
+  return yield* EventStore.make.pipe(Effect.provideService(SqlClient.SqlClient, sql))
+})
+
+const listen = (http: Server, host: string, port: number) =>
+  Effect.acquireRelease(
+    Effect.callback<number, ListenError>((resume) => {
+      http.once("error", ({ message }) =>
+        resume(Effect.fail(new ListenError({ host, port, message })))
+      )
+      http.listen(port, host, () => {
+        const address = http.address()
+        resume(
+          Effect.succeed(typeof address === "object" && address !== null ? address.port : port)
+        )
+      })
+    }),
+    () =>
+      Effect.callback<void>((resume) => {
+        http.close(() => resume(Effect.void))
+        http.closeAllConnections()
+      })
+  )
+
+/** Compression costs more than the events of a market weigh: none is offered. */
+const serveSockets = (
+  http: Server,
+  limits: Limits.Limits,
+  welcome: (socket: WebSocket, request: IncomingMessage) => void
+) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const server = new WebSocketServer({
+        server: http,
+        perMessageDeflate: false,
+        maxPayload: limits.maxMessageLength * hardLimitFactor
+      })
+      server.on("connection", (socket, request) => {
+        if (server.clients.size > limits.maxConnections) socket.close(1013, "too many connections")
+        else welcome(socket, request)
+      })
+      server.on("error", () => {})
+      return server
+    }),
+    (server) =>
+      Effect.callback<void>((resume) => {
+        for (const socket of server.clients) {
+          socket.close(1001, "the relay is going away")
+          socket.terminate()
+        }
+        server.close(() => resume(Effect.void))
+      })
+  )
+
+/** A message that is a little too large gets an answer; one beyond this ends the connection. */
+const hardLimitFactor = 4
+
+/** A client that has not answered since the last time is gone without a word. */
+const dismissIfGone = (session: Session.Session): void => {
+  if (!session.isAlive) return session.end()
+  session.isAlive = false
+  session.probe()
+}

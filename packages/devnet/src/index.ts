@@ -1,0 +1,2 @@
+export * as BankServer from "./BankServer.ts"
+export * as RelayServer from "./RelayServer.ts"
