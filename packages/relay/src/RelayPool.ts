@@ -14,7 +14,7 @@ import * as Verifier from "./Verifier.ts"
 /** What common relays take, with room to spare; relays refuse more than 65,536. */
 const defaultMaxEventBytes = 48_000
 
-/** A frame up to this size is sent before the relay's limits are known. */
+/** A frame up to this size is sent before the relay's limits are known; a smaller limit is no limit. */
 const alwaysTakenBytes = 1_024
 
 /** `["EVENT",…]` around an event. */
@@ -96,15 +96,13 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
 
     return {
       urls,
-      maxEventBytes: Effect.map(
-        Effect.forEach(connections, (connection) => connection.maxFrameBytes, {
-          concurrency: "unbounded"
-        }),
-        (limits) =>
-          Math.min(
-            defaultMaxEventBytes,
-            ...limits.flatMap(Option.toArray).map((limit) => limit - envelopeBytes)
-          )
+      maxEventBytes: Effect.map(limitsOf(connections), (limits) =>
+        Math.min(
+          defaultMaxEventBytes,
+          ...limits
+            .filter((limit) => limit >= alwaysTakenBytes)
+            .map((limit) => limit - envelopeBytes)
+        )
       ),
       publish,
       subscribe: (filters, settings) =>
@@ -126,28 +124,33 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
     }
   })
 
+/** The largest frame that each of the relays takes. */
+const limitsOf = (
+  connections: ReadonlyArray<RelayConnection.RelayConnection>
+): Effect.Effect<ReadonlyArray<number>> =>
+  Effect.forEach(
+    connections,
+    ({ maxFrameBytes }) =>
+      Effect.map(
+        maxFrameBytes,
+        Option.getOrElse(() => Number.POSITIVE_INFINITY)
+      ),
+    { concurrency: "unbounded" }
+  )
+
 /** Who takes a frame of this size, and the word of those who do not. */
 const takersOf = Effect.fnUntraced(function* (
   connections: ReadonlyArray<RelayConnection.RelayConnection>,
   bytes: number
 ) {
-  const takers: Array<RelayConnection.RelayConnection> = []
-  const refusals: Array<Outcome> = []
-  if (bytes <= alwaysTakenBytes) return { takers: connections, refusals }
-  const limits = yield* Effect.forEach(connections, (it) => it.maxFrameBytes, {
-    concurrency: "unbounded"
+  if (bytes <= alwaysTakenBytes) return { takers: connections, refusals: [] }
+  const limits = yield* limitsOf(connections)
+  const takers = connections.filter((_, index) => bytes <= limits[index]!)
+  if (takers.length === 0 && connections.length > 0)
+    return yield* new RelayError({ reason: new TooLarge({ bytes, limit: Math.max(...limits) }) })
+  const refusals = connections.flatMap(({ url }, index): ReadonlyArray<Outcome> => {
+    const message = `takes at most ${limits[index]} bytes, the event needs ${bytes}`
+    return bytes <= limits[index]! ? [] : [{ _tag: "Rejected", url, message }]
   })
-  const limitOf = (index: number) => Option.getOrElse(limits[index]!, () => Number.MAX_SAFE_INTEGER)
-  connections.forEach((connection, index) => {
-    if (bytes <= limitOf(index)) takers.push(connection)
-    else
-      refusals.push({
-        _tag: "Rejected",
-        url: connection.url,
-        message: `takes at most ${limitOf(index)} bytes, the event needs ${bytes}`
-      })
-  })
-  if (takers.length > 0 || connections.length === 0) return { takers, refusals }
-  const limit = Math.max(...connections.map((_, index) => limitOf(index)))
-  return yield* new RelayError({ reason: new TooLarge({ bytes, limit }) })
+  return { takers, refusals }
 })

@@ -48,7 +48,7 @@ interface Leg {
 /** What waits for the consumer, in frame bytes; small events count by number. */
 const maxBufferedBytes = 16 * 1024 * 1024
 
-/** How far behind the clock of its author an event with a `limit` filter may have been dated. */
+/** How far events may be back-dated that come while a relay with a `limit` filter is away. */
 const limitOverlapSeconds = 60
 
 export const make = (options: Options): Subscription => {
@@ -118,7 +118,7 @@ export const make = (options: Options): Subscription => {
   const filtersFor = ({ storedAt }: Leg): ReadonlyArray<Filter.Filter> => {
     return storedAt === undefined
       ? filters
-      : filters.map((filter) => resumed(filter, storedAt, seen.horizon()))
+      : filters.flatMap((filter) => resumed(filter, storedAt, seen.horizon()))
   }
 
   const stand = (leg: Leg, standing: Standing): void => {
@@ -226,17 +226,25 @@ export const make = (options: Options): Subscription => {
   }
 }
 
+/**
+ * Beyond the horizon everything was passed on and forgotten; and a limit is for the first time,
+ * as more events than that may have come since. The bounded filter goes along, because a clock
+ * that is wrong must not keep live events away.
+ */
 const resumed = (
   filter: Filter.Filter,
   storedAt: number,
   horizon: number | undefined
-): Filter.Filter => {
+): ReadonlyArray<Filter.Filter> => {
   const { limit, ...rest } = filter
-  const bounds = [
-    filter.since,
-    horizon,
-    // A limit is for the first time: more events than that may have come since.
-    limit === undefined ? undefined : storedAt - limitOverlapSeconds
-  ].filter((bound) => bound !== undefined)
-  return bounds.length === 0 ? rest : { ...rest, since: Math.max(...bounds) }
+  if (limit === undefined && horizon === undefined) return [filter]
+  const since = Math.max(
+    filter.since ?? 0,
+    horizon ?? 0,
+    limit === undefined ? 0 : storedAt - limitOverlapSeconds
+  )
+  return [
+    { ...rest, limit: limit ?? 1 },
+    { ...rest, since }
+  ]
 }

@@ -1,0 +1,247 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { Relay, Signer } from "../src/index.ts"
+import { alice, ids, note } from "./fixtures.ts"
+import * as TestRelay from "./TestRelay.ts"
+
+const accepted = (url: string, message = ""): Relay.Outcome => ({ _tag: "Accepted", url, message })
+
+/** Nothing listens there. */
+const nowhere = "ws://127.0.0.1:1"
+
+describe("Relay.publish", () => {
+  it.live("reports what each relay said once the quorum has accepted", () =>
+    Effect.gen(function* () {
+      const one = yield* TestRelay.make
+      const two = yield* TestRelay.make
+      const relay = yield* Relay.make({ urls: [one.url, two.url], quorum: 2 })
+      const event = note()
+      const report = yield* relay.publish(event)
+      assert.strictEqual(report.event, event)
+      assert.sameDeepMembers([...report.outcomes], [accepted(one.url), accepted(two.url)])
+      assert.deepStrictEqual(ids(one.stored), [event.id])
+    })
+  )
+
+  it.live("dials when first needed, and each relay once", () =>
+    Effect.gen(function* () {
+      const server = yield* TestRelay.make
+      const relay = yield* Relay.make({ urls: [server.url, server.url] })
+      assert.strictEqual(server.dialled(), 0)
+      yield* Effect.forEach([note(), note(), note()], (event) => relay.publish(event), {
+        concurrency: "unbounded"
+      })
+      yield* relay.query([{ kinds: [1] }])
+      assert.strictEqual(server.dialled(), 1)
+    })
+  )
+
+  it.live("does not wait for a relay that is down, and still serves it when it is back", () =>
+    Effect.gen(function* () {
+      const up = yield* TestRelay.make
+      const down = yield* TestRelay.make
+      yield* down.down
+      const relay = yield* Relay.make({ urls: [down.url, up.url] })
+      const event = note()
+      const report = yield* relay.publish(event)
+      assert.deepStrictEqual(report.outcomes, [accepted(up.url)])
+      yield* down.up
+      yield* down.until(() => down.stored.length === 1)
+      assert.deepStrictEqual(ids(down.stored), [event.id])
+    })
+  )
+
+  it.live("takes `duplicate:` and `replaced:` for accepted, whatever the flag says", () =>
+    Effect.gen(function* () {
+      const one = yield* TestRelay.make
+      const two = yield* TestRelay.make
+      one.behaviour.onEvent = () => [false, "duplicate: have it"]
+      two.behaviour.onEvent = () => [false, "replaced: have newer"]
+      const relay = yield* Relay.make({ urls: [one.url, two.url], quorum: 2 })
+      const report = yield* relay.publish(note())
+      assert.sameDeepMembers(
+        [...report.outcomes],
+        [accepted(one.url, "duplicate: have it"), accepted(two.url, "replaced: have newer")]
+      )
+    })
+  )
+
+  it.live("fails as soon as the quorum is out of reach, with words fit for a terminal", () =>
+    Effect.gen(function* () {
+      const one = yield* TestRelay.make
+      const two = yield* TestRelay.make
+      one.behaviour.onEvent = () => [false, "blocked: \u001b[31mno"]
+      two.behaviour.onEvent = () => undefined
+      const relay = yield* Relay.make({ urls: [one.url, two.url], quorum: 2 })
+      const error = yield* Effect.flip(relay.publish(note()))
+      assert(error.reason._tag === "QuorumMissed")
+      assert.strictEqual(error.reason.accepted, 0)
+      assert.strictEqual(error.reason.quorum, 2)
+      assert.strictEqual(error.message, `${one.url}: blocked: no`)
+    })
+  )
+
+  it.live("fails with Unreachable when no relay can be reached in time", () =>
+    Effect.gen(function* () {
+      const relay = yield* Relay.make({ urls: [nowhere], publishTimeout: "100 millis" })
+      const error = yield* Effect.flip(relay.publish(note()))
+      assert(error.reason._tag === "Unreachable")
+      assert.deepStrictEqual(error.reason.urls, [nowhere])
+      assert.include(error.message, "ECONNREFUSED")
+    })
+  )
+
+  it.live("fails with Unreachable when a relay never answers", () =>
+    Effect.gen(function* () {
+      const server = yield* TestRelay.make
+      server.behaviour.onEvent = () => undefined
+      const relay = yield* Relay.make({ urls: [server.url] })
+      const error = yield* Effect.flip(relay.publish(note(), { timeout: "50 millis" }))
+      assert.strictEqual(error.message, `${server.url}: no answer in time`)
+    })
+  )
+
+  it.live("sends the same bytes again to a relay that went away before its OK", () =>
+    Effect.gen(function* () {
+      const server = yield* TestRelay.make
+      server.behaviour.onEvent = (_, client) => {
+        server.behaviour.onEvent = undefined
+        client.terminate()
+        return undefined
+      }
+      const relay = yield* Relay.make({ urls: [server.url] })
+      const report = yield* relay.publish(note())
+      assert.deepStrictEqual(report.outcomes, [accepted(server.url)])
+      const [first, second] = server.framesOf("EVENT")
+      assert.deepStrictEqual(second, first)
+      assert.strictEqual(server.dialled(), 2)
+    })
+  )
+
+  it.live("withdraws an event that nobody waits for any more", () =>
+    Effect.gen(function* () {
+      const server = yield* TestRelay.make
+      yield* server.down
+      const relay = yield* Relay.make({ urls: [server.url] })
+      const fiber = yield* Effect.forkChild(relay.publish(note()), { startImmediately: true })
+      yield* Fiber.interrupt(fiber)
+      yield* server.up
+      const event = note()
+      yield* relay.publish(event)
+      assert.deepStrictEqual(ids(server.stored), [event.id])
+    })
+  )
+})
+
+describe("Relay.publish, authentication", () => {
+  const insisting = Effect.gen(function* () {
+    const server = yield* TestRelay.make
+    server.behaviour.challenge = "prove it"
+    server.behaviour.onEvent = () =>
+      server.framesOf("AUTH").length === 0 ? [false, "auth-required: who are you?"] : [true, ""]
+    return server
+  })
+
+  it.live("says who we are once, when the relay insists, and sends the event again", () =>
+    Effect.gen(function* () {
+      const server = yield* insisting
+      const signer = Signer.make(alice)
+      const relay = yield* Relay.make({ urls: [server.url], signer })
+      const reports = yield* Effect.forEach([note(), note()], (event) => relay.publish(event), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(
+        reports.flatMap(({ outcomes }) => outcomes),
+        [accepted(server.url), accepted(server.url)]
+      )
+      const proofs = server.framesOf("AUTH").map((frame) => frame[1])
+      assert.strictEqual(proofs.length, 1)
+      assert.deepInclude(proofs[0], {
+        kind: 22242,
+        pubkey: signer.publicKey,
+        tags: [
+          ["relay", server.url],
+          ["challenge", "prove it"]
+        ]
+      })
+    })
+  )
+
+  it.live("retries once only", () =>
+    Effect.gen(function* () {
+      const server = yield* insisting
+      server.behaviour.onEvent = () => [false, "auth-required: still not"]
+      const relay = yield* Relay.make({ urls: [server.url], signer: Signer.make(alice) })
+      const error = yield* Effect.flip(relay.publish(note()))
+      assert.strictEqual(error.reason._tag, "QuorumMissed")
+      assert.strictEqual(server.framesOf("EVENT").length, 2)
+    })
+  )
+
+  it.live("is refused without a signer", () =>
+    Effect.gen(function* () {
+      const server = yield* insisting
+      const relay = yield* Relay.make({ urls: [server.url] })
+      const error = yield* Effect.flip(relay.publish(note()))
+      assert.strictEqual(error.reason._tag, "QuorumMissed")
+    })
+  )
+})
+
+describe("Relay.publish, limits that relays state", () => {
+  const large = note({ content: "x".repeat(5_000) })
+
+  it.live("refuses an event that no relay takes, before it is sent", () =>
+    Effect.gen(function* () {
+      const server = yield* TestRelay.make
+      server.behaviour.information = { limitation: { max_message_length: 4_096 } }
+      const relay = yield* Relay.make({ urls: [server.url] })
+      const error = yield* Effect.flip(relay.publish(large))
+      assert(error.reason._tag === "TooLarge")
+      assert.strictEqual(error.reason.limit, 4_096)
+      assert.strictEqual(error.reason.bytes, JSON.stringify(["EVENT", large]).length)
+      assert.deepStrictEqual(server.framesOf("EVENT"), [])
+      assert.strictEqual(yield* relay.maxEventBytes, 4_086)
+      assert.strictEqual(server.informationRequests(), 1)
+    })
+  )
+
+  it.live("spares a relay the event that it does not take", () =>
+    Effect.gen(function* () {
+      const small = yield* TestRelay.make
+      const big = yield* TestRelay.make
+      small.behaviour.information = { limitation: { max_message_length: 4_096 } }
+      big.behaviour.information = { limitation: { max_message_length: 1_000_000 } }
+      const relay = yield* Relay.make({ urls: [small.url, big.url] })
+      const { outcomes } = yield* relay.publish(large)
+      assert.deepStrictEqual(
+        outcomes.map(({ _tag, url }) => ({ _tag, url })),
+        [
+          { _tag: "Rejected", url: small.url },
+          { _tag: "Accepted", url: big.url }
+        ]
+      )
+      assert.deepStrictEqual(ids(small.stored), [])
+    })
+  )
+
+  it.live("assumes 48,000 bytes where nothing sensible is stated", () =>
+    Effect.gen(function* () {
+      const silent = yield* TestRelay.make
+      const odd = yield* TestRelay.make
+      odd.behaviour.information = { limitation: { max_message_length: "much" } }
+      const relay = yield* Relay.make({ urls: [silent.url, odd.url, nowhere] })
+      assert.strictEqual(yield* relay.maxEventBytes, 48_000)
+    })
+  )
+
+  it.live("does not make a small event wait for a relay that never says", () =>
+    Effect.gen(function* () {
+      const server = yield* TestRelay.make
+      server.behaviour.information = "hang"
+      const relay = yield* Relay.make({ urls: [server.url] })
+      yield* relay.publish(note()).pipe(Effect.timeout("1 second"))
+      yield* server.until(() => server.informationRequests() === 1)
+    })
+  )
+})
