@@ -1,0 +1,278 @@
+/**
+ * What the user has configured: one TOML file, every key overridable by the environment, every
+ * secret from the environment or from a file of mode 0600.
+ *
+ * The file is the one that is named, else `farthing.toml` in the home, and never one of the
+ * current directory: a cloned repository must not raise limits.
+ */
+import type { Limits } from "@farthing/budget"
+import type { ComputeOptions } from "@farthing/compute/ComputeOptions"
+import { type Msat, type Network, NwcUri } from "@farthing/protocol"
+import {
+  Array as Arr,
+  Context,
+  Duration,
+  Effect,
+  FileSystem,
+  Layer,
+  Option,
+  Path,
+  Redacted,
+  Result,
+  Schema
+} from "effect"
+import { Environment } from "./Environment.ts"
+import { Home } from "./Home.ts"
+import * as SecretFile from "./SecretFile.ts"
+import { describe, Problem } from "./config/Problem.ts"
+import * as Sections from "./config/Sections.ts"
+import type { Values } from "./config/Setting.ts"
+import * as Sources from "./config/Sources.ts"
+
+export { render as template } from "./config/Template.ts"
+
+export interface Shape {
+  /** The file that was read; none if there is none. */
+  readonly file: Option.Option<string>
+  readonly network: Network.Network
+  /** Where the secret key comes from; `Identity` reads it. */
+  readonly identity: IdentitySources
+  readonly relays: { readonly urls: ReadonlyArray<string>; readonly publishQuorum: number }
+  readonly wallet: {
+    readonly kind: "nwc" | "spark"
+    readonly nwcUri: Option.Option<NwcUri.NwcUri>
+    readonly mnemonic: Option.Option<Redacted.Redacted<string>>
+  }
+  readonly runway: {
+    readonly limits: Limits.Limits
+    readonly lowBalanceDays: number
+    readonly hibernateThreshold: Msat.Msat
+  }
+  readonly compute: Omit<ComputeOptions, "network" | "lateDelivery">
+  readonly provider: {
+    readonly name: string
+    /** Per request. */
+    readonly price: Msat.Msat
+    readonly models: ReadonlyArray<string>
+    readonly backendUrl: string
+    readonly capacity: number
+    readonly queue: number
+  }
+  readonly agent: {
+    readonly heartbeat: Duration.Duration
+    readonly triggers: ReadonlyArray<"mention" | "dm" | "zap">
+    readonly autonomy: "supervised" | "bounded" | "autonomous"
+  }
+  readonly telemetry: { readonly otlpUrl: Option.Option<string> }
+}
+
+/** Paths are absolute. What the environment says counts more than a file. */
+export interface IdentitySources {
+  readonly nsec: Option.Option<Redacted.Redacted<string>>
+  readonly mnemonic: Option.Option<Redacted.Redacted<string>>
+  readonly nsecFile: Option.Option<string>
+  readonly mnemonicFile: Option.Option<string>
+}
+
+export class Config extends Context.Service<Config, Shape>()("farthing/Config") {}
+
+export interface Options {
+  /** Another file than the home's; it has to exist. */
+  readonly path?: string
+}
+
+/** Reads and checks everything; tells of all that is wrong at once. */
+export const load = Effect.fnUntraced(function* (options: Options = {}) {
+  const environment = yield* Environment
+  const { file, folder } = yield* findFile(options)
+  const path = yield* Path.Path
+  const reader = Sources.makeReader({
+    environment,
+    file: Option.getOrElse(file, () => nothing)
+  })
+  const inFolder = Option.map((name: string) => path.resolve(folder, name))
+
+  const { network } = reader.section("", Sections.root)
+  const identity = reader.section("identity", Sections.sections.identity)
+  const relays = reader.section("relays", Sections.sections.relays)
+  const wallet = reader.section("wallet", Sections.sections.wallet)
+  const runway = reader.section("runway", Sections.sections.runway)
+  const compute = reader.section("compute", Sections.sections.compute)
+  const provider = reader.section("provider", Sections.sections.provider)
+  const agent = reader.section("agent", Sections.sections.agent)
+  const telemetry = reader.section("telemetry", Sections.sections.telemetry)
+
+  if (relays.publish_quorum > relays.urls.length)
+    reader.problems.push({
+      _tag: "WrongValue",
+      source: Option.match(file, { onNone: () => "environment", onSome: ({ source }) => source }),
+      key: "relays.publish_quorum",
+      value: String(relays.publish_quorum),
+      expected: `no more than the ${relays.urls.length} relays of relays.urls`
+    })
+
+  const nwcUri = yield* secretOf(reader, "nwc_uri", inFolder(wallet.nwc_uri_file))
+  const mnemonic = yield* secretOf(reader, "mnemonic", inFolder(wallet.mnemonic_file))
+
+  const config = Config.of({
+    file: Option.map(file, ({ source }) => source),
+    network,
+    identity: {
+      nsec: reader.secret("identity", "nsec"),
+      mnemonic: reader.secret("identity", "mnemonic"),
+      nsecFile: inFolder(identity.nsec_file),
+      mnemonicFile: inFolder(identity.mnemonic_file)
+    },
+    relays: { urls: relays.urls, publishQuorum: relays.publish_quorum },
+    wallet: {
+      kind: wallet.kind,
+      nwcUri: Option.flatMap(nwcUri, (secret) => nwcUriOf(reader, secret)),
+      mnemonic: Option.map(mnemonic, ({ value }) => value)
+    },
+    runway: {
+      limits: limitsOf(runway),
+      lowBalanceDays: runway.low_balance_days,
+      hibernateThreshold: runway.hibernate_threshold_sats
+    },
+    compute: {
+      policy: compute.policy,
+      maxTokens: compute.max_tokens,
+      fallbacks: compute.fallbacks,
+      quotes: compute.quotes,
+      maxAttempts: compute.max_attempts,
+      settlement: compute.settlement,
+      discoveryTimeout: compute.discovery_timeout,
+      quoteTimeout: compute.quote_timeout,
+      paymentTimeout: compute.payment_timeout,
+      firstChunkTimeout: compute.first_chunk_timeout,
+      idleTimeout: compute.idle_timeout,
+      jobTimeout: compute.job_timeout
+    },
+    provider: {
+      name: provider.name,
+      price: provider.price_msats,
+      models: provider.models,
+      backendUrl: provider.backend_url,
+      capacity: provider.capacity,
+      queue: provider.queue
+    },
+    agent: {
+      heartbeat: Duration.seconds(agent.heartbeat_seconds),
+      triggers: agent.triggers,
+      autonomy: agent.autonomy
+    },
+    telemetry: { otlpUrl: telemetry.otlp_url }
+  })
+  return Arr.isReadonlyArrayNonEmpty(reader.problems)
+    ? yield* new ConfigInvalid({ problems: reader.problems })
+    : config
+})
+
+export const layer = (
+  options?: Options
+): Layer.Layer<Config, ConfigInvalid, Home | FileSystem.FileSystem | Path.Path> =>
+  Layer.effect(Config, load(options))
+
+/** The configuration cannot be used; nothing was started. */
+export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigInvalid", {
+  problems: Schema.NonEmptyArray(Problem)
+}) {
+  /** A line for each problem. */
+  override get message(): string {
+    return this.problems.map(describe).join("\n")
+  }
+}
+
+const nothing: Sources.File = { source: "", table: {} }
+
+/** The file, and the folder to which the paths in it are relative. */
+const findFile = Effect.fnUntraced(function* (options: Options) {
+  const fileSystem = yield* FileSystem.FileSystem
+  const home = yield* Home
+  const path = yield* Path.Path
+  const named = options.path === undefined ? undefined : path.resolve(options.path)
+  if (
+    named === undefined &&
+    !(yield* Effect.orElseSucceed(fileSystem.exists(home.config), () => true))
+  )
+    return { file: Option.none<Sources.File>(), folder: home.path }
+  const file = yield* Effect.mapError(
+    Sources.readFile(named ?? home.config),
+    (problem) => new ConfigInvalid({ problems: [problem] })
+  )
+  return { file: Option.some(file), folder: path.dirname(file.source) }
+})
+
+interface Secret {
+  readonly value: Redacted.Redacted<string>
+  /** Where it stands, for messages. */
+  readonly source: string
+  readonly key: string
+}
+
+/** A secret of the wallet: of the environment, else of the file. */
+const secretOf = Effect.fnUntraced(function* (
+  reader: Sources.Reader,
+  key: string,
+  file: Option.Option<string>
+) {
+  const variable = Option.map(reader.secret("wallet", key), (value): Secret => ({
+    value,
+    source: "environment",
+    key: Sources.variableOf("wallet", key)
+  }))
+  if (Option.isSome(variable) || Option.isNone(file)) return variable
+  return yield* SecretFile.read(file.value).pipe(
+    Effect.map((value): Secret => ({ value, source: file.value, key: `wallet.${key}` })),
+    Effect.asSome,
+    Effect.catchTag("SecretFileRefused", (refused) => {
+      reader.problems.push({
+        _tag: "UnreadableFile",
+        source: `wallet.${key}_file`,
+        message: refused.message
+      })
+      return Effect.succeedNone
+    })
+  )
+})
+
+const nwcUriOf = (
+  reader: Sources.Reader,
+  { key, source, value }: Secret
+): Option.Option<NwcUri.NwcUri> =>
+  Result.match(NwcUri.parse(value), {
+    onSuccess: Option.some,
+    onFailure: (invalid) => {
+      reader.problems.push(
+        Sources.wrongSecret(source, key, `a wallet connection URI (${invalid.message})`)
+      )
+      return Option.none()
+    }
+  })
+
+const limitsOf = (runway: Values<typeof Sections.sections.runway>): Limits.Limits => ({
+  ...present("daily", runway.daily_limit_sats),
+  ...present("perTick", runway.per_tick_limit_sats),
+  ...present("perJob", runway.per_job_limit_sats),
+  ...present("perProviderDaily", runway.per_provider_daily_sats),
+  ...present("firstSpend", runway.first_spend_limit_sats),
+  ...present("unprovenDaily", runway.unproven_daily_limit_sats),
+  ...present("unresolved", runway.max_unresolved_sats),
+  ...present("lifetime", runway.lifetime_limit_sats),
+  ...present("approvalAbove", runway.approval_above_sats),
+  reserve: runway.reserve_sats,
+  maxFee: runway.max_fee_sats,
+  maxFeePercent: runway.max_fee_percent,
+  wait: runway.budget_wait,
+  timeZone: runway.time_zone
+})
+
+/** A limit that is left out does not exist. */
+const present = <K extends keyof Limits.Limits>(
+  name: K,
+  limit: Option.Option<Msat.Msat>
+): { readonly [N in K]?: Msat.Msat } =>
+  Option.match(limit, {
+    onNone: () => ({}),
+    onSome: (amount) => ({ [name]: amount }) as { readonly [N in K]: Msat.Msat }
+  })

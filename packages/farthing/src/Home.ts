@@ -1,0 +1,93 @@
+/**
+ * The folder with everything that Farthing keeps for one user: configuration, identity, and
+ * the books. `FARTHING_HOME`, else the platform's place for the data of programs.
+ */
+import { Context, Effect, FileSystem, Layer, Path, Schema } from "effect"
+import * as os from "node:os"
+import { Environment } from "./Environment.ts"
+
+export interface Shape {
+  /** Absolute. */
+  readonly path: string
+  /** Where the configuration stands unless the user names another file. */
+  readonly config: string
+  /** The agent's secret key, unless it is configured elsewhere. */
+  readonly identity: string
+  /** The one database: spend ledger, journal, provider's books. */
+  readonly database: string
+}
+
+export class Home extends Context.Service<Home, Shape>()("farthing/Home") {}
+
+/** The home at a folder, which is created (mode 0700) if it is not there. */
+export const make = Effect.fnUntraced(function* (folder: string) {
+  const fileSystem = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const home = path.resolve(folder)
+  yield* fileSystem.makeDirectory(home, { recursive: true, mode: 0o700 }).pipe(
+    Effect.andThen(fileSystem.readDirectory(home)),
+    Effect.andThen(fileSystem.access(home, { readable: true, writable: true })),
+    Effect.mapError((error) => new HomeUnavailable({ path: home, cause: error.reason._tag }))
+  )
+  return Home.of({
+    path: home,
+    config: path.join(home, "farthing.toml"),
+    identity: path.join(home, "identity.nsec"),
+    database: path.join(home, "farthing.db")
+  })
+})
+
+/** Where the home is on this machine. */
+export const locate = Effect.gen(function* () {
+  const path = yield* Path.Path
+  const environment = yield* Environment
+  return place({ platform: process.platform, userHome: os.homedir(), environment }, path)
+})
+
+/** Where the home is, by the customs of the platform. */
+export const place = (
+  machine: {
+    readonly platform: NodeJS.Platform
+    readonly userHome: string
+    readonly environment: Readonly<Record<string, string | undefined>>
+  },
+  path: Path.Path
+): string => {
+  const { environment, platform, userHome } = machine
+  if (environment["FARTHING_HOME"]) return environment["FARTHING_HOME"]
+  switch (platform) {
+    case "darwin":
+      return path.join(userHome, "Library", "Application Support", "farthing")
+    case "win32":
+      return path.join(
+        environment["APPDATA"] || path.join(userHome, "AppData", "Roaming"),
+        "farthing"
+      )
+    default: {
+      // XDG Base Directory: a path that is not absolute has to be ignored.
+      const data = environment["XDG_DATA_HOME"] ?? ""
+      const base = path.isAbsolute(data) ? data : path.join(userHome, ".local", "share")
+      return path.join(base, "farthing")
+    }
+  }
+}
+
+export const layer: Layer.Layer<Home, HomeUnavailable, FileSystem.FileSystem | Path.Path> =
+  Layer.effect(Home, Effect.flatMap(locate, make))
+
+/** The home at a given folder. */
+export const layerAt = (
+  folder: string
+): Layer.Layer<Home, HomeUnavailable, FileSystem.FileSystem | Path.Path> =>
+  Layer.effect(Home, make(folder))
+
+/** The folder cannot be created, read or written. */
+export class HomeUnavailable extends Schema.TaggedError<HomeUnavailable>()("HomeUnavailable", {
+  path: Schema.String,
+  /** The operating system's word for it. */
+  cause: Schema.String
+}) {
+  override get message(): string {
+    return `The folder ${this.path} cannot be used (${this.cause}). Make it writable for you, or name another one in FARTHING_HOME.`
+  }
+}

@@ -1,0 +1,73 @@
+/** The configuration file that a newcomer gets: everything that can be set, explained. */
+import type { Network } from "@farthing/protocol"
+import * as Sections from "./Sections.ts"
+import type * as Setting from "./Setting.ts"
+
+export interface Options {
+  readonly network: Network.Network
+  readonly relays: ReadonlyArray<string>
+  readonly walletKind: "nwc" | "spark"
+}
+
+/** Nobody should begin without limits: these are written, and not only shown. */
+const recommended: ReadonlyArray<keyof typeof Sections.sections.runway> = [
+  "daily_limit_sats",
+  "per_tick_limit_sats",
+  "per_job_limit_sats",
+  "per_provider_daily_sats",
+  "first_spend_limit_sats",
+  "unproven_daily_limit_sats",
+  "max_unresolved_sats"
+]
+
+const headings: Readonly<Record<Sections.SectionName, string>> = {
+  identity: "Who you are on Nostr.",
+  relays: "Where buyers and sellers meet.",
+  wallet: "What you pay and are paid with.",
+  runway:
+    "What may be spent. A limit that is left out does not exist; 0 means that nothing may be spent.",
+  compute: "How results are bought.",
+  provider: "What you sell, if you run a provider.",
+  agent: "How an agent lives.",
+  telemetry: "For those who watch."
+}
+
+/** The text of a commented `farthing.toml`. What is commented out shows the default. */
+export const render = (options: Options): string => {
+  const chosen: Readonly<Record<string, unknown>> = {
+    network: options.network,
+    "relays.urls": options.relays,
+    "wallet.kind": options.walletKind,
+    ...Object.fromEntries(
+      recommended.map((key) => [`runway.${key}`, Sections.sections.runway[key].sample])
+    )
+  }
+  const keys = (section: string, settings: Setting.Section) =>
+    Object.entries(settings).map(([key, setting]) => {
+      const value = chosen[section + key]
+      return value === undefined
+        ? `# ${line(key, setting.sample, setting.about)}`
+        : line(key, value, setting.about)
+    })
+  return [
+    "# Every key can be overridden by the environment: FARTHING_, section and key in capitals,",
+    "# such as FARTHING_RUNWAY_DAILY_LIMIT_SATS. Secrets stand in the environment or in files of",
+    "# mode 0600, never here.",
+    "",
+    ...keys("", Sections.root),
+    ...Object.entries(Sections.sections).flatMap(([name, settings]) => [
+      "",
+      `# ${headings[name as Sections.SectionName]}`,
+      `[${name}]`,
+      ...keys(`${name}.`, settings)
+    ]),
+    ""
+  ].join("\n")
+}
+
+const line = (key: string, value: unknown, about: string): string =>
+  `${`${key} = ${toml(value)}`.padEnd(40)} # ${about}`
+
+/** JSON's strings, numbers and booleans are TOML's, and so are lists of them. */
+const toml = (value: unknown): string =>
+  Array.isArray(value) ? `[${value.map(toml).join(", ")}]` : JSON.stringify(value)

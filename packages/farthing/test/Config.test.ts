@@ -1,0 +1,551 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Msat } from "@farthing/protocol"
+import { Duration, Effect, FileSystem, Layer, Option, Redacted } from "effect"
+import { Config, Environment, Home } from "../src/index.ts"
+import * as TestHome from "./TestHome.ts"
+
+const sats = (amount: number) => Msat.make(amount * 1000)
+
+const secret = "71a8c14c1407c113601079c4302dab36460f0ccd0ad506f1f2dc73b5100e4f3c"
+const wallet = "b889ff5b1513b641e2a139f661a661364979c5beee91842f8f0ef42ab558e9d4"
+const nwcUri = `nostr+walletconnect://${wallet}?relay=ws%3A%2F%2F127.0.0.1%3A7777&secret=${secret}`
+
+/** The configuration of a home whose farthing.toml has this text. */
+const load = (toml: string | undefined, environment: Readonly<Record<string, string>> = {}) =>
+  Effect.gen(function* () {
+    const fileSystem = yield* FileSystem.FileSystem
+    const home = yield* Home.Home
+    if (toml !== undefined) yield* fileSystem.writeFileString(home.config, toml)
+    return yield* Config.load()
+  }).pipe(Effect.provide(TestHome.layer), TestHome.withEnvironment(environment))
+
+/** What is said of a configuration that is refused, with the folder of the test cut away. */
+const refusal = (toml: string | undefined, environment: Readonly<Record<string, string>> = {}) =>
+  Effect.map(Effect.flip(load(toml, environment)), (error) => {
+    if (error._tag !== "ConfigInvalid") throw error
+    return error.message.replaceAll(/\/\S*\/farthing.toml/g, "farthing.toml")
+  })
+
+/** A configuration whose wallet is named in a file of this mode. */
+const withFile = (mode: number, content: string) =>
+  Effect.gen(function* () {
+    const fileSystem = yield* FileSystem.FileSystem
+    const home = yield* Home.Home
+    yield* fileSystem.writeFileString(home.config, '[wallet]\nnwc_uri_file = "wallet.nwc"')
+    yield* fileSystem.writeFileString(`${home.path}/wallet.nwc`, content)
+    yield* fileSystem.chmod(`${home.path}/wallet.nwc`, mode)
+    return yield* Config.load()
+  })
+
+describe("Without a file", () => {
+  it.effect("the defaults count, and no limit exists", () =>
+    Effect.gen(function* () {
+      const config = yield* load(undefined)
+      assert.deepStrictEqual(config, {
+        file: Option.none(),
+        network: "regtest",
+        identity: {
+          nsec: Option.none(),
+          mnemonic: Option.none(),
+          nsecFile: Option.none(),
+          mnemonicFile: Option.none()
+        },
+        relays: { urls: ["ws://127.0.0.1:7777"], publishQuorum: 1 },
+        wallet: { kind: "nwc", nwcUri: Option.none(), mnemonic: Option.none() },
+        runway: {
+          limits: {
+            reserve: sats(0),
+            maxFee: sats(10),
+            maxFeePercent: 1,
+            wait: Duration.seconds(10),
+            timeZone: "UTC"
+          },
+          lowBalanceDays: 7,
+          hibernateThreshold: sats(1000)
+        },
+        compute: {
+          policy: "cheapest",
+          maxTokens: 500,
+          fallbacks: true,
+          quotes: 1,
+          maxAttempts: 3,
+          settlement: ["upfront"],
+          discoveryTimeout: Duration.seconds(3),
+          quoteTimeout: Duration.seconds(30),
+          paymentTimeout: Duration.seconds(60),
+          firstChunkTimeout: Duration.seconds(60),
+          idleTimeout: Duration.seconds(30),
+          jobTimeout: Duration.seconds(120)
+        },
+        provider: {
+          name: "my provider",
+          price: Msat.make(10_000),
+          models: ["llama3.2:1b"],
+          backendUrl: "http://127.0.0.1:11434/v1",
+          capacity: 4,
+          queue: 32
+        },
+        agent: {
+          heartbeat: Duration.seconds(900),
+          triggers: ["mention", "dm", "zap"],
+          autonomy: "bounded"
+        },
+        telemetry: { otlpUrl: Option.none() }
+      })
+    })
+  )
+
+  it.effect("the environment alone configures everything", () =>
+    Effect.gen(function* () {
+      const config = yield* load(undefined, {
+        FARTHING_HOME: "/elsewhere",
+        FARTHING_NETWORK: "mainnet",
+        FARTHING_RELAYS_URLS: "wss://one.example, wss://two.example",
+        FARTHING_RELAYS_PUBLISH_QUORUM: "2",
+        FARTHING_WALLET_KIND: "spark",
+        FARTHING_WALLET_MNEMONIC: "abandon about",
+        FARTHING_RUNWAY_DAILY_LIMIT_SATS: "50_000",
+        FARTHING_RUNWAY_PER_TICK_LIMIT_SATS: "0",
+        FARTHING_RUNWAY_BUDGET_WAIT: "0 seconds",
+        FARTHING_RUNWAY_MAX_FEE_PERCENT: "0.5",
+        FARTHING_COMPUTE_FALLBACKS: "false",
+        FARTHING_COMPUTE_SETTLEMENT: "sealed,escrow",
+        FARTHING_PROVIDER_NAME: "Ada",
+        FARTHING_PROVIDER_MODELS: "",
+        FARTHING_AGENT_TRIGGERS: "zap",
+        FARTHING_TELEMETRY_OTLP_URL: "http://127.0.0.1:4318",
+        PATH: "/bin"
+      })
+      assert.strictEqual(config.network, "mainnet")
+      assert.deepStrictEqual(config.relays, {
+        urls: ["wss://one.example", "wss://two.example"],
+        publishQuorum: 2
+      })
+      assert.strictEqual(config.wallet.kind, "spark")
+      assert.strictEqual(Redacted.value(Option.getOrThrow(config.wallet.mnemonic)), "abandon about")
+      assert.strictEqual(config.runway.limits.daily, sats(50_000))
+      assert.strictEqual(config.runway.limits.perTick, sats(0))
+      assert.notProperty(config.runway.limits, "perJob")
+      assert.deepStrictEqual(config.runway.limits.wait, Duration.zero)
+      assert.strictEqual(config.runway.limits.maxFeePercent, 0.5)
+      assert.isFalse(config.compute.fallbacks)
+      assert.deepStrictEqual(config.compute.settlement, ["sealed", "escrow"])
+      assert.strictEqual(config.provider.name, "Ada")
+      assert.deepStrictEqual(config.provider.models, [])
+      assert.deepStrictEqual(config.agent.triggers, ["zap"])
+      assert.deepStrictEqual(config.telemetry.otlpUrl, Option.some("http://127.0.0.1:4318"))
+    })
+  )
+})
+
+describe("With a file", () => {
+  it.effect("all limits are read, in msat", () =>
+    Effect.gen(function* () {
+      const config = yield* load(`
+        [runway]
+        daily_limit_sats = 100000
+        per_tick_limit_sats = 1000
+        per_job_limit_sats = 999
+        per_provider_daily_sats = 20000
+        first_spend_limit_sats = 100
+        unproven_daily_limit_sats = 998
+        max_unresolved_sats = 5000
+        lifetime_limit_sats = 1000000
+        approval_above_sats = 5001
+        reserve_sats = 7
+        budget_wait = "1 minute"
+        max_fee_sats = 11
+        max_fee_percent = 2
+        time_zone = "Europe/Berlin"
+      `)
+      assert.deepStrictEqual(config.runway.limits, {
+        daily: sats(100_000),
+        perTick: sats(1_000),
+        perJob: sats(999),
+        perProviderDaily: sats(20_000),
+        firstSpend: sats(100),
+        unprovenDaily: sats(998),
+        unresolved: sats(5_000),
+        lifetime: sats(1_000_000),
+        approvalAbove: sats(5_001),
+        reserve: sats(7),
+        wait: Duration.minutes(1),
+        maxFee: sats(11),
+        maxFeePercent: 2,
+        timeZone: "Europe/Berlin"
+      })
+    })
+  )
+
+  it.effect("the environment counts more", () =>
+    Effect.gen(function* () {
+      const config = yield* load('network = "signet"\n[runway]\ndaily_limit_sats = 5', {
+        FARTHING_RUNWAY_DAILY_LIMIT_SATS: "3"
+      })
+      assert.strictEqual(config.network, "signet")
+      assert.strictEqual(config.runway.limits.daily, sats(3))
+    })
+  )
+
+  it.effect("one that is named counts instead of the home's", () =>
+    Effect.gen(function* () {
+      const fileSystem = yield* FileSystem.FileSystem
+      const home = yield* Home.Home
+      const folder = yield* TestHome.folder
+      yield* fileSystem.writeFileString(home.config, 'network = "mainnet"')
+      yield* fileSystem.writeFileString(`${folder}/other.toml`, '[identity]\nnsec_file = "key"')
+      const config = yield* Config.load({ path: `${folder}/other.toml` })
+      assert.strictEqual(config.network, "regtest")
+      assert.deepStrictEqual(config.file, Option.some(`${folder}/other.toml`))
+      assert.deepStrictEqual(config.identity.nsecFile, Option.some(`${folder}/key`))
+    }).pipe(Effect.provide(TestHome.layer), TestHome.withEnvironment({}))
+  )
+
+  it.effect("one that is named has to be there", () =>
+    Effect.gen(function* () {
+      const folder = yield* TestHome.folder
+      const error = yield* Effect.flip(Config.load({ path: `${folder}/none.toml` }))
+      assert.strictEqual(error.message, `${folder}/none.toml: cannot be read (NotFound)`)
+    }).pipe(Effect.provide(TestHome.layer), TestHome.withEnvironment({}))
+  )
+
+  it.effect("one in the current directory is never read", () =>
+    Effect.gen(function* () {
+      const fileSystem = yield* FileSystem.FileSystem
+      const folder = yield* TestHome.folder
+      yield* fileSystem.writeFileString(`${folder}/farthing.toml`, 'network = "mainnet"')
+      const before = process.cwd()
+      const config = yield* Effect.acquireUseRelease(
+        Effect.sync(() => process.chdir(folder)),
+        () => Config.load(),
+        () => Effect.sync(() => process.chdir(before))
+      )
+      assert.strictEqual(config.network, "regtest")
+    }).pipe(Effect.provide(TestHome.layer), TestHome.withEnvironment({}))
+  )
+})
+
+describe("A bad file is refused with file, key, value and what was expected", () => {
+  it.effect.each<[string, string]>([
+    [
+      "[runway]\ndaily_limit_sats = -1",
+      "farthing.toml: runway.daily_limit_sats is -1; expected a whole number of sats, 0 or more"
+    ],
+    [
+      "[runway]\ndaily_limit_sats = 0.5",
+      "farthing.toml: runway.daily_limit_sats is 0.5; expected a whole number of sats, 0 or more"
+    ],
+    [
+      '[runway]\ndaily_limit_sats = "100"',
+      'farthing.toml: runway.daily_limit_sats is "100"; expected a whole number of sats, 0 or more'
+    ],
+    [
+      "[runway]\ndaily_limit_sats = 9007199254741",
+      "farthing.toml: runway.daily_limit_sats is 9007199254741; expected a whole number of sats, 0 or more"
+    ],
+    [
+      "[runway]\nmax_fee_percent = 101",
+      "farthing.toml: runway.max_fee_percent is 101; expected a number from 0 to 100"
+    ],
+    [
+      "[runway]\nbudget_wait = 10",
+      'farthing.toml: runway.budget_wait is 10; expected a duration such as "30 seconds", from 0 to 4 weeks'
+    ],
+    [
+      '[runway]\ntime_zone = "Middle/Earth"',
+      'farthing.toml: runway.time_zone is "Middle/Earth"; expected a time zone such as "UTC" or "Europe/Berlin"'
+    ],
+    [
+      '[compute]\nquote_timeout = "0 seconds"',
+      'farthing.toml: compute.quote_timeout is "0 seconds"; expected a duration such as "30 seconds", from 1ms to 4 weeks'
+    ],
+    [
+      '[compute]\nfallbacks = "yes"',
+      'farthing.toml: compute.fallbacks is "yes"; expected true or false'
+    ],
+    [
+      "[compute]\nsettlement = []",
+      'farthing.toml: compute.settlement is []; expected a list of one or more of "upfront", "escrow", "sealed", each once'
+    ],
+    [
+      'network = "bitcoin"',
+      'farthing.toml: network is "bitcoin"; expected one of "mainnet", "testnet", "signet", "regtest"'
+    ],
+    [
+      '[relays]\nurls = ["https://relay.example"]',
+      'farthing.toml: relays.urls is ["https://relay.example"]; expected a list of 1 to 20 different ws:// or wss:// URLs'
+    ],
+    [
+      "[relays]\nurls = []",
+      "farthing.toml: relays.urls is []; expected a list of 1 to 20 different ws:// or wss:// URLs"
+    ],
+    [
+      "[relays]\npublish_quorum = 2",
+      "farthing.toml: relays.publish_quorum is 2; expected no more than the 1 relays of relays.urls"
+    ],
+    ["runway = 5", "farthing.toml: runway is 5; expected a section [runway]"],
+    [
+      "[[runway]]\ndaily_limit_sats = 5",
+      'farthing.toml: runway is [{"daily_limit_sats":5}]; expected a section [runway]'
+    ],
+    [
+      '[provider]\nname = "\\u001b[31mred"\n[telemetry]\notlp_url = "ftp://\\u001b[31mx"',
+      'farthing.toml: telemetry.otlp_url is "ftp://\\u001b[31mx"; expected an http:// or https:// URL, or "" for none'
+    ]
+  ])("%s", ([toml, message]) =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* refusal(toml), message)
+    })
+  )
+
+  it.effect("no TOML", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(
+        yield* refusal("[runway]\ndaily_limit_sats 5"),
+        'farthing.toml: is no TOML: Expected "=" at line 2, column 18'
+      )
+    })
+  )
+
+  it.effect("everything that is wrong is told at once", () =>
+    Effect.gen(function* () {
+      const message = yield* refusal('network = "x"\n[runway]\nreserve_sats = -1\nfoo = 1', {
+        FARTHING_PROVIDER_CAPACITY: "0"
+      })
+      assert.strictEqual(message.split("\n").length, 4)
+    })
+  )
+})
+
+describe("A mistyped key is an error that suggests the nearest one", () => {
+  it.effect.each<[string, string]>([
+    [
+      "[runway]\ndayly_limit_sats = 5",
+      "farthing.toml: runway.dayly_limit_sats is unknown; did you mean runway.daily_limit_sats?"
+    ],
+    [
+      "[runway]\ndaily_limit = 5",
+      "farthing.toml: runway.daily_limit is unknown; did you mean runway.daily_limit_sats?"
+    ],
+    ["[runaway]\nreserve_sats = 5", "farthing.toml: runaway is unknown; did you mean runway?"],
+    ["netwrok = 5", "farthing.toml: netwrok is unknown; did you mean network?"],
+    [
+      "daily_limit_sats = 5",
+      "farthing.toml: daily_limit_sats is unknown; did you mean runway.daily_limit_sats?"
+    ],
+    [
+      "[compute]\nreserve_sats = 5",
+      "farthing.toml: compute.reserve_sats is unknown; did you mean runway.reserve_sats?"
+    ],
+    ["[runway]\nxyzzy = 5", "farthing.toml: runway.xyzzy is unknown"],
+    ["[runway]\nconstructor = 5", "farthing.toml: runway.constructor is unknown"],
+    ["[toString]\na = 5", "farthing.toml: toString is unknown"]
+  ])("%s", ([toml, message]) =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* refusal(toml), message)
+    })
+  )
+
+  it.effect.each<[string, string]>([
+    ["FARTHING_RUNWAY_DAYLY_LIMIT_SATS", "; did you mean FARTHING_RUNWAY_DAILY_LIMIT_SATS?"],
+    ["FARTHING_RUNWAY_XYZZY_PLUGH_QUUX", ""],
+    ["FARTHING_RUNAWAY_DAILY_LIMIT_SATS", "; did you mean FARTHING_RUNWAY_DAILY_LIMIT_SATS?"],
+    ["FARTHING_WALLET_NWC_URL", "; did you mean FARTHING_WALLET_NWC_URI?"]
+  ])("also in the environment: %s", ([name, rest]) =>
+    Effect.gen(function* () {
+      assert.strictEqual(
+        yield* refusal(undefined, { [name]: "5" }),
+        `environment: ${name} is unknown${rest}`
+      )
+    })
+  )
+
+  it.effect("other variables are nobody's business", () =>
+    load(undefined, {
+      FARTHING_HOME: "/x",
+      FARTHING_CI: "1",
+      FARTHING_RUNWAY: "1",
+      FARTHINGS_RUNWAY_X: "1"
+    })
+  )
+
+  it.effect("a wrong value in the environment is named by its variable", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(
+        yield* refusal(undefined, { FARTHING_RUNWAY_DAILY_LIMIT_SATS: "1e5" }),
+        'environment: FARTHING_RUNWAY_DAILY_LIMIT_SATS is "1e5"; expected a whole number of sats, 0 or more'
+      )
+      assert.include(yield* refusal(undefined, { FARTHING_RUNWAY_RESERVE_SATS: "" }), 'is ""')
+    })
+  )
+})
+
+describe("Secrets", () => {
+  it.effect.each<[string, string]>([
+    ["identity", "nsec"],
+    ["identity", "mnemonic"],
+    ["wallet", "nwc_uri"],
+    ["wallet", "mnemonic"]
+  ])("have no place in the file: %s.%s", ([section, key]) =>
+    Effect.gen(function* () {
+      const message = yield* refusal(`[${section}]\n${key} = "${secret}"`)
+      assert.include(message, `${section}.${key} is a secret and must not stand here`)
+      assert.include(message, `FARTHING_${section}_${key}`.toUpperCase())
+      assert.include(message, `${section}.${key}_file`)
+      assert.notInclude(message, secret)
+    })
+  )
+
+  it.effect("are not shown when they stand in the wrong place", () =>
+    Effect.gen(function* () {
+      const nsec = "nsec1vl029mgpspedva04g90vltkh6fvh240zqtv9k0t9af8935ke9laqsnlfe5"
+      for (const toml of [
+        `network = "${nsec}"`,
+        `[identity]\nnsec_file = ["${nsec}"]`,
+        `${nsec} = 1`,
+        `[wallet]\nkind = ${nsec}`,
+        `[wallet]\nkind = "${nwcUri}"`,
+        `[telemetry]\notlp_url = "${secret}"`
+      ])
+        for (const part of [nsec.slice(5, 30), secret.slice(5, 30)])
+          assert.notInclude(yield* refusal(toml), part)
+      for (const name of ["FARTHING_NETWORK", "FARTHING_WALLET_NWC_URI", "FARTHING_WALLET_KIND"])
+        assert.notInclude(
+          yield* refusal(undefined, { [name]: `${nwcUri.replace("relay", "really")}` }),
+          secret
+        )
+    })
+  )
+
+  it.effect("come from the environment", () =>
+    Effect.gen(function* () {
+      const config = yield* load(undefined, {
+        FARTHING_WALLET_NWC_URI: ` ${nwcUri}\n`,
+        FARTHING_IDENTITY_NSEC: "nsec1whatever"
+      })
+      const uri = Option.getOrThrow(config.wallet.nwcUri)
+      assert.strictEqual(uri.wallet, wallet)
+      assert.strictEqual(Redacted.value(uri.secret), secret)
+      assert.notInclude(JSON.stringify(config), secret)
+      assert.notInclude(JSON.stringify(config), "nsec1whatever")
+    })
+  )
+
+  it.effect("that are empty are refused, because something else was meant", () =>
+    Effect.gen(function* () {
+      for (const name of ["FARTHING_IDENTITY_NSEC", "FARTHING_WALLET_NWC_URI"])
+        assert.include(yield* refusal(undefined, { [name]: " " }), name)
+    })
+  )
+
+  it.effect("come from a file that only its owner can read", () =>
+    Effect.gen(function* () {
+      const config = yield* withFile(0o600, `${nwcUri}\n`)
+      assert.strictEqual(Option.getOrThrow(config.wallet.nwcUri).wallet, wallet)
+    }).pipe(Effect.provide(TestHome.layer), TestHome.withEnvironment({}))
+  )
+
+  it.effect.each([0o640, 0o604, 0o644, 0o620])(
+    "of a file that others can reach are refused, with the command that helps (%o)",
+    (mode) =>
+      Effect.gen(function* () {
+        const home = yield* Home.Home
+        const error = yield* Effect.flip(withFile(mode, nwcUri))
+        assert.include(error.message, `chmod 600 ${home.path}/wallet.nwc`)
+        assert.notInclude(error.message, secret)
+      }).pipe(Effect.provide(TestHome.layer), TestHome.withEnvironment({}))
+  )
+
+  it.effect("of a file that holds something else are refused without showing it", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(withFile(0o600, nwcUri.replace("relay", "really")))
+      assert.include(error.message, "names no relay")
+      assert.notInclude(error.message, secret)
+    }).pipe(Effect.provide(TestHome.layer), TestHome.withEnvironment({}))
+  )
+
+  it.effect("of a file that is not there are refused", () =>
+    Effect.gen(function* () {
+      assert.include(yield* refusal('[wallet]\nnwc_uri_file = "none"'), "It does not exist.")
+    })
+  )
+})
+
+describe("The file for newcomers", () => {
+  const options = {
+    network: "regtest",
+    relays: ["ws://127.0.0.1:7777"],
+    walletKind: "nwc"
+  } as const
+
+  it.effect("says what counts without it, and sets limits", () =>
+    Effect.gen(function* () {
+      const [{ file: _file, runway, ...rest }, { file: _none, runway: bare, ...defaults }] = [
+        yield* load(Config.template(options)),
+        yield* load(undefined)
+      ]
+      assert.deepStrictEqual(rest, defaults)
+      assert.deepStrictEqual(runway, {
+        ...bare,
+        limits: {
+          ...bare.limits,
+          daily: sats(100_000),
+          perTick: sats(1_000),
+          perJob: sats(1_000),
+          perProviderDaily: sats(20_000),
+          firstSpend: sats(100),
+          unprovenDaily: sats(1_000),
+          unresolved: sats(5_000)
+        }
+      })
+    })
+  )
+
+  it.effect("shows every key, and what it shows is true", () =>
+    Effect.gen(function* () {
+      const shown = Config.template(options)
+        .split("\n")
+        .filter((line) => !/^# (identity|nwc_uri|mnemonic|nsec)\w* =/.test(line))
+        .map((line) => line.replace(/^# (?=\w+ = )/, ""))
+        .filter((line) => !/^(nsec|mnemonic|nwc_uri)_file/.test(line))
+        .join("\n")
+      const { file: _file, runway, ...rest } = yield* load(shown)
+      const { file: _none, runway: _runway, ...defaults } = yield* load(undefined)
+      assert.deepStrictEqual(rest, defaults)
+      assert.strictEqual(runway.limits.lifetime, sats(1_000_000))
+      assert.strictEqual(runway.limits.approvalAbove, sats(5_000))
+      assert.strictEqual(shown.split("\n").filter((line) => /^\w+ = /.test(line)).length, 42)
+    })
+  )
+
+  it.effect("keeps what was chosen", () =>
+    Effect.gen(function* () {
+      const config = yield* load(
+        Config.template({
+          network: "mainnet",
+          relays: ["wss://one.example/#a", 'wss://two.example/?q="'],
+          walletKind: "spark"
+        })
+      )
+      assert.strictEqual(config.network, "mainnet")
+      assert.deepStrictEqual(config.relays.urls, ["wss://one.example/#a", 'wss://two.example/?q="'])
+      assert.strictEqual(config.wallet.kind, "spark")
+    })
+  )
+})
+
+describe("The layer", () => {
+  it.effect("gives the configuration to whoever asks", () =>
+    Effect.gen(function* () {
+      const config = yield* Config.Config
+      assert.strictEqual(config.network, "testnet")
+    }).pipe(
+      Effect.provide(
+        Config.layer().pipe(
+          Layer.provide(TestHome.layer),
+          Layer.provide(Layer.succeed(Environment.Environment)({ FARTHING_NETWORK: "testnet" }))
+        )
+      )
+    )
+  )
+})
