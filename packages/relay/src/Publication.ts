@@ -26,7 +26,7 @@ export const run = (options: Options): Effect.Effect<PublishReport, RelayError> 
   Effect.callback((resume) => {
     const { connections, event, frame, quorum } = options
     const outcomes: Array<Outcome> = [...options.outcomes]
-    const waiting = new Map<RelayConnection, () => void>()
+    const waiting = new Map(connections.map((it): [RelayConnection, () => void] => [it, () => {}]))
     let expiry: Fiber.Fiber<void> | undefined
 
     const decide = (): void => {
@@ -49,19 +49,18 @@ export const run = (options: Options): Effect.Effect<PublishReport, RelayError> 
       decide()
     })
 
-    for (const connection of connections)
-      waiting.set(
-        connection,
-        connection.publish({
-          id: event.id,
-          frame,
-          onOutcome: (outcome) => {
-            waiting.delete(connection)
-            outcomes.push(outcome)
-            decide()
-          }
-        })
-      )
+    for (const connection of connections) {
+      const cancel = connection.publish({
+        id: event.id,
+        frame,
+        onOutcome: (outcome) => {
+          waiting.delete(connection)
+          outcomes.push(outcome)
+          decide()
+        }
+      })
+      if (waiting.has(connection)) waiting.set(connection, cancel)
+    }
     expiry = options.fork(Effect.delay(expire, options.timeout))
     decide()
 

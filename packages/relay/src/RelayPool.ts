@@ -42,8 +42,10 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
         ignored
       })
     )
+    let closed = false
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
+        closed = true
         for (const subscription of subscriptions) subscription.close()
       })
     )
@@ -81,6 +83,7 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
                 ...settings
               })
               subscriptions.add(opened)
+              if (closed) opened.close()
               return opened
             }),
             (opened) =>

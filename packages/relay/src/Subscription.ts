@@ -7,7 +7,8 @@ import type { Clock, Pull } from "effect"
 import { Cause, Duration, Effect, Result } from "effect"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as IgnoredFrames from "./IgnoredFrames.ts"
-import type { Listening, RelayConnection } from "./RelayConnection.ts"
+import type { Inquiry } from "./Inquiries.ts"
+import type { RelayConnection } from "./RelayConnection.ts"
 import { Refused, RelayError, Unreachable } from "./RelayError.ts"
 import * as SeenIds from "./SeenIds.ts"
 import type * as Verifier from "./Verifier.ts"
@@ -42,7 +43,7 @@ interface Leg {
   standing: Standing
   /** When (unix seconds) the relay first had sent all that it had stored. */
   storedAt: number | undefined
-  listening: Listening | undefined
+  inquiry: Inquiry | undefined
 }
 
 /** What waits for the consumer, in frame bytes; small events count by number. */
@@ -58,7 +59,7 @@ export const make = (options: Options): Subscription => {
   const legs: ReadonlyArray<Leg> = connections.map(() => ({
     standing: undefined,
     storedAt: undefined,
-    listening: undefined
+    inquiry: undefined
   }))
   const silenceMillis = Duration.toMillis(options.storedTimeout)
   const startedAt = clock.currentTimeMillisUnsafe()
@@ -105,13 +106,13 @@ export const make = (options: Options): Subscription => {
 
   const pause = (): void => {
     paused = true
-    for (const leg of legs) leg.listening?.pause()
+    for (const leg of legs) leg.inquiry?.pause()
   }
 
   const resume = (): void => {
     paused = false
     lastSign = clock.currentTimeMillisUnsafe()
-    for (const leg of legs) leg.listening?.resume()
+    for (const leg of legs) leg.inquiry?.resume()
   }
 
   /** What to ask a relay for: all of it, and once it has sent that, whatever can be new. */
@@ -152,7 +153,7 @@ export const make = (options: Options): Subscription => {
 
   connections.forEach((connection, index) => {
     const leg = legs[index]!
-    leg.listening = connection.listen({
+    leg.inquiry = connection.ask({
       onAsk: () => {
         if (leg.standing === "unreachable") leg.standing = undefined
         return filtersFor(leg)
@@ -220,7 +221,7 @@ export const make = (options: Options): Subscription => {
     watch,
     close: () => {
       closed = true
-      for (const leg of legs) leg.listening?.close()
+      for (const leg of legs) leg.inquiry?.close()
       awaken()
     }
   }

@@ -1,2 +1,3 @@
 export * as Relay from "./Relay.ts"
+export * as RelaySocket from "./RelaySocket.ts"
 export * as Signer from "./Signer.ts"

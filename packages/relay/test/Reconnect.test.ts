@@ -136,6 +136,19 @@ describe("the end of the scope", () => {
     })
   )
 
+  it.live("leaves nothing hanging that comes later", () =>
+    Effect.gen(function* () {
+      const server = yield* TestRelay.make
+      const relay = yield* Effect.scoped(Relay.make({ urls: [server.url] }))
+      yield* Stream.runDrain(relay.subscribe([{ kinds: [1] }]))
+      for (const content of ["", "x".repeat(2_000)]) {
+        const error = yield* Effect.flip(relay.publish(note({ content })))
+        assert.strictEqual(error.reason._tag, "Unreachable")
+      }
+      assert.strictEqual(server.dialled(), 0)
+    })
+  )
+
   it.live("lets the process end", () =>
     Effect.gen(function* () {
       const server = yield* TestRelay.make
