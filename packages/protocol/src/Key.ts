@@ -98,8 +98,9 @@ const fromBytes = (bytes: Uint8Array): SecretKey => Redacted.make(Hex.fromBytes(
 
 const invalid = (message: string) => Result.fail(new InvalidKey({ message }))
 
-/** The 32 bytes written in hex or in bech32 with this prefix. */
-const bytesOf = (prefix: string, text: string): Uint8Array | undefined => {
+/** The 32 bytes written in hex or in bech32 with this prefix; white space around is ignored. */
+const bytesOf = (prefix: string, written: string): Uint8Array | undefined => {
+  const text = written.trim()
   if (/^[0-9a-fA-F]{64}$/.test(text)) return Hex.toBytes(text)
   const decoded = bech32.decodeUnsafe(text, 90)
   if (decoded === undefined || decoded.prefix !== prefix) return undefined
