@@ -20,6 +20,7 @@ export class InvalidKey extends Schema.TaggedError<InvalidKey>()("InvalidKey", {
   message: Schema.String
 }) {}
 
+/** The 32 bytes of a secret key, for what signs or derives with it. */
 export const secretBytes = (secretKey: SecretKey): Uint8Array =>
   Hex.toBytes(Redacted.value(secretKey))
 
