@@ -13,6 +13,8 @@ export interface Shape {
   readonly config: string
   /** The agent's secret key, unless it is configured elsewhere. */
   readonly identity: string
+  /** The provider's, so that one who buys and sells on one machine does not trade with itself. */
+  readonly providerIdentity: string
   /** The one database: spend ledger, journal, provider's books. */
   readonly database: string
 }
@@ -33,6 +35,7 @@ export const make = Effect.fnUntraced(function* (folder: string) {
     path: home,
     config: path.join(home, "farthing.toml"),
     identity: path.join(home, "identity.nsec"),
+    providerIdentity: path.join(home, "provider.nsec"),
     database: path.join(home, "farthing.db")
   })
 })
@@ -41,14 +44,18 @@ export const make = Effect.fnUntraced(function* (folder: string) {
 export const locate = Effect.gen(function* () {
   const path = yield* Path.Path
   const environment = yield* Environment
-  return place({ platform: process.platform, userHome: os.homedir(), environment }, path)
+  return yield* Effect.try({
+    try: () => place({ platform: process.platform, userHome: os.homedir, environment }, path),
+    catch: () => new HomeUnavailable({ path: "~", cause: "NotFound" })
+  })
 })
 
 /** Where the home is, by the customs of the platform. */
 export const place = (
   machine: {
     readonly platform: NodeJS.Platform
-    readonly userHome: string
+    /** Asked only if it matters; throws for users who have none. */
+    readonly userHome: () => string
     readonly environment: Readonly<Record<string, string | undefined>>
   },
   path: Path.Path
@@ -57,16 +64,16 @@ export const place = (
   if (environment["FARTHING_HOME"]) return environment["FARTHING_HOME"]
   switch (platform) {
     case "darwin":
-      return path.join(userHome, "Library", "Application Support", "farthing")
+      return path.join(userHome(), "Library", "Application Support", "farthing")
     case "win32":
       return path.join(
-        environment["APPDATA"] || path.join(userHome, "AppData", "Roaming"),
+        environment["APPDATA"] || path.join(userHome(), "AppData", "Roaming"),
         "farthing"
       )
     default: {
       // XDG Base Directory: a path that is not absolute has to be ignored.
       const data = environment["XDG_DATA_HOME"] ?? ""
-      const base = path.isAbsolute(data) ? data : path.join(userHome, ".local", "share")
+      const base = path.isAbsolute(data) ? data : path.join(userHome(), ".local", "share")
       return path.join(base, "farthing")
     }
   }

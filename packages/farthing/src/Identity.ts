@@ -69,6 +69,16 @@ export const layer: Layer.Layer<
   Config | Home | FileSystem.FileSystem
 > = Layer.effect(Identity, loadOrCreate)
 
+/** The same, but a key that is not configured is the provider's own. */
+export const layerProvider = layer.pipe(
+  Layer.provide(
+    Layer.effect(
+      Home,
+      Effect.map(Home, (home) => Home.of({ ...home, identity: home.providerIdentity }))
+    )
+  )
+)
+
 /** There is something in the place of a key that cannot be used. Never shows the secret. */
 export class IdentityInvalid extends Schema.TaggedError<IdentityInvalid>()("IdentityInvalid", {
   /** The variables, keys or the file where the fault is. */

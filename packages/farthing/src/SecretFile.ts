@@ -13,9 +13,11 @@ const hasModes = process.platform !== "win32"
 export const read = (path: string) =>
   Effect.gen(function* () {
     const fileSystem = yield* FileSystem.FileSystem
+    // Opening a pipe would wait for whoever writes into it.
+    if ((yield* fileSystem.stat(path)).type !== "File")
+      return yield* refuse(path, "irregular", "It is no regular file.")
     const file = yield* fileSystem.open(path, { flag: "r" })
     const info = yield* file.stat
-    if (info.type !== "File") return yield* refuse(path, "irregular", "It is no regular file.")
     if (hasModes && (info.mode & forOthers) !== 0)
       return yield* refuse(
         path,

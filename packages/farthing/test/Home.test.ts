@@ -8,9 +8,9 @@ const place = (
   environment: Readonly<Record<string, string>> = {},
   userHome = "/home/ada"
 ) =>
-  Effect.map(Path.Path, (path) => Home.place({ platform, userHome, environment }, path)).pipe(
-    Effect.provide(TestHome.platform)
-  )
+  Effect.map(Path.Path, (path) =>
+    Home.place({ platform, userHome: () => userHome, environment }, path)
+  ).pipe(Effect.provide(TestHome.platform))
 
 describe("The home is where the platform keeps the data of programs", () => {
   it.effect("on Linux", () =>
@@ -70,6 +70,7 @@ describe("The home", () => {
         path: `${parent}/a/b`,
         config: `${parent}/a/b/farthing.toml`,
         identity: `${parent}/a/b/identity.nsec`,
+        providerIdentity: `${parent}/a/b/provider.nsec`,
         database: `${parent}/a/b/farthing.db`
       })
       const info = yield* fileSystem.stat(home.path)

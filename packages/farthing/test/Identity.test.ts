@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Key } from "@farthing/protocol"
 import { Effect, FileSystem, Layer, Option, Redacted } from "effect"
-import { execFile } from "node:child_process"
+import { execFile, execFileSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { Config, Environment, Home, Identity } from "../src/index.ts"
 import * as TestHome from "./TestHome.ts"
@@ -259,6 +259,19 @@ describe("An identity that cannot be used is an error that says what to do", () 
   )
 })
 
+describe("A pipe", () => {
+  it.effect("is refused at once, and nobody waits for what may come out of it", () =>
+    inHome(
+      Effect.gen(function* () {
+        const home = yield* Home.Home
+        yield* Effect.sync(() => execFileSync("mkfifo", ["-m", "600", home.identity]))
+        const error = yield* Effect.flip(Identity.loadOrCreate)
+        assert.include(error.message, "no regular file")
+      })
+    )
+  )
+})
+
 describe("The layer", () => {
   it.effect("gives the identity, and never shows its secret", () =>
     Effect.gen(function* () {
@@ -274,6 +287,20 @@ describe("The layer", () => {
           Layer.provide(Layer.succeed(Environment.Environment)({ FARTHING_IDENTITY_NSEC: nsec }))
         )
       )
+    )
+  )
+
+  it.effect("gives a provider a key of its own, so that nobody trades with themselves", () =>
+    inHome(
+      Effect.gen(function* () {
+        const home = yield* Home.Home
+        const customer = yield* Effect.provide(Identity.Identity, Identity.layer)
+        const provider = yield* Effect.provide(Identity.Identity, Identity.layerProvider)
+        const again = yield* Effect.provide(Identity.Identity, Identity.layerProvider)
+        assert.strictEqual(provider.source, home.providerIdentity)
+        assert.notStrictEqual(provider.publicKey, customer.publicKey)
+        assert.strictEqual(again.publicKey, provider.publicKey)
+      })
     )
   )
 })

@@ -288,10 +288,12 @@ export const settlementsOf = (request: JobRequest): ReadonlyArray<Settlement.Set
 export const settlementOf = (invoice: Invoice): Settlement.Settlement =>
   invoice.settlement ?? "upfront"
 
+const decode = Schema.decodeUnknownOption(Schema.fromJsonString(AgentMessage))
+
 /** The message in a content; none if it is no JSON, of no known type, or fails its schema. */
-export const parse: (content: string) => Option.Option<AgentMessage> = Schema.decodeUnknownOption(
-  Schema.fromJsonString(AgentMessage)
-)
+export const parse = (content: string): Option.Option<AgentMessage> =>
+  // People chat in channels too; looking at the first character is far cheaper than parsing.
+  /^\s*\{/.test(content) ? decode(content) : Option.none()
 
 /** The content for a message. */
 export const stringify: (message: AgentMessage) => string = Schema.encodeSync(

@@ -108,20 +108,21 @@ export const fromEvent = (
   if (Option.isNone(expiresAt) && event.created_at < now - longestAge)
     return refuse("over a week old")
 
-  const jobs = NostrEvent.tagValues(event, "k")
+  const tags = indexOf(event.tags)
+  const jobs = valuesOf(tags, "k")
   const sells =
     jobs.length === 0
-      ? NostrEvent.tagValues(event, "handler").includes(handler)
+      ? valuesOf(tags, "handler").includes(handler)
       : jobs.includes(String(AgentMessage.textGeneration))
   if (!sells) return refuse("sells no text generation")
 
-  const network = networkOf(event)
+  const network = networkOf(tags)
   if (network === undefined) return refuse("lives on a network that is not known")
-  const channel = NostrEvent.tagValues(event, "channel").find(Schema.is(NostrEvent.EventId))
+  const channel = valuesOf(tags, "channel").find(isEventId)
   if (channel === undefined) return refuse("names no channel")
 
   const content = contentOf(event)
-  const identifier = NostrEvent.tagValue(event, "d") ?? ""
+  const [identifier = ""] = valuesOf(tags, "d")
   return Result.succeed({
     provider: event.pubkey,
     event,
@@ -131,16 +132,15 @@ export const fromEvent = (
     picture: linkOf(content["picture"]),
     lud16: linkOf(content["lud16"]),
     channel,
-    relays: relaysOf(event),
+    relays: relaysOf(tags),
     network,
     price: priceOf(event),
-    models: distinct([...NostrEvent.tagValues(event, "model"), ...textsOf(content["models"])]),
-    kinds: kindsOf(event),
-    capabilities: distinct(NostrEvent.tagValues(event, "capability")),
-    settlements: settlementsOf(event),
-    tagsAnswers:
-      identifier !== "" && event.tags.some((tag) => tag[0] === "tags" && tag.includes("p", 1)),
-    online: !NostrEvent.tagValues(event, "status").includes("offline"),
+    models: distinct([...valuesOf(tags, "model"), ...textsOf(content["models"])]),
+    kinds: kindsOf(jobs),
+    capabilities: distinct(valuesOf(tags, "capability")),
+    settlements: settlementsOf(tags),
+    tagsAnswers: tags.has("d") && (tags.get("tags") ?? []).some((tag) => tag.includes("p", 1)),
+    online: !valuesOf(tags, "status").includes("offline"),
     expiresAt
   })
 }
@@ -163,12 +163,33 @@ const replaces = (event: NostrEvent.NostrEvent, rival: NostrEvent.NostrEvent): b
 
 const refuse = (message: string) => Result.fail(new NotAnAnnouncement({ message }))
 
-const contentOf = (event: NostrEvent.NostrEvent): Readonly<Record<string, unknown>> =>
-  Option.getOrElse(decodeContent(event.content), () => ({}))
+/** All tags by name, because an announcement has many and every one is asked for. */
+type TagIndex = ReadonlyMap<string, NostrEvent.Tags>
 
-const decodeContent = Schema.decodeUnknownOption(
-  Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown))
-)
+const indexOf = (tags: NostrEvent.Tags): TagIndex => {
+  const index = new Map<string, Array<ReadonlyArray<string>>>()
+  for (const tag of tags) {
+    const [name = ""] = tag
+    const named = index.get(name)
+    if (named === undefined) index.set(name, [tag])
+    else named.push(tag)
+  }
+  return index
+}
+
+const valuesOf = (tags: TagIndex, name: string): ReadonlyArray<string> => {
+  const named = tags.get(name)
+  return named === undefined ? [] : named.map((tag) => tag[1] ?? "")
+}
+
+const isEventId = Schema.is(NostrEvent.EventId)
+
+/** What is no JSON object says nothing. */
+const contentOf = (event: NostrEvent.NostrEvent): { readonly [key: string]: unknown } => {
+  if (!/^\s*\{/.test(event.content)) return {}
+  const content = Result.try((): unknown => JSON.parse(event.content))
+  return Result.isSuccess(content) && Predicate.isObject(content.success) ? content.success : {}
+}
 
 const textOf = (value: unknown): string => (Predicate.isString(value) ? value.trim() : "")
 
@@ -183,33 +204,37 @@ const distinct = (items: ReadonlyArray<string>): ReadonlyArray<string> =>
     .filter((item) => item !== "" && item.length <= limits.item)
     .slice(0, limits.items)
 
-const relaysOf = (event: NostrEvent.NostrEvent): ReadonlyArray<string> =>
+const relaysOf = (tags: TagIndex): ReadonlyArray<string> =>
   distinct(
-    event.tags.flatMap((tag) => (tag[0] === "relay" || tag[0] === "relays" ? tag.slice(1) : []))
+    [...(tags.get("relay") ?? []), ...(tags.get("relays") ?? [])].flatMap((tag) => tag.slice(1))
   )
-    .filter((url) => URL.canParse(url) && /^wss?:\/\//i.test(url))
+    .filter((url) => /^wss?:\/\//i.test(url) && URL.canParse(url))
     .slice(0, limits.relays)
 
+const isNetwork = Schema.is(Network.Network)
+
 /** None where none is named, undefined where it is none of ours. */
-const networkOf = (event: NostrEvent.NostrEvent): Option.Option<Network.Network> | undefined => {
-  const named = NostrEvent.tagValue(event, "network")?.toLowerCase()
+const networkOf = (tags: TagIndex): Option.Option<Network.Network> | undefined => {
+  const named = valuesOf(tags, "network")[0]?.toLowerCase()
   if (named === undefined || named === "") return Option.none()
   const network = named === "bitcoin" ? "mainnet" : named
-  return Schema.is(Network.Network)(network) ? Option.some(network) : undefined
+  return isNetwork(network) ? Option.some(network) : undefined
 }
 
-const kindsOf = (event: NostrEvent.NostrEvent): ReadonlyArray<number> => {
-  const kinds = distinct(NostrEvent.tagValues(event, "k"))
+const kindsOf = (jobs: ReadonlyArray<string>): ReadonlyArray<number> => {
+  const kinds = distinct(jobs)
     .filter((job) => /^\d{1,5}$/.test(job))
     .map(Number)
     .filter(Schema.is(NostrEvent.Kind))
   return kinds.length === 0 ? [AgentMessage.textGeneration] : kinds
 }
 
+const isSettlement = Schema.is(Settlement.Settlement)
+
 /** Who says nothing takes what everybody takes: payment in advance. */
-const settlementsOf = (event: NostrEvent.NostrEvent): ReadonlyArray<Settlement.Settlement> => {
-  const named = distinct(NostrEvent.tagValues(event, "settlement"))
-  return named.length === 0 ? ["upfront"] : named.filter(Schema.is(Settlement.Settlement))
+const settlementsOf = (tags: TagIndex): ReadonlyArray<Settlement.Settlement> => {
+  const named = distinct(valuesOf(tags, "settlement"))
+  return named.length === 0 ? ["upfront"] : named.filter(isSettlement)
 }
 
 const priceTags = new Set(["price", "pricing", "amount"])

@@ -191,6 +191,7 @@ describe("What others announce", () => {
   it("tags its answers only if it also has an identifier", () => {
     assert.isFalse(read({ tags: [...bare, ["tags", "p"]] }).tagsAnswers)
     assert.isTrue(read({ tags: [...bare, ["d", "x"], ["tags", "p"]] }).tagsAnswers)
+    assert.isTrue(read({ tags: [...bare, ["d", ""], ["tags", "e", "p"]] }).tagsAnswers)
     assert.isFalse(read({ tags: [...bare, ["d", "x"], ["tags", "e"]] }).tagsAnswers)
   })
 

@@ -18,12 +18,8 @@ export const root = {
 }
 
 const identity = {
-  nsec_file: withoutDefault(
-    file,
-    "identity.nsec",
-    "or nsec or mnemonic by environment: FARTHING_IDENTITY_NSEC, FARTHING_IDENTITY_MNEMONIC"
-  ),
-  mnemonic_file: withoutDefault(file, "identity.mnemonic", "instead of nsec_file")
+  nsec_file: withoutDefault(file, "identity.nsec", "or FARTHING_IDENTITY_NSEC"),
+  mnemonic_file: withoutDefault(file, "identity.mnemonic", "instead, or FARTHING_IDENTITY_MNEMONIC")
 }
 
 const relays = {

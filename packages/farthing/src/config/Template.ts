@@ -7,6 +7,8 @@ export interface Options {
   readonly network: Network.Network
   readonly relays: ReadonlyArray<string>
   readonly walletKind: "nwc" | "spark"
+  /** The secret file with the wallet's connection URI, if there is one. */
+  readonly nwcUriFile?: string
 }
 
 /** Nobody should begin without limits: these are written, and not only shown. */
@@ -38,16 +40,16 @@ export const render = (options: Options): string => {
     network: options.network,
     "relays.urls": options.relays,
     "wallet.kind": options.walletKind,
+    "wallet.nwc_uri_file": options.nwcUriFile,
     ...Object.fromEntries(
       recommended.map((key) => [`runway.${key}`, Sections.sections.runway[key].sample])
     )
   }
   const keys = (section: string, settings: Setting.Section) =>
-    Object.entries(settings).map(([key, setting]) => {
+    Object.entries(settings).map(([key, { about, sample }]) => {
       const value = chosen[section + key]
-      return value === undefined
-        ? `# ${line(key, setting.sample, setting.about)}`
-        : line(key, value, setting.about)
+      const line = value === undefined ? `# ${key} = ${toml(sample)}` : `${key} = ${toml(value)}`
+      return `${line.padEnd(46)} # ${about}`
     })
   return [
     "# Every key can be overridden by the environment: FARTHING_, section and key in capitals,",
@@ -64,9 +66,6 @@ export const render = (options: Options): string => {
     ""
   ].join("\n")
 }
-
-const line = (key: string, value: unknown, about: string): string =>
-  `${`${key} = ${toml(value)}`.padEnd(40)} # ${about}`
 
 /** JSON's strings, numbers and booleans are TOML's, and so are lists of them. */
 const toml = (value: unknown): string =>
