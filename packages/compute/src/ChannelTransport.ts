@@ -27,7 +27,7 @@ const lineTimeToLive = "30 seconds"
 
 /** What a single job may send us; pieces of a text come in messages with more around them. */
 const maxAnswers = Delivery.maxPieces + 1_000
-const maxAnswerBytes = Delivery.maxBytes * 8
+const maxAnswerLength = Delivery.maxBytes * 8
 
 /** Messages that were no answer to an open job, by why. */
 const ignored = Metric.counter("farthing_compute_messages_ignored", { incremental: true })
@@ -135,7 +135,7 @@ interface Line {
 interface Mailbox {
   readonly request: NostrEvent.EventId
   readonly answers: Queue.Queue<Answer, RelayUnavailable>
-  /** Bytes that may still come. */
+  /** Characters that may still come. */
   room: number
 }
 
@@ -198,7 +198,7 @@ const openLine = Effect.fnUntraced(function* (
   const line: Line = {
     open: Effect.fnUntraced(function* (request) {
       const answers = yield* Queue.dropping<Answer, RelayUnavailable>(maxAnswers)
-      const mailbox: Mailbox = { request, answers, room: maxAnswerBytes }
+      const mailbox: Mailbox = { request, answers, room: maxAnswerLength }
       if (failure !== undefined) yield* Queue.fail(answers, failure)
       byRequest.set(request, mailbox)
       byJobId.set(AgentMessage.jobIdOf(request), mailbox)

@@ -1,6 +1,5 @@
 /** Waits for a delivery: takes answers until the text is whole, or time or patience runs out. */
-import type { Queue } from "effect"
-import { Clock, Data, Duration, Effect, Queue as Queues } from "effect"
+import { Clock, Data, Duration, Effect, Option, Queue } from "effect"
 import type { RelayUnavailable } from "./ComputeError.ts"
 import * as Delivery from "./Delivery.ts"
 import type { Answer } from "./JobTransport.ts"
@@ -29,12 +28,7 @@ export const collect = Effect.fnUntraced(function* (
   let underway = Delivery.empty
   let giveUpAt = yield* patienceEnds(patience, patience.first)
   while (true) {
-    const answer = yield* Queues.take(answers).pipe(
-      Effect.timeoutOrElse({
-        duration: giveUpAt - (yield* Clock.currentTimeMillis),
-        orElse: () => Effect.fail(cutShort(underway))
-      })
-    )
+    const answer = yield* takeUntil(answers, giveUpAt, () => cutShort(underway))
     const next = Delivery.step(underway, answer)
     if (next === underway) continue
     switch (next._tag) {
@@ -49,6 +43,22 @@ export const collect = Effect.fnUntraced(function* (
         giveUpAt = yield* patienceEnds(patience, patience.idle)
     }
   }
+})
+
+/** What has come already is taken even if the time is up. */
+const takeUntil = Effect.fnUntraced(function* (
+  answers: Queue.Dequeue<Answer, RelayUnavailable>,
+  giveUpAt: number,
+  onTimeout: () => Undelivered
+): Effect.fn.Return<Answer, Undelivered | RelayUnavailable> {
+  const waiting = yield* Queue.poll(answers)
+  if (Option.isSome(waiting)) return waiting.value
+  return yield* Queue.take(answers).pipe(
+    Effect.timeoutOrElse({
+      duration: Math.max(giveUpAt - (yield* Clock.currentTimeMillis), 0),
+      orElse: () => Effect.fail(onTimeout())
+    })
+  )
 })
 
 const patienceEnds = (patience: Patience, wait: Duration.Duration): Effect.Effect<number> =>

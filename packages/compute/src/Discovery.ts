@@ -2,14 +2,24 @@
  * Finds who sells: the announcements on our relays (NIP-89, kind 31990), kept up to date for as
  * long as somebody is interested, so that a second look costs nothing.
  */
-import type { Network } from "@farthing/protocol"
+import type { Network, NostrEvent } from "@farthing/protocol"
 import { AgentMessage, Announcement } from "@farthing/protocol"
 import { Relay } from "@farthing/relay"
-import type { Duration, Scope } from "effect"
-import { Context, Deferred, Effect, Latch, Layer, Option, PubSub, RcRef, Stream } from "effect"
+import type { Scope } from "effect"
+import {
+  Context,
+  Deferred,
+  Duration,
+  Effect,
+  Latch,
+  Layer,
+  Option,
+  PubSub,
+  RcRef,
+  Stream
+} from "effect"
 import * as AnnouncementBook from "./AnnouncementBook.ts"
-import type { RelayUnavailable } from "./ComputeError.ts"
-import { relayUnavailable } from "./ComputeError.ts"
+import { RelayUnavailable, relayUnavailable } from "./ComputeError.ts"
 import { unixTime } from "./UnixTime.ts"
 import type { Provider } from "./Provider.ts"
 
@@ -63,7 +73,7 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const discover: Shape["discover"] = Effect.fnUntraced(function* (within) {
-    const { book, failed, settled } = yield* RcRef.get(market)
+    const { book, failed, settled, stored } = yield* RcRef.get(market)
     if (!book.hasOpen(yield* unixTime)) yield* settled.close
     yield* settled.await.pipe(
       Effect.raceFirst(Deferred.await(failed)),
@@ -71,10 +81,9 @@ export const make = Effect.fnUntraced(function* (
     )
     const now = yield* unixTime
     const providers = book.open(now)
-    return {
-      providers,
-      clockHint: providers.length === 0 ? book.clockHint(now) : Option.none()
-    }
+    if (providers.length > 0) return { providers, clockHint: Option.none() }
+    if (!stored.isOpen()) return yield* silent(relay.urls, within)
+    return { providers, clockHint: book.clockHint(now) }
   }, Effect.scoped)
 
   const watch: Shape["watch"] = Stream.unwrap(
@@ -92,10 +101,17 @@ export const make = Effect.fnUntraced(function* (
   return { discover, watch }
 })
 
+const silent = (urls: ReadonlyArray<string>, within: Duration.Input) =>
+  new RelayUnavailable({
+    message: `No relay has answered within ${Duration.format(Duration.fromInputUnsafe(within))}: ${urls.join(", ")}`
+  })
+
 /** One live view of the market. */
 interface Market {
   readonly book: AnnouncementBook.AnnouncementBook
   readonly news: PubSub.PubSub<Provider>
+  /** Open once the relays have sent what they had. */
+  readonly stored: Latch.Latch
   /** Open once the relays have sent what they had and somebody sells. */
   readonly settled: Latch.Latch
   readonly failed: Deferred.Deferred<never, RelayUnavailable>
@@ -108,41 +124,31 @@ const openMarket = Effect.fnUntraced(function* (
 ) {
   const book = AnnouncementBook.make(options)
   const news = yield* PubSub.sliding<Provider>(options.capacity)
+  const stored = yield* Latch.make()
   const settled = yield* Latch.make()
   const failed = yield* Deferred.make<never, RelayUnavailable>()
-  let allSent = false
 
-  const settle = Effect.suspend(() => (allSent ? settled.open : Effect.void))
+  const settle = Effect.flatMap(unixTime, (now) =>
+    stored.isOpen() && book.hasOpen(now) ? settled.open : Effect.void
+  )
+
+  const hear = (event: NostrEvent.NostrEvent) =>
+    Effect.flatMap(unixTime, (now) =>
+      Option.match(book.add(event, now), {
+        onNone: () => Effect.void,
+        onSome: (offer) => Effect.andThen(PubSub.publish(news, offer), settle)
+      })
+    )
 
   const start = yield* unixTime
   const recent = { kinds: [Announcement.kind], since: start - lookBack, limit: options.capacity }
   const filters = [{ ...recent, "#k": [String(AgentMessage.textGeneration)] }, recent]
 
-  yield* relay
-    .subscribe(filters, {
-      onStored: Effect.flatMap(unixTime, (now) => {
-        allSent = true
-        return book.hasOpen(now) ? settled.open : Effect.void
-      })
-    })
-    .pipe(
-      Stream.runForEach((event) =>
-        Effect.flatMap(unixTime, (now) =>
-          Option.match(book.add(event, now), {
-            onNone: () => Effect.void,
-            onSome: (offer) =>
-              Effect.andThen(
-                PubSub.publish(news, offer),
-                offer.announcement.online ? settle : Effect.void
-              )
-          })
-        )
-      ),
-      Effect.catch((error) =>
-        Effect.andThen(Deferred.fail(failed, relayUnavailable(error)), giveUp)
-      ),
-      Effect.forkScoped({ startImmediately: true })
-    )
+  yield* relay.subscribe(filters, { onStored: Effect.andThen(stored.open, settle) }).pipe(
+    Stream.runForEach(hear),
+    Effect.catch((error) => Effect.andThen(Deferred.fail(failed, relayUnavailable(error)), giveUp)),
+    Effect.forkScoped({ startImmediately: true })
+  )
 
-  return { book, news, settled, failed } satisfies Market
+  return { book, news, stored, settled, failed } satisfies Market
 })

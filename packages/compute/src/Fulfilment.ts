@@ -12,7 +12,7 @@ import * as ComputeError from "./ComputeError.ts"
 import type { Delivered } from "./Delivery.ts"
 import type { Conversation } from "./JobTransport.ts"
 import { type EndState, Journal, type Offer as Terms } from "./Journal.ts"
-import { nameOf, type Offer, rejected } from "./Negotiation.ts"
+import { nameOf, type Offer, rejected, reused } from "./Negotiation.ts"
 import { type Purchase, stage, stages } from "./Purchase.ts"
 import * as Receipt from "./Receipt.ts"
 import { unixTime } from "./UnixTime.ts"
@@ -39,7 +39,7 @@ const pay = (purchase: Purchase, offer: Offer) =>
     Effect.gen(function* () {
       const journal = yield* Journal
       const request = offer.request.event.id
-      if (!(yield* journal.paying(request, termsOf(offer)))) return yield* takenOver(offer)
+      yield* commit(offer)
       const settled = yield* submit(purchase, offer).pipe(
         Effect.tapError((error) => logged(journal.ended(request, endOf(error), error.message))),
         Effect.onInterrupt(() =>
@@ -68,39 +68,74 @@ export const termsOf = (offer: Offer): Terms => ({
   paymentHash: offer.invoice.paymentHash
 })
 
-/** Another process took the job up and closed it while this one slept. */
-const takenOver = ({ request }: Offer) =>
-  new Treasury.LedgerUnavailable({
-    message: `The job ${request.event.id} is closed in the journal: it is not paid any more`
-  })
-
-const submit = (purchase: Purchase, { invoice, provider }: Offer) =>
-  Effect.gen(function* () {
-    const treasury = yield* Treasury.Treasury
-    const { paymentTimeout } = purchase.options
-    return yield* treasury
-      .pay({
-        purchase: purchase.id,
-        tick: purchase.tick,
-        payee: provider.pubkey,
-        invoice,
-        cap: purchase.budget,
-        approved: purchase.approved
+/** Notes what is about to be paid, so that it is known whatever happens next. */
+const commit = Effect.fnUntraced(function* (offer: Offer) {
+  const journal = yield* Journal
+  const request = offer.request.event.id
+  switch (yield* journal.paying(request, termsOf(offer))) {
+    case "taken":
+      return
+    case "closed":
+      return yield* new Treasury.LedgerUnavailable({
+        message: `The job ${request} is closed in the journal: it is not paid any more`
       })
-      .pipe(
-        Effect.timeoutOrElse({
-          duration: paymentTimeout,
-          orElse: () =>
-            new Treasury.PaymentUnknown({
-              paymentHash: invoice.paymentHash,
-              message: `The payment to ${nameOf(provider)} did not end within ${Duration.format(paymentTimeout)}. It may have been made: its amount stays held until a look-up tells.`
-            })
-        }),
-        Effect.catchTag("PaymentRefused", ({ message, reason }) =>
-          rejected(provider, { reason: reason === "already_used" ? "reused" : reason, message })
-        )
+    case "reused": {
+      const error = reused(offer.provider)
+      yield* logged(journal.ended(request, "rejected", error.message))
+      return yield* error
+    }
+  }
+})
+
+const submit = Effect.fnUntraced(function* (purchase: Purchase, offer: Offer) {
+  const treasury = yield* Treasury.Treasury
+  const { invoice, provider } = offer
+  return yield* treasury
+    .pay({
+      purchase: purchase.id,
+      tick: purchase.tick,
+      payee: provider.pubkey,
+      invoice,
+      cap: purchase.budget,
+      approved: purchase.approved
+    })
+    .pipe(
+      Effect.timeoutOrElse({
+        duration: purchase.options.paymentTimeout,
+        orElse: () => whatBecameOfIt(purchase, offer)
+      }),
+      Effect.catchTag("PaymentRefused", ({ message, reason }) =>
+        reason === "already_used" ? reused(provider) : rejected(provider, { reason, message })
       )
+    )
+})
+
+/** The time is up: the ledger knows how far the payment came. */
+const whatBecameOfIt = Effect.fnUntraced(function* (purchase: Purchase, { invoice }: Offer) {
+  const treasury = yield* Treasury.Treasury
+  const { paymentHash } = invoice
+  const time = Duration.format(purchase.options.paymentTimeout)
+  const spends = yield* treasury.find(purchase.id)
+  const spend = spends.find((one) => one.paymentHash === paymentHash)
+  if (spend === undefined || spend.state === "failed")
+    return yield* new Treasury.PaymentFailed({
+      reason: "unreachable",
+      message: `The payment was given up after ${time}. Nothing was paid.`
+    })
+  if (spend.state === "settled" && spend.preimage !== undefined)
+    return {
+      paymentHash,
+      preimage: spend.preimage,
+      amount: spend.amount,
+      fee: spend.fee ?? spend.allowedFee,
+      feeKnown: spend.fee !== undefined,
+      leftToday: undefined
+    } satisfies Treasury.Settled
+  return yield* new Treasury.PaymentUnknown({
+    paymentHash,
+    message: `The payment did not end within ${time}. It may have been made: its amount stays held until a look-up tells.`
   })
+})
 
 /** How a job ends in the journal whose payment did not come through. */
 const endOf = (error: { readonly _tag: string; readonly reason?: unknown }): EndState => {

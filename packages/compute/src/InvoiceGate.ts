@@ -26,6 +26,12 @@ export interface Fault {
   readonly message: string
 }
 
+/** The one fault that only the journal can find. */
+export const reused: Fault = {
+  reason: "reused",
+  message: "its payment hash was seen on another job"
+}
+
 /** Seconds of life an invoice needs, so that a payment has time to arrive. */
 export const minSecondsLeft = 15
 
@@ -66,7 +72,7 @@ export const check = (
       "cltv_too_long",
       `the money could be stuck for ${invoice.minFinalCltvDelta} blocks`
     )
-  if (context.reused) return fault("reused", "its payment hash was seen on another job")
+  if (context.reused) return Result.fail(reused)
   return Result.succeed(invoice)
 }
 

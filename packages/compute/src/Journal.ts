@@ -79,9 +79,9 @@ export const comesFrom: Readonly<globalThis.Record<JobState, ReadonlyArray<JobSt
 export interface Shape {
   /** Before anything is sent. */
   readonly requested: (job: NewJob) => Effect.Effect<void, Treasury.LedgerUnavailable>
-  readonly quoted: (request: NostrEvent.EventId, offer: Offer) => Step
+  readonly quoted: (request: NostrEvent.EventId, offer: Offer) => OfferStep
   /** Before the money moves. */
-  readonly paying: (request: NostrEvent.EventId, offer: Offer) => Step
+  readonly paying: (request: NostrEvent.EventId, offer: Offer) => OfferStep
   readonly paid: (request: NostrEvent.EventId, payment: Payment) => Step
   /** `millis`: from payment to result, if that was watched. */
   readonly delivered: (receipt: Receipt, millis?: number) => Step
@@ -111,5 +111,8 @@ export interface Shape {
 }
 
 export type Step = Effect.Effect<boolean, Treasury.LedgerUnavailable>
+
+/** `reused`: the payment hash stands on another job. */
+export type OfferStep = Effect.Effect<"taken" | "closed" | "reused", Treasury.LedgerUnavailable>
 
 export class Journal extends Context.Service<Journal, Shape>()("@farthing/compute/Journal") {}

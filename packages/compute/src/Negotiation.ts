@@ -192,6 +192,9 @@ export const rejected = (provider: Provider, fault: InvoiceGate.Fault) =>
     message: `The invoice of ${nameOf(provider)} is not one to pay: ${fault.message}. Nothing was paid.`
   })
 
+/** Two jobs were given the same invoice. */
+export const reused = (provider: Provider) => rejected(provider, InvoiceGate.reused)
+
 /** How a job ends in the journal that did not come to a payment. */
 const endOf = (error: { readonly _tag: string }): EndState => {
   switch (error._tag) {

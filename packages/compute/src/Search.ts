@@ -72,16 +72,17 @@ export const select = (purchase: Purchase, providers: ReadonlyArray<Provider.Pro
     `choosing among ${providers.length}`,
     Effect.gen(function* () {
       const { budget, options, selection } = purchase
-      const rounds = selection.fallbacks ? options.maxAttempts : 1
+      const rounds = selection.fallbacks ? Math.max(options.maxAttempts, 1) : 1
+      const quotes = Math.max(selection.quotes, 1)
       const now = yield* unixTime
       const able = providers.filter(takesOneOf(options.settlement))
       const chosen = Selection.rank(able, {
         budget,
         selection: purchase.provider === undefined ? selection : { ...selection, policy: asGiven },
         now,
-        limit: rounds * selection.quotes
+        limit: rounds * quotes
       })
-      if (Arr.isReadonlyArrayNonEmpty(chosen)) return Arr.chunksOf(chosen, selection.quotes)
+      if (Arr.isReadonlyArrayNonEmpty(chosen)) return Arr.chunksOf(chosen, quotes)
       return yield* nobodyFits(purchase, able, now)
     })
   )
@@ -99,7 +100,7 @@ const nobodyFits = (
   providers: ReadonlyArray<Provider.Provider>,
   now: number
 ) => {
-  const wanted = providers.filter(Selection.isWanted(selection))
+  const wanted = providers.filter(Selection.isWantedBy(selection))
   const avoided = wanted.filter((provider) => Provider.isAvoided(provider, now))
   const cheapest = Selection.lowestPrice(wanted)
   return new NoProviderWithinBudget({

@@ -50,69 +50,64 @@ export const rank = (
   wish: Wish
 ): ReadonlyArray<Provider.Provider> => {
   const limit = wish.limit ?? Number.POSITIVE_INFINITY
-  const affordable = providers.filter(isAffordable(wish)).filter(isWanted(wish.selection))
-  const first = named(affordable, wish.selection.order ?? [])
-  const rest = first.length === 0 ? affordable : affordable.filter((one) => !first.includes(one))
-  return onePerKey([...first, ...byPolicy(rest, wish, limit)], limit)
+  const { order = [], policy = "cheapest" } = wish.selection
+  const isWanted = isWantedBy(wish.selection)
+  const isAffordable = isWithin(mostOf(wish))
+  const isEligible: Predicate = (one) => isAffordable(one) && isWanted(one)
+  const first = order.flatMap((pubkey) =>
+    best(providers, cheapest, 1, (one) => one.pubkey === pubkey && isEligible(one))
+  )
+  const rest =
+    typeof policy === "function"
+      ? policy(providers.filter(isEligible))
+      : best(providers, policies[policy], limit, (one) => isEligible(one) && !isAvoided(one, wish))
+  return onePerKey([...first, ...rest], limit)
 }
 
-/** The seed of the market: the cheapest provider whose price is known and within the budget. */
+/** The cheapest provider whose price is known and within the budget. */
 export const selectCheapestProvider = (
   providers: ReadonlyArray<Provider.Provider>,
   budgetSats: number
 ): Option.Option<Provider.Provider> => {
-  const budget = Sat.toMsat(Sat.make(budgetSats))
-  const priced = providers.filter((provider) =>
-    Option.exists(provider.price, (price) => price <= budget)
+  const isAffordable = isWithin(Sat.toMsat(Sat.make(budgetSats)))
+  return Option.fromUndefinedOr(
+    best(providers, cheapest, 1, (one) => Option.isSome(one.price) && isAffordable(one))[0]
   )
-  return Option.fromUndefinedOr(best(priced, cheapest, 1)[0])
 }
 
 /** The lowest price that anybody asks. */
 export const lowestPrice = (
   providers: ReadonlyArray<Provider.Provider>
 ): Option.Option<Msat.Msat> =>
-  Option.flatMap(Option.fromUndefinedOr(best(providers, cheapest, 1)[0]), (one) => one.price)
+  Option.flatMap(
+    Option.fromUndefinedOr(best(providers, cheapest, 1, () => true)[0]),
+    (one) => one.price
+  )
+
+type Predicate = (provider: Provider.Provider) => boolean
 
 /** Who fits the selection, whatever the price. */
-export const isWanted = (selection: Selection): ((provider: Provider.Provider) => boolean) => {
+export const isWantedBy = (selection: Selection): Predicate => {
   const only = selection.only === undefined ? undefined : new Set(selection.only)
   const ignore = new Set(selection.ignore)
   const { model } = selection
   return (provider) =>
     (only === undefined || only.has(provider.pubkey)) &&
-    !ignore.has(provider.pubkey) &&
+    (ignore.size === 0 || !ignore.has(provider.pubkey)) &&
     (model === undefined || provider.models.includes(model))
 }
 
-const isAffordable = ({ budget, selection }: Wish) => {
-  const most = selection.maxPrice === undefined ? budget : Msat.min(budget, selection.maxPrice)
-  return (provider: Provider.Provider): boolean =>
-    Option.isNone(provider.price) || provider.price.value <= most
-}
+const mostOf = ({ budget, selection }: Wish): Msat.Msat =>
+  Msat.min(budget, selection.maxPrice ?? Msat.most)
 
-const named = (
-  providers: ReadonlyArray<Provider.Provider>,
-  order: ReadonlyArray<Key.PublicKey>
-): ReadonlyArray<Provider.Provider> =>
-  order.flatMap((pubkey) =>
-    best(
-      providers.filter((one) => one.pubkey === pubkey),
-      cheapest,
-      1
-    )
-  )
+/** A price that is not known may be within anything: the invoice will tell. */
+const isWithin =
+  (most: Msat.Msat): Predicate =>
+  ({ price }) =>
+    Option.isNone(price) || price.value <= most
 
-const byPolicy = (
-  providers: ReadonlyArray<Provider.Provider>,
-  { now, selection }: Wish,
-  limit: number
-): ReadonlyArray<Provider.Provider> => {
-  const policy = selection.policy ?? "cheapest"
-  if (typeof policy === "function") return policy(providers)
-  const trusted = providers.filter((provider) => !Provider.isAvoided(provider, now))
-  return best(trusted, policies[policy], limit)
-}
+const isAvoided = (provider: Provider.Provider, { now }: Wish): boolean =>
+  Provider.isAvoided(provider, now)
 
 const onePerKey = (
   providers: ReadonlyArray<Provider.Provider>,
@@ -126,73 +121,82 @@ const onePerKey = (
   return [...seen.values()]
 }
 
-type Comparator = (a: Provider.Provider, b: Provider.Provider) => number
+type Measure = (provider: Provider.Provider) => number
 
-/** Compares by one number after the other, smaller first; equal ones by key, so never by chance. */
-const by =
-  (...keys: ReadonlyArray<(provider: Provider.Provider) => number>): Comparator =>
-  (a, b) => {
-    for (const key of keys) {
-      const x = key(a)
-      const y = key(b)
+/** What counts first, and what decides where that is equal; smaller is better. */
+type Order = readonly [Measure, ...ReadonlyArray<Measure>]
+
+const price: Measure = ({ price }) =>
+  Option.isSome(price) ? price.value : Number.POSITIVE_INFINITY
+
+const wait: Measure = ({ record }) => record.medianMillis ?? Number.POSITIVE_INFINITY
+
+/** Laplace's rule: a newcomer has one chance in two. */
+const chanceOfDelivery: Measure = ({ record }) =>
+  (record.delivered + 1) / (record.delivered + record.lost + record.rejected + record.refused + 2)
+
+const risk: Measure = (provider) => 1 - chanceOfDelivery(provider)
+
+const expectedCost: Measure = (provider) =>
+  (price(provider) / chanceOfDelivery(provider)) *
+  (1 + (provider.record.medianMillis ?? 0) / 10_000)
+
+const cheapest: Order = [price, risk, wait]
+
+const policies: Readonly<globalThis.Record<Policy, Order>> = {
+  cheapest,
+  fastest: [wait, price, risk],
+  reliable: [risk, price, wait],
+  balanced: [expectedCost, price]
+}
+
+/** Equal ones stand in the order of their keys, so that nothing depends on chance. */
+const compare =
+  (order: Order) =>
+  (a: Provider.Provider, b: Provider.Provider): number => {
+    for (const measure of order) {
+      const x = measure(a)
+      const y = measure(b)
       if (x !== y) return x < y ? -1 : 1
     }
     return a.pubkey < b.pubkey ? -1 : a.pubkey > b.pubkey ? 1 : 0
   }
 
-const price = (provider: Provider.Provider): number =>
-  Option.getOrElse(provider.price, () => Number.POSITIVE_INFINITY)
-
-const wait = (provider: Provider.Provider): number =>
-  provider.record.medianMillis ?? Number.POSITIVE_INFINITY
-
-/** Laplace's rule: a newcomer has one chance in two. */
-const chanceOfDelivery = ({ record }: Provider.Provider): number =>
-  (record.delivered + 1) / (record.delivered + record.lost + record.rejected + record.refused + 2)
-
-const risk = (provider: Provider.Provider): number => 1 - chanceOfDelivery(provider)
-
-const expectedCost = (provider: Provider.Provider): number =>
-  (price(provider) / chanceOfDelivery(provider)) *
-  (1 + (provider.record.medianMillis ?? 0) / 10_000)
-
-const cheapest = by(price, risk, wait)
-
-const policies: Readonly<globalThis.Record<Policy, Comparator>> = {
-  cheapest,
-  fastest: by(wait, price, risk),
-  reliable: by(risk, price, wait),
-  balanced: by(expectedCost, price)
-}
-
-/** The best `limit` in order, with the best offer of each provider. */
+/** The best `limit` of those that fit, in order, with the best offer of each provider. */
 const best = (
   providers: ReadonlyArray<Provider.Provider>,
-  compare: Comparator,
-  limit: number
+  order: Order,
+  limit: number,
+  fits: Predicate
 ): ReadonlyArray<Provider.Provider> =>
-  providers.length <= limit
-    ? onePerKey(providers.toSorted(compare), limit)
-    : bestFew(providers, compare, limit)
+  limit < providers.length
+    ? bestFew(providers, order, limit, fits)
+    : onePerKey(providers.filter(fits).toSorted(compare(order)), limit)
 
-/** One pass with a short list, because a few of very many are wanted. */
+/** One pass with a short list: a few of very many are wanted, and most are worse at first sight. */
 const bestFew = (
   providers: ReadonlyArray<Provider.Provider>,
-  compare: Comparator,
-  limit: number
+  order: Order,
+  limit: number,
+  fits: Predicate
 ): ReadonlyArray<Provider.Provider> => {
+  const inOrder = compare(order)
   const kept: Array<Provider.Provider> = []
+  let last: Provider.Provider | undefined
+  let worst = Number.POSITIVE_INFINITY
   for (const provider of providers) {
-    const last = kept[limit - 1]
-    if (last !== undefined && compare(provider, last) >= 0) continue
-    const other = kept.findIndex((one) => one.pubkey === provider.pubkey)
-    if (other >= 0) {
-      if (compare(provider, kept[other]!) >= 0) continue
-      kept.splice(other, 1)
+    if (order[0](provider) > worst || !fits(provider)) continue
+    if (last !== undefined && inOrder(provider, last) >= 0) continue
+    const same = kept.find((one) => one.pubkey === provider.pubkey)
+    if (same !== undefined) {
+      if (inOrder(provider, same) >= 0) continue
+      kept.splice(kept.indexOf(same), 1)
     }
-    const place = kept.findIndex((one) => compare(provider, one) < 0)
+    const place = kept.findIndex((one) => inOrder(provider, one) < 0)
     kept.splice(place < 0 ? kept.length : place, 0, provider)
     if (kept.length > limit) kept.pop()
+    last = kept[limit - 1]
+    if (last !== undefined) worst = order[0](last)
   }
   return kept
 }

@@ -43,7 +43,14 @@ const make = Effect.gen(function* () {
       bolt11: offer.bolt11,
       amount: offer.amount,
       payment_hash: offer.paymentHash
-    }).pipe(Effect.map(isTaken), unavailable)
+    }).pipe(
+      Effect.map((provider) => (isTaken(provider) ? "taken" : "closed")),
+      Effect.catchIf(
+        (error) => error.reason._tag === "UniqueViolation",
+        () => Effect.succeed("reused" as const)
+      ),
+      unavailable
+    )
 
   const meet = (provider: Key.PublicKey) =>
     sql`INSERT INTO compute_provider (pubkey) VALUES (${provider}) ON CONFLICT (pubkey) DO NOTHING`
