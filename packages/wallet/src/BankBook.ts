@@ -20,6 +20,11 @@ export interface Options {
   readonly network: Network.Network
   /** Default: no fees. */
   readonly fees?: FeeSchedule
+  /**
+   * How often the book is read for what other processes did and for locks that ran out; default
+   * 500 milliseconds.
+   */
+  readonly lookAround?: Duration.Input
 }
 
 const noFees: FeeSchedule = { base: Msat.zero, ppm: 0 }
@@ -36,7 +41,7 @@ export const make = (
     const store = BankStore.make(sql)
     const seed = yield* identify(store, options.network)
     const nodeKey = Hex.toBytes(Redacted.value(BankKeys.derive(seed, "node")))
-    const watch = yield* BankWatch.make(store, sql)
+    const watch = yield* BankWatch.make(store, sql, options.lookAround ?? "500 millis")
 
     const transaction = <A, E>(effect: Effect.Effect<A, E>) =>
       sql.withTransaction(Effect.tap(effect, sql.afterCommit(watch.wake)))

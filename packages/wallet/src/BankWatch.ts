@@ -1,20 +1,20 @@
 /**
  * What happens in a bank's book, as it happens: whoever waits is woken by what this process
- * commits at once, and by what another process commits within half a second.
+ * commits at once, and by what another process commits after a short while.
  */
 import type { Bolt11 } from "@farthing/protocol"
-import { Duration, Effect, Option, PubSub, Schedule, Stream } from "effect"
+import type { Duration } from "effect"
+import { Effect, Option, PubSub, Schedule, Stream } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { Change } from "./Bank.ts"
 import * as BankPayments from "./BankPayments.ts"
 import * as BankStore from "./BankStore.ts"
 import { unixTime } from "./UnixTime.ts"
 
-const lookAround = Duration.millis(500)
-
 export const make = Effect.fnUntraced(function* (
   store: BankStore.BankStore,
-  sql: SqlClient.SqlClient
+  sql: SqlClient.SqlClient,
+  lookAround: Duration.Input
 ) {
   // One signal is enough, however much happened: whoever is woken reads the book.
   const wakes = yield* PubSub.sliding<true>(1)

@@ -1,0 +1,25 @@
+/** Banks with books of their own. */
+import { Bolt11, Msat } from "@farthing/protocol"
+import { Sqlite } from "@farthing/sqlite"
+import type { Wallet } from "@farthing/wallet"
+import { Bank, BankBook } from "@farthing/wallet"
+import { Clock, Effect, Layer } from "effect"
+
+export const fees = { base: Msat.make(1_000), ppm: 5_000 }
+
+/** The bank and, for tests that look inside, the database of its book. */
+export const layer = (filename = ":memory:") =>
+  BankBook.layer({ network: "regtest", fees, lookAround: "1 hour" }).pipe(
+    Layer.provideMerge(Sqlite.layer({ filename, busyTimeout: 50 }))
+  )
+
+/** Pays with no cap on the fee; the order is good for a minute. */
+export const pay = Effect.fnUntraced(function* (
+  payer: string,
+  { bolt11 }: Pick<Wallet.Incoming, "bolt11">
+) {
+  const bank = yield* Bank.Bank
+  const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+  const invoice = yield* Effect.orDie(Effect.fromResult(Bolt11.decode(bolt11)))
+  return yield* bank.pay(payer, { invoice, maxFee: Msat.most, expiresAt: now + 60 })
+})
