@@ -1,3 +1,7 @@
+export * as ComputeProvider from "./ComputeProvider.ts"
 export * as EmbeddedBackend from "./EmbeddedBackend.ts"
 export * as InferenceBackend from "./InferenceBackend.ts"
 export * as OpenAiBackend from "./OpenAiBackend.ts"
+export * as ProviderBook from "./ProviderBook.ts"
+export * as SqlProviderBook from "./SqlProviderBook.ts"
+export type * as ProviderEvent from "./ProviderEvent.ts"

@@ -1,0 +1,72 @@
+/** What a provider says in its channel: signed, salted, and meant for one customer. */
+import { type AgentMessage, Channel, type NostrEvent } from "@farthing/protocol"
+import type { Relay, Signer } from "@farthing/relay"
+import { Effect, Schedule } from "effect"
+import { randomBytes } from "node:crypto"
+import type { Request } from "./Job.ts"
+import { unixTime } from "./UnixTime.ts"
+
+export interface Answers {
+  readonly sign: (
+    request: Pick<Request, "id" | "customer">,
+    message: AgentMessage.Answer
+  ) => Effect.Effect<NostrEvent.NostrEvent>
+  /** The same bytes again until a quorum of relays has them; for what is paid. */
+  readonly deliver: (event: NostrEvent.NostrEvent) => Effect.Effect<void>
+  /** A few times; for what nobody has paid for. */
+  readonly offer: (event: NostrEvent.NostrEvent) => Effect.Effect<void, Relay.RelayError>
+  /** Signs and publishes what may as well be lost. */
+  readonly mention: (
+    request: Pick<Request, "id" | "customer">,
+    message: AgentMessage.Answer
+  ) => Effect.Effect<void>
+}
+
+export const make = (options: {
+  readonly relay: Relay.Shape
+  readonly signer: Signer.Shape
+  readonly channel: NostrEvent.EventId
+}): Answers => {
+  const { relay, signer } = options
+
+  const sign: Answers["sign"] = (request, message) =>
+    Effect.flatMap(unixTime, (createdAt) =>
+      signer.sign(
+        Channel.message({
+          channel: options.channel,
+          relay: relay.urls[0] ?? "",
+          message,
+          reply: { to: request.id, author: request.customer },
+          salt: newSalt(),
+          createdAt
+        })
+      )
+    )
+
+  const offer: Answers["offer"] = (event) =>
+    Effect.retry(relay.publish(event), aFewTimes).pipe(Effect.asVoid)
+
+  return {
+    sign,
+    offer,
+    deliver: (event) =>
+      relay.publish(event).pipe(
+        Effect.tapError((error) => Effect.logDebug("an answer waits for a relay", error.message)),
+        Effect.retry(untilItWorks),
+        Effect.ignore
+      ),
+    mention: (request, message) => Effect.flatMap(sign(request, message), offer).pipe(Effect.ignore)
+  }
+}
+
+const newSalt = () => Channel.Salt.make(randomBytes(8).toString("hex"))
+
+const aFewTimes = Schedule.exponential("200 millis").pipe(
+  Schedule.jittered,
+  Schedule.upTo({ times: 4 })
+)
+
+const untilItWorks = Schedule.min([
+  Schedule.exponential("200 millis"),
+  Schedule.spaced("15 seconds")
+]).pipe(Schedule.jittered)

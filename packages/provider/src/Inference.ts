@@ -1,0 +1,88 @@
+/**
+ * From a paid job to its text. Asks the backend again where that may help, but not once a part
+ * of the text has been handed out, because the next one would differ.
+ */
+import { Cause, Effect, Queue, Schedule, Stream } from "effect"
+import { InferenceError, type InferenceRequest, type Part, type Shape } from "./InferenceBackend.ts"
+import type { Job } from "./Job.ts"
+
+export interface Inferred {
+  /** The whole text. */
+  readonly text: string
+  /** What of it was not handed out yet. */
+  readonly rest: string
+  readonly reason: string
+  readonly tokensIn: number | undefined
+  readonly tokensOut: number | undefined
+}
+
+/** Pieces that come within this time are handed out together. */
+const gather = "50 millis"
+
+/** What it takes to hand out a part of the text as soon as it comes. */
+export type HandOut = (text: string) => Effect.Effect<void>
+
+export const infer = (
+  backend: Shape,
+  job: Job,
+  maxTokens: number,
+  handOut: HandOut | undefined
+): Effect.Effect<Inferred, InferenceError> => {
+  let handedOut = ""
+
+  const attempt = Effect.gen(function* () {
+    const parts = yield* Queue.unbounded<Part, InferenceError | Cause.Done>()
+    yield* Stream.runIntoQueue(backend.infer(toRequest(job, maxTokens)), parts).pipe(
+      Effect.forkScoped
+    )
+    let text = ""
+    while (true) {
+      for (const part of yield* Queue.takeAll(parts)) {
+        if (part._tag === "Finish") {
+          const { reason, tokensIn, tokensOut } = part
+          return { text, rest: text.slice(handedOut.length), reason, tokensIn, tokensOut }
+        }
+        text += part.text
+      }
+      const ready = text.slice(handedOut.length, lastWhole(text))
+      if (handOut === undefined || ready === "") continue
+      handedOut += ready
+      yield* handOut(ready)
+      yield* Effect.sleep(gather)
+    }
+  }).pipe(
+    Effect.scoped,
+    Effect.catchTag("Done", () => brokenOff)
+  )
+
+  return Effect.retry(attempt, {
+    while: (error) => error.isTransient && handedOut === "",
+    schedule: again
+  })
+}
+
+const again = Schedule.exponential("500 millis").pipe(
+  Schedule.jittered,
+  Schedule.upTo({ times: 3 })
+)
+
+const brokenOff = Effect.fail(
+  new InferenceError({ reason: "truncated", message: "the backend ended without a finish" })
+)
+
+const toRequest = (job: Job, maxTokens: number): InferenceRequest => {
+  const { max_tokens, prompt, seed, stop, temperature, top_p } = job.message
+  return {
+    model: job.model,
+    prompt,
+    maxTokens: Math.min(max_tokens, maxTokens),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(top_p === undefined ? {} : { topP: top_p }),
+    ...(stop === undefined ? {} : { stop }),
+    ...(seed === undefined ? {} : { seed })
+  }
+}
+
+/** Where the last whole character ends: a backend may cut a surrogate pair in two. */
+const lastWhole = (text: string): number =>
+  /[\uD800-\uDBFF]$/.test(text) ? text.length - 1 : text.length

@@ -1,0 +1,125 @@
+/**
+ * What becomes of a message in the provider's channel: a request to quote, one to refuse, or
+ * something that is not for us. Pure: nothing here depends on money or load.
+ */
+import { AgentMessage, Channel, Key, type Msat, type NostrEvent } from "@farthing/protocol"
+import { Option, Schema } from "effect"
+import type { Request } from "./Job.ts"
+
+export interface Terms {
+  readonly provider: Key.PublicKey
+  readonly channel: NostrEvent.EventId
+  readonly price: Msat.Msat
+  /** What can be inferred now, the default model first. */
+  readonly models: ReadonlyArray<string>
+  readonly maxPromptBytes: number
+  /** Unix seconds. */
+  readonly now: number
+  /** Seconds. */
+  readonly requestAge: number
+}
+
+export interface Refusal {
+  readonly code: AgentMessage.JobErrorCode
+  readonly message: string
+}
+
+export type Judgement =
+  | { readonly _tag: "Request"; readonly request: Request }
+  | {
+      readonly _tag: "Refuse"
+      readonly request: Pick<Request, "id" | "customer" | "receivedAt">
+      readonly refusal: Refusal
+    }
+  /** Somebody says to have paid; who is for the book to find. */
+  | { readonly _tag: "Hint"; readonly message: AgentMessage.PaymentSent }
+  | { readonly _tag: "Ignore" }
+
+const ignore: Judgement = { _tag: "Ignore" }
+
+/** How far (in seconds) a customer's clock may be ahead of ours. */
+const clockAhead = 600
+
+export const judge = (event: NostrEvent.NostrEvent, terms: Terms): Judgement => {
+  if (event.pubkey === terms.provider || !isTimely(event, terms)) return ignore
+  if (!Option.contains(Channel.channelOf(event), terms.channel)) return ignore
+  return Option.match(AgentMessage.parse(event.content), {
+    onNone: () => judgeUnreadable(event, terms),
+    onSome: (message): Judgement => {
+      switch (message.type) {
+        case "JobRequest":
+          return judgeRequest(event, message, terms)
+        case "PaymentSent":
+          return { _tag: "Hint", message }
+        default:
+          return ignore
+      }
+    }
+  })
+}
+
+const isTimely = (event: NostrEvent.NostrEvent, terms: Terms): boolean =>
+  event.created_at >= terms.now - terms.requestAge && event.created_at <= terms.now + clockAhead
+
+const judgeRequest = (
+  event: NostrEvent.NostrEvent,
+  message: AgentMessage.JobRequest,
+  terms: Terms
+): Judgement => {
+  if (message.target_provider !== undefined && message.target_provider !== terms.provider)
+    return ignore
+  if (message.expires_at !== undefined && message.expires_at <= terms.now) return ignore
+  const request = { id: event.id, customer: event.pubkey, receivedAt: terms.now }
+  const model = message.model ?? terms.models[0]
+  const refusal = refusalOf(message, model, terms)
+  return refusal !== undefined || model === undefined
+    ? { _tag: "Refuse", request, refusal: refusal ?? noModel }
+    : { _tag: "Request", request: { ...request, message, model } }
+}
+
+const noModel: Refusal = { code: "model_unavailable", message: "no model is available now" }
+
+const refusalOf = (
+  message: AgentMessage.JobRequest,
+  model: string | undefined,
+  terms: Terms
+): Refusal | undefined => {
+  if (message.kind !== AgentMessage.textGeneration)
+    return { code: "invalid_request", message: `only kind ${AgentMessage.textGeneration} is sold` }
+  if (message.max_tokens === 0)
+    return { code: "invalid_request", message: "max_tokens has to be 1 at least" }
+  if (!AgentMessage.settlementsOf(message).includes("upfront"))
+    return { code: "settlement_unsupported", message: "only upfront payment is taken" }
+  if (message.max_price_msats !== undefined && message.max_price_msats < terms.price)
+    return { code: "price_above_bid", message: `the price is ${terms.price} msats` }
+  if (model === undefined || !terms.models.includes(model))
+    return model === undefined
+      ? noModel
+      : { code: "model_unavailable", message: `on offer: ${terms.models.join(", ") || "none"}` }
+  if (Buffer.byteLength(message.prompt) > terms.maxPromptBytes)
+    return { code: "prompt_too_long", message: `at most ${terms.maxPromptBytes} bytes are taken` }
+  return undefined
+}
+
+/** A request that cannot be read is answered, if it is clear that it is one and meant for us. */
+const judgeUnreadable = (event: NostrEvent.NostrEvent, terms: Terms): Judgement =>
+  Option.match(decodeIntent(event.content), {
+    onNone: () => ignore,
+    onSome: (intent): Judgement =>
+      intent.target_provider !== undefined && intent.target_provider !== terms.provider
+        ? ignore
+        : {
+            _tag: "Refuse",
+            request: { id: event.id, customer: event.pubkey, receivedAt: terms.now },
+            refusal: { code: "invalid_request", message: "the request cannot be understood" }
+          }
+  })
+
+const decodeIntent = Schema.decodeUnknownOption(
+  Schema.fromJsonString(
+    Schema.Struct({
+      type: Schema.Literal("JobRequest"),
+      target_provider: Schema.optionalKey(Schema.Unknown)
+    })
+  )
+)

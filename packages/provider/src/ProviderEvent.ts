@@ -1,0 +1,39 @@
+/** What a provider tells its owner while it works. */
+import type { AgentMessage, Bolt11, Key, Msat, NostrEvent } from "@farthing/protocol"
+
+interface OfJob {
+  readonly request: NostrEvent.EventId
+  readonly customer: Key.PublicKey
+}
+
+export type ProviderEvent =
+  | {
+      readonly _tag: "Online"
+      readonly channel: NostrEvent.EventId
+      readonly models: ReadonlyArray<string>
+      readonly price: Msat.Msat
+    }
+  /** The announcement says so: on a stop, or while the backend cannot be reached. */
+  | { readonly _tag: "Offline" }
+  | ({ readonly _tag: "Requested"; readonly model: string } & OfJob)
+  | ({
+      readonly _tag: "Quoted"
+      readonly amount: Msat.Msat
+      readonly paymentHash: Bolt11.PaymentHash
+    } & OfJob)
+  | ({
+      readonly _tag: "Refused"
+      readonly code: AgentMessage.JobErrorCode
+      readonly message: string
+    } & OfJob)
+  | ({ readonly _tag: "Paid"; readonly amount: Msat.Msat } & OfJob)
+  | ({
+      readonly _tag: "Delivered"
+      readonly tokensOut: number | undefined
+      /** From the payment to the last event at the relays. */
+      readonly millis: number
+    } & OfJob)
+  /** Paid, and not delivered: owed to the customer. */
+  | ({ readonly _tag: "Failed"; readonly reason: string } & OfJob)
+  /** Something outside does not work; the provider goes on and tries again. */
+  | { readonly _tag: "Trouble"; readonly message: string }

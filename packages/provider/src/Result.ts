@@ -1,0 +1,87 @@
+/** The messages that carry a text to its customer, in as few events as relays take. */
+import { AgentMessage, Chunking } from "@farthing/protocol"
+import { hash } from "node:crypto"
+import type { Inferred } from "./Inference.ts"
+import { InferenceError, type InferenceFault } from "./InferenceBackend.ts"
+import { isModern, type Job } from "./Job.ts"
+
+/** A piece of a text that is still being inferred. */
+export const pieces = (
+  job: Job,
+  text: string,
+  from: number,
+  limit: number
+): ReadonlyArray<AgentMessage.StreamChunk> =>
+  Chunking.split(text, limit).map((chunk, index) => piece(job, chunk, from + index))
+
+/** All that is left to say: the whole text at once, or the rest of it in pieces. */
+export const ending = (
+  job: Job,
+  inferred: Inferred,
+  from: number,
+  limit: number
+): ReadonlyArray<AgentMessage.JobResult | AgentMessage.StreamChunk> => {
+  const texts = Chunking.split(inferred.rest, limit)
+  const isWhole = from === 0 && texts.length === 1
+  if (isWhole && job.message.stream !== true) return [whole(job, inferred)]
+  return texts.map((chunk, index) => ({
+    ...piece(job, chunk, from + index),
+    ...(index === texts.length - 1 ? { is_final: true, ...summary(job, inferred) } : {})
+  }))
+}
+
+/** A stream that cannot go on where it stopped is replaced by the whole text. */
+export const replacement = (
+  job: Job,
+  inferred: Inferred,
+  limit: number
+): ReadonlyArray<AgentMessage.JobResult | AgentMessage.StreamChunk> =>
+  ending({ ...job, message: { ...job.message, stream: false } }, inferred, 0, limit)
+
+const whole = (job: Job, inferred: Inferred): AgentMessage.JobResult => ({
+  type: "JobResult",
+  job_id: AgentMessage.jobIdOf(job.id),
+  result: inferred.text,
+  ...(isModern(job.message) ? { request_id: job.id, model: job.model } : {}),
+  ...summary(job, inferred)
+})
+
+const piece = (job: Job, chunk: string, seq: number): AgentMessage.StreamChunk => ({
+  type: "StreamChunk",
+  job_id: AgentMessage.jobIdOf(job.id),
+  chunk,
+  is_final: false,
+  ...(isModern(job.message) ? { request_id: job.id, seq } : {})
+})
+
+/** What only a peer that speaks our additions reads. */
+const summary = (job: Job, { reason, text, tokensIn, tokensOut }: Inferred) =>
+  isModern(job.message)
+    ? {
+        sha256: hash("sha256", text),
+        finish_reason: reason.slice(0, 64),
+        ...(tokensIn === undefined ? {} : { tokens_in: tokensIn }),
+        ...(tokensOut === undefined ? {} : { tokens_out: tokensOut })
+      }
+    : {}
+
+/** What the customer is told: the backend's own words may name addresses of our network. */
+export const failure = (job: Job, error: InferenceError): AgentMessage.JobError => ({
+  type: "JobError",
+  request_id: job.id,
+  job_id: AgentMessage.jobIdOf(job.id),
+  code: "inference_failed",
+  message: `paid, and not delivered: ${words[error.reason]}`
+})
+
+const words: Readonly<Record<InferenceFault, string>> = {
+  unreachable: "the model server cannot be reached",
+  overloaded: "the model server is overloaded",
+  timeout: "the model server took too long",
+  failed: "the model server failed",
+  model_unavailable: "the model is gone",
+  prompt_too_long: "the prompt is too long for the model",
+  refused: "the model server refused the request",
+  truncated: "the answer broke off",
+  invalid_answer: "the model server's answer cannot be understood"
+}

@@ -1,0 +1,185 @@
+/**
+ * Where money is waited for. Believes the wallet alone: what it reports, and what it answers
+ * when it is asked for each unpaid invoice, often at first and rarely later. A customer's word
+ * of having paid is a reason to ask at once, no more.
+ */
+import { AgentMessage, type Bolt11, Channel, type Key, type NostrEvent } from "@farthing/protocol"
+import type { Wallet } from "@farthing/wallet"
+import { Clock, Effect, Option, Schedule, Stream } from "effect"
+import type { Job } from "./Job.ts"
+import type { BookUnavailable } from "./ProviderBook.ts"
+import type { ProviderEvent } from "./ProviderEvent.ts"
+
+export interface Till {
+  /** Waits for the job's payment from now on. */
+  readonly expect: (job: Job) => Effect.Effect<void>
+  /** The author of a request says to have paid. */
+  readonly hint: (
+    event: NostrEvent.NostrEvent,
+    message: AgentMessage.PaymentSent
+  ) => Effect.Effect<void>
+  /** How many quotes can still be paid: those of one customer, or all. */
+  readonly unpaid: (customer?: Key.PublicKey) => number
+  /** Watches, until it is interrupted. */
+  readonly watch: Effect.Effect<never>
+}
+
+interface Expected {
+  readonly job: Job
+  /** Unix milliseconds, like every time here. */
+  readonly since: number
+  lookAt: number
+  hints: number
+  /** Until then the customer's word makes us ask often. */
+  hintedUntil: number
+  expired: boolean
+}
+
+// In milliseconds.
+const turn = 250
+const soonest = 1_000
+const latest = 60_000
+const hintLasts = 10_000
+/** After a day only the wallet's own report counts. */
+const givenUpAfter = 24 * 60 * 60 * 1_000
+
+const looksPerTurn = 16
+const mostHints = 20
+
+export const make = (options: {
+  readonly wallet: Wallet.Shape
+  /** The invoice is settled; may be told again of the same. */
+  readonly onSettled: (paymentHash: Bolt11.PaymentHash) => Effect.Effect<void, BookUnavailable>
+  readonly tell: (event: ProviderEvent) => Effect.Effect<void>
+}): Till => {
+  const { onSettled, tell, wallet } = options
+  const expected = new Map<Bolt11.PaymentHash, Expected>()
+  const byName = new Map<string, Expected>()
+  const unpaid = new Map<Key.PublicKey, number>()
+  let unpaidInAll = 0
+
+  const count = (customer: Key.PublicKey, change: 1 | -1): void => {
+    unpaidInAll += change
+    const sum = (unpaid.get(customer) ?? 0) + change
+    if (sum > 0) unpaid.set(customer, sum)
+    else unpaid.delete(customer)
+  }
+
+  const expire = (entry: Expected): void => {
+    if (entry.expired) return
+    entry.expired = true
+    count(entry.job.customer, -1)
+  }
+
+  const forget = (entry: Expected): void => {
+    expire(entry)
+    expected.delete(entry.job.paymentHash)
+    byName.delete(nameOf(entry.job.customer, AgentMessage.jobIdOf(entry.job.id)))
+  }
+
+  const settled = (paymentHash: Bolt11.PaymentHash) =>
+    onSettled(paymentHash).pipe(
+      Effect.andThen(
+        Effect.sync(() => {
+          const entry = expected.get(paymentHash)
+          if (entry !== undefined) forget(entry)
+        })
+      ),
+      Effect.catch(({ message }) => tell({ _tag: "Trouble", message }))
+    )
+
+  const look = ({ job }: Expected) =>
+    wallet.lookupIncoming(job.paymentHash).pipe(
+      Effect.flatMap((found) =>
+        Option.exists(found, ({ state }) => state === "settled")
+          ? settled(job.paymentHash)
+          : Effect.void
+      ),
+      Effect.catch((error) => Effect.logDebug("the wallet cannot be asked", error.message))
+    )
+
+  const takeDue = (now: number): ReadonlyArray<Expected> => {
+    const due: Array<Expected> = []
+    for (const entry of expected.values()) {
+      if (now >= entry.job.invoiceExpiresAt * 1_000) expire(entry)
+      if (entry.lookAt <= now && due.length < looksPerTurn) {
+        due.push(entry)
+        entry.lookAt = now + patience(entry, now)
+        if (now - entry.since > givenUpAfter) forget(entry)
+      }
+    }
+    return due
+  }
+
+  const sweep = Clock.currentTimeMillis.pipe(
+    Effect.map(takeDue),
+    Effect.flatMap((due) => Effect.forEach(due, look, { concurrency: 4, discard: true })),
+    Effect.andThen(Effect.sleep(turn)),
+    Effect.forever
+  )
+
+  /** The wallet may have reported something while nobody listened. */
+  const lookAtAll = Effect.sync(() => {
+    for (const entry of expected.values()) entry.lookAt = 0
+  })
+
+  const listen = Effect.suspend(() =>
+    lookAtAll.pipe(
+      Effect.andThen(
+        wallet.incoming.pipe(
+          Stream.filter(({ state }) => state === "settled"),
+          Stream.runForEach(({ paymentHash }) => settled(paymentHash))
+        )
+      ),
+      Effect.tapError(({ message }) => tell({ _tag: "Trouble", message })),
+      Effect.retry(Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])),
+      Effect.ignore,
+      Effect.andThen(Effect.sleep("1 second")),
+      Effect.forever
+    )
+  )
+
+  return {
+    expect: (job) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const entry: Expected = {
+          job,
+          since: job.receivedAt * 1_000,
+          lookAt: now + soonest,
+          hints: 0,
+          hintedUntil: 0,
+          expired: false
+        }
+        expected.set(job.paymentHash, entry)
+        byName.set(nameOf(job.customer, AgentMessage.jobIdOf(job.id)), entry)
+        count(job.customer, 1)
+      }),
+
+    hint: (event, message) =>
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        const entry = byName.get(nameOf(event.pubkey, message.job_id))
+        if (entry === undefined || entry.hints >= mostHints) return
+        const { customer, id: requestId } = entry.job
+        if (!Channel.isFollowUpTo(event, message, { customer, requestId })) return
+        entry.hints++
+        entry.hintedUntil = now + hintLasts
+        entry.lookAt = now
+      }),
+
+    unpaid: (customer) => (customer === undefined ? unpaidInAll : (unpaid.get(customer) ?? 0)),
+
+    watch: Effect.all([listen, sweep], { concurrency: "unbounded" }).pipe(
+      Effect.andThen(Effect.never)
+    )
+  }
+}
+
+/** How long to wait before asking the wallet again. */
+const patience = (entry: Expected, now: number): number => {
+  const age = now - entry.since
+  if (now < entry.hintedUntil) return turn
+  return Math.max(soonest, Math.min(age / 4, Math.max(latest, entry.expired ? age / 10 : 0)))
+}
+
+/** A job's name on the wire is its customer's to choose; nobody else's hint counts. */
+const nameOf = (customer: Key.PublicKey, jobId: string): string => `${customer} ${jobId}`

@@ -1,0 +1,213 @@
+/** A market in this process: a relay, a bank, a scripted backend, and customers. */
+import {
+  AgentMessage,
+  Announcement,
+  Channel,
+  type Key,
+  Msat,
+  NostrEvent,
+  Bolt11
+} from "@farthing/protocol"
+import {
+  ComputeProvider,
+  InferenceBackend,
+  ProviderBook,
+  SqlProviderBook
+} from "@farthing/provider"
+import { Relay, Signer } from "@farthing/relay"
+import { Sqlite } from "@farthing/sqlite"
+import { Bank, BankBook, LedgerWallet } from "@farthing/wallet"
+import { Context, Effect, Layer, Queue, Redacted, Result, type Scope, Stream } from "effect"
+import { randomBytes } from "node:crypto"
+
+export const price = Msat.make(10_000)
+
+const options: ComputeProvider.Options = { name: "tern", network: "regtest", priceMsats: price }
+
+/** Plays one inference after the other; the last one again and again. */
+export interface Play {
+  (
+    request: InferenceBackend.InferenceRequest
+  ): Stream.Stream<InferenceBackend.Part, InferenceBackend.InferenceError>
+}
+
+export const text = (...texts: ReadonlyArray<string>): ReadonlyArray<InferenceBackend.Part> =>
+  texts.map((text) => ({ _tag: "Text", text }))
+
+export const finish: InferenceBackend.Part = {
+  _tag: "Finish",
+  reason: "stop",
+  tokensIn: 3,
+  tokensOut: 5
+}
+
+export const echo: Play = ({ prompt }) => Stream.fromIterable([...text(prompt, "!"), finish])
+
+export const fault = (reason: InferenceBackend.InferenceFault) =>
+  new InferenceBackend.InferenceError({ reason, message: `http://10.0.0.7 ${reason}` })
+
+export const fails =
+  (reason: InferenceBackend.InferenceFault): Play =>
+  () =>
+    Stream.fail(fault(reason))
+
+/** Everything that outlives a provider's process. */
+export const world = Layer.mergeAll(
+  Relay.layerMemory,
+  BankBook.layer({ network: "regtest" }).pipe(Layer.provide(Sqlite.layer({ filename: ":memory:" })))
+)
+
+/** Runs a test in a world of its own, which ends after all that lives in it. */
+export const inMarket = <A, E>(
+  test: Effect.Effect<A, E, Relay.Relay | Bank.Bank | ProviderBook.ProviderBook | Scope.Scope>
+) => test.pipe(Effect.scoped, Effect.provide(Layer.merge(world, book)))
+
+/** A book that several providers of a test share. */
+export const book = SqlProviderBook.layer.pipe(
+  Layer.provide(Sqlite.layer({ filename: ":memory:" }))
+)
+
+/** Starts a provider; it stops with the scope. */
+export const start = Effect.fnUntraced(function* (
+  secret: Key.SecretKey,
+  plays: ReadonlyArray<Play> = [echo],
+  given?: Partial<ComputeProvider.Options>
+) {
+  let turn = 0
+  const backend = InferenceBackend.InferenceBackend.of({
+    name: "scripted",
+    models: Effect.succeed(["small", "large"]),
+    infer: (request) =>
+      Stream.suspend(() => (plays[Math.min(turn++, plays.length - 1)] ?? echo)(request))
+  })
+  const context = yield* Layer.build(
+    ComputeProvider.layer({ ...options, ...given }).pipe(
+      Layer.provide(Layer.succeed(InferenceBackend.InferenceBackend, backend)),
+      Layer.provide(Signer.layer(secret)),
+      Layer.provide(LedgerWallet.layer({ account: "provider" }))
+    )
+  )
+  const provider = Context.get(context, ComputeProvider.ComputeProvider)
+  const events = yield* Queue.unbounded<ComputeProvider.ProviderEvent>()
+  yield* provider.events.pipe(
+    Stream.runForEach((event) => Queue.offer(events, event)),
+    Effect.forkScoped({ startImmediately: true })
+  )
+  yield* provider.online
+  return {
+    ...provider,
+    inferred: () => turn,
+    next: <Tag extends ComputeProvider.ProviderEvent["_tag"]>(tag: Tag) =>
+      takeUntil(events, (event) => event._tag === tag) as Effect.Effect<
+        Extract<ComputeProvider.ProviderEvent, { readonly _tag: Tag }>
+      >
+  }
+})
+
+export const request = (wish?: Wish): AgentMessage.JobRequest => ({
+  type: "JobRequest",
+  kind: AgentMessage.textGeneration,
+  prompt: "hello",
+  max_tokens: 50,
+  ...wish
+})
+
+export const newSecret = (): Key.SecretKey => Redacted.make(randomBytes(32).toString("hex"))
+
+interface Heard {
+  readonly event: NostrEvent.NostrEvent
+  readonly message: AgentMessage.AgentMessage
+}
+
+export type Wish = Partial<Omit<AgentMessage.JobRequest, "type">>
+
+/** A customer in a provider's channel, who hears all that the provider says there. */
+export const customer = Effect.fnUntraced(function* (provider: {
+  readonly publicKey: Key.PublicKey
+  readonly channel: NostrEvent.EventId
+}) {
+  const relay = yield* Relay.Relay
+  const bank = yield* Bank.Bank
+  const signer = Signer.make(newSecret())
+  const account = `customer ${signer.publicKey.slice(0, 8)}`
+  yield* bank.open(account)
+  yield* bank.deposit(account, Msat.make(1_000_000))
+  const heard = yield* Queue.unbounded<Heard>()
+  yield* relay
+    .subscribe([
+      Channel.customerFilter({
+        channel: provider.channel,
+        provider: provider.publicKey,
+        customer: signer.publicKey
+      })
+    ])
+    .pipe(
+      Stream.runForEach((event) => {
+        const parsed = AgentMessage.parse(event.content)
+        return parsed._tag === "Some"
+          ? Queue.offer(heard, { event, message: parsed.value })
+          : Effect.void
+      }),
+      Effect.forkScoped({ startImmediately: true })
+    )
+
+  const say = Effect.fnUntraced(function* (
+    message: AgentMessage.AgentMessage | string,
+    createdAt?: number
+  ) {
+    const event = yield* signer.sign({
+      kind: Channel.messageKind,
+      tags: [
+        ["e", provider.channel, "", "root"],
+        ["salt", randomBytes(8).toString("hex")]
+      ],
+      content: typeof message === "string" ? message : AgentMessage.stringify(message),
+      ...(createdAt === undefined ? {} : { created_at: createdAt })
+    })
+    yield* relay.publish(event)
+    return event
+  })
+
+  const hear = <Type extends AgentMessage.AgentMessage["type"]>(type: Type) =>
+    takeUntil(heard, ({ message }) => message.type === type) as Effect.Effect<{
+      readonly event: NostrEvent.NostrEvent
+      readonly message: Extract<AgentMessage.AgentMessage, { readonly type: Type }>
+    }>
+
+  const pay = (bolt11: string) =>
+    Effect.gen(function* () {
+      const invoice = yield* Effect.fromResult(Bolt11.decode(bolt11))
+      return yield* bank.pay(account, {
+        invoice,
+        maxFee: Msat.zero,
+        expiresAt: invoice.expiresAt
+      })
+    })
+
+  return {
+    publicKey: signer.publicKey,
+    say,
+    ask: (wish?: Wish) => say(request(wish)),
+    hear,
+    pay,
+    heard,
+    /** Asks, takes the quote and pays it, as a modern customer does. */
+    buy: (wish?: Wish) =>
+      Effect.gen(function* () {
+        const event = yield* say(request({ model: "small", ...wish }))
+        const { message } = yield* hear("Invoice")
+        yield* pay(message.bolt11)
+        return event
+      })
+  }
+})
+
+const takeUntil = <A>(queue: Queue.Queue<A>, wanted: (a: A) => boolean): Effect.Effect<A> =>
+  Effect.repeat(Queue.take(queue), { until: wanted })
+
+/** The newest announcement of a provider, as customers read it. */
+export const announcementOf = Effect.fnUntraced(function* (provider: Key.PublicKey, now: number) {
+  const relay = yield* Relay.Relay
+  const [event] = yield* relay.query([{ kinds: [Announcement.kind], authors: [provider] }])
+  return event === undefined ? undefined : Result.getOrUndefined(Announcement.fromEvent(event, now))
+})
