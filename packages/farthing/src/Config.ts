@@ -53,8 +53,10 @@ export interface Shape {
     readonly name: string
     /** Per request. */
     readonly price: Msat.Msat
-    readonly models: ReadonlyArray<string>
-    readonly backendUrl: string
+    /** Which of the backend's models are sold; none names none: all. */
+    readonly models: Option.Option<ReadonlyArray<string>>
+    /** None: the embedded backend. */
+    readonly backendUrl: Option.Option<string>
     readonly capacity: number
     readonly queue: number
   }

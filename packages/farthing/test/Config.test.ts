@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Msat } from "@farthing/protocol"
 import { Duration, Effect, FileSystem, Layer, Option, Redacted } from "effect"
-import { Config, Environment, Home } from "../src/index.ts"
+import * as Config from "../src/Config.ts"
+import * as Environment from "../src/Environment.ts"
+import * as Home from "../src/Home.ts"
 import * as TestHome from "./TestHome.ts"
 
 const sats = (amount: number) => Msat.make(amount * 1000)
@@ -80,8 +82,8 @@ describe("Without a file", () => {
         provider: {
           name: "my provider",
           price: Msat.make(10_000),
-          models: ["llama3.2:1b"],
-          backendUrl: "http://127.0.0.1:11434/v1",
+          models: Option.none(),
+          backendUrl: Option.none(),
           capacity: 4,
           queue: 32
         },
@@ -131,7 +133,7 @@ describe("Without a file", () => {
       assert.isFalse(config.compute.fallbacks)
       assert.deepStrictEqual(config.compute.settlement, ["sealed", "escrow"])
       assert.strictEqual(config.provider.name, "Ada")
-      assert.deepStrictEqual(config.provider.models, [])
+      assert.deepStrictEqual(config.provider.models, Option.some([]))
       assert.deepStrictEqual(config.agent.triggers, ["zap"])
       assert.deepStrictEqual(config.telemetry.otlpUrl, Option.some("http://127.0.0.1:4318"))
     })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Layer, Path } from "effect"
-import { Environment, Home } from "../src/index.ts"
+import * as Environment from "../src/Environment.ts"
+import * as Home from "../src/Home.ts"
 import * as TestHome from "./TestHome.ts"
 
 const place = (

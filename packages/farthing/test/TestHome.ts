@@ -2,7 +2,8 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { Effect, FileSystem, Layer } from "effect"
-import { Environment, Home } from "../src/index.ts"
+import { Environment } from "../src/Environment.ts"
+import * as Home from "../src/Home.ts"
 
 export const platform = Layer.merge(NodeFileSystem.layer, NodePath.layer)
 
@@ -18,4 +19,4 @@ export const layer = Layer.unwrap(Effect.map(folder, Home.layerAt)).pipe(
 
 /** Nothing of the environment in which the tests run. */
 export const withEnvironment = (variables: Readonly<Record<string, string>>) =>
-  Effect.provideService(Environment.Environment, variables)
+  Effect.provideService(Environment, variables)

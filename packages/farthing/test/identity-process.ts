@@ -1,6 +1,8 @@
 /** A process that makes identities, eight at once, in the home of its environment. */
 import { Effect, Layer } from "effect"
-import { Config, Home, Identity } from "../src/index.ts"
+import * as Config from "../src/Config.ts"
+import * as Home from "../src/Home.ts"
+import * as Identity from "../src/Identity.ts"
 import { platform } from "./TestHome.ts"
 
 const layer = Config.layer().pipe(Layer.provideMerge(Home.layer), Layer.provideMerge(platform))

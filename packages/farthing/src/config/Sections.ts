@@ -86,11 +86,15 @@ const compute = {
 const provider = {
   name: withDefault(Setting.text(100), "my provider", "as customers see it"),
   price_msats: withDefault(Setting.msats, 10_000, "per request"),
-  models: withDefault(Setting.texts(200), ["llama3.2:1b"], "what is sold"),
-  backend_url: withDefault(
+  models: withoutDefault(
+    Setting.texts(200),
+    ["llama3.2:1b"],
+    "which of the backend's models are sold; without it all"
+  ),
+  backend_url: withoutDefault(
     Setting.httpUrl,
     "http://127.0.0.1:11434/v1",
-    "a server that speaks OpenAI's chat completions"
+    "an OpenAI-compatible server; without it the embedded backend"
   ),
   capacity: withDefault(Setting.whole(1, 10_000), 4, "jobs at once"),
   queue: withDefault(Setting.whole(0, 1_000_000), 32, "jobs that may wait")
