@@ -3,6 +3,8 @@ import { Bolt11, Key, Msat, Sat } from "@farthing/protocol"
 import { Sqlite } from "@farthing/sqlite"
 import { Bank, BankBook, Faults, LedgerWallet } from "@farthing/wallet"
 import { Duration, Effect, Layer } from "effect"
+import type { SqlClient } from "effect/sql"
+import { randomUUID } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -45,7 +47,7 @@ export const bank = Layer.effectDiscard(
     const bank = yield* Bank.Bank
     yield* bank.open("agent")
     yield* bank.open("provider")
-    yield* bank.deposit("agent", funds)
+    if ((yield* bank.balance("agent")) === 0) yield* bank.deposit("agent", funds)
   })
 ).pipe(
   Layer.provideMerge(Faults.layer),
@@ -54,9 +56,18 @@ export const bank = Layer.effectDiscard(
 
 export const wallet = LedgerWallet.layer({ account: "agent" }).pipe(Layer.provideMerge(bank))
 
-export type Options = Partial<Omit<TreasuryLive.Options, "limits">>
+type Options = Partial<Omit<TreasuryLive.Options, "limits">>
 
-export const world = (limits: Partial<Limits.Limits> = {}, options: Options = {}) =>
+/** A world in a database of its own, which lasts as long as the scope. */
+export const world = (limits?: Partial<Limits.Limits>, options?: Options) =>
+  worldIn(database, limits, options)
+
+/** A world that may share its database with others. */
+export const worldIn = <E>(
+  database: Layer.Layer<SqlClient.SqlClient, E>,
+  limits: Partial<Limits.Limits> = {},
+  options: Options = {}
+) =>
   TreasuryLive.layer({ network: "regtest", ...options, limits: { ...open, ...limits } }).pipe(
     Layer.provideMerge(wallet),
     Layer.provideMerge(database)
@@ -76,18 +87,16 @@ export const invoice = Effect.fnUntraced(function* (amount: Msat.Msat) {
   return yield* Effect.fromResult(Bolt11.decode(bolt11))
 })
 
-let purchases = 0
-
 /** A spend of its own purchase and tick, with enough cap for any fee. */
 export const spend = Effect.fnUntraced(function* (amount: Msat.Msat, rest: Partial<Spend> = {}) {
-  purchases += 1
+  const asked = rest.invoice ?? (yield* invoice(amount))
   return {
-    purchase: PurchaseId.make(`purchase ${purchases}`),
-    tick: TickId.make(`tick ${purchases}`),
+    purchase: PurchaseId.make(randomUUID()),
+    tick: TickId.make(randomUUID()),
     payee: payee(1),
     cap: Msat.add(amount, sats(100)),
     approved: false,
-    invoice: rest.invoice ?? (yield* invoice(amount)),
-    ...rest
+    ...rest,
+    invoice: asked
   } satisfies Spend
 })

@@ -1,0 +1,101 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Payer } from "@farthing/wallet"
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import * as Audit from "../src/Audit.ts"
+import { Treasury } from "../src/Treasury.ts"
+import { invoice, sats, spend, world } from "./Fixture.ts"
+
+const kinds = (findings: ReadonlyArray<Audit.Finding>) => findings.map(({ kind }) => kind)
+
+const pay = Effect.gen(function* () {
+  const treasury = yield* Treasury
+  return yield* treasury.pay(yield* spend(sats(100)))
+})
+
+/** A world with a paid spend, after somebody wrote into the database. */
+const after = (tamper: (sql: SqlClient.SqlClient) => Effect.Effect<unknown, unknown>) =>
+  Effect.gen(function* () {
+    yield* pay
+    yield* tamper(yield* SqlClient.SqlClient)
+    return kinds((yield* (yield* Treasury).audit).findings)
+  }).pipe(Effect.provide(world()))
+
+describe("Treasury.audit", () => {
+  it.effect("finds nothing in a ledger that is whole, even before the first spend", () =>
+    Effect.gen(function* () {
+      const treasury = yield* Treasury
+      assert.deepStrictEqual((yield* treasury.audit).findings, [])
+      yield* pay
+      const report = yield* treasury.audit
+      assert.deepStrictEqual(report, {
+        spends: 1,
+        entries: 3,
+        spent: sats(101),
+        held: sats(0),
+        findings: []
+      })
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("finds a total that was changed", () =>
+    Effect.gen(function* () {
+      const found = yield* after(
+        (sql) => sql`UPDATE treasury_total SET spent = 0 WHERE name = 'lifetime'`
+      )
+      assert.deepStrictEqual(found, ["total_differs"])
+    })
+  )
+
+  it.effect("finds a spend that was changed", () =>
+    Effect.gen(function* () {
+      const found = yield* after((sql) => sql`UPDATE treasury_spend SET fee = 0`)
+      assert.deepStrictEqual(found, ["spend_differs", "wallet_differs"])
+    })
+  )
+
+  it.effect("finds a state that no entry explains", () =>
+    Effect.gen(function* () {
+      const found = yield* after((sql) => sql`UPDATE treasury_spend SET state = 'failed'`)
+      assert.deepStrictEqual(found, ["spend_differs", "entries_incomplete", "wallet_differs"])
+    })
+  )
+
+  it.effect("entries cannot be changed or deleted", () =>
+    Effect.gen(function* () {
+      yield* pay
+      const sql = yield* SqlClient.SqlClient
+      const changed = yield* Effect.flip(sql`UPDATE treasury_entry SET spent = 0`)
+      assert.include(changed.message, "entries are never changed")
+      const deleted = yield* Effect.flip(sql`DELETE FROM treasury_entry`)
+      assert.include(deleted.message, "entries are never deleted")
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("finds what the wallet paid without the treasury", () =>
+    Effect.gen(function* () {
+      const treasury = yield* Treasury
+      const payer = yield* Payer.Payer
+      yield* pay
+      const other = yield* invoice(sats(5))
+      yield* payer.pay({ invoice: other, maxFee: sats(10), expiresAt: other.expiresAt })
+      const { findings } = yield* treasury.audit
+      assert.deepStrictEqual(kinds(findings), ["outside_treasury"])
+      assert.strictEqual(findings[0]?.paymentHash, other.paymentHash)
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("finds what is settled here and unknown to the wallet", () =>
+    Effect.gen(function* () {
+      const treasury = yield* Treasury
+      const wish = yield* spend(sats(100))
+      yield* treasury.pay(wish)
+      const spends = yield* treasury.find(wish.purchase)
+      assert.deepStrictEqual(kinds(Audit.ofWallet({ before: spends, after: spends }, [])), [
+        "wallet_differs"
+      ])
+      // What settles while the wallet is asked is none of its answer.
+      assert.deepStrictEqual(Audit.ofWallet({ before: [], after: spends }, []), [])
+    }).pipe(Effect.provide(world()))
+  )
+})

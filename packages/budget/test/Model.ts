@@ -1,0 +1,89 @@
+/**
+ * The ledger written down as simply as can be: a list of spends, added up anew for each question.
+ * Amounts are sats, times are hours.
+ */
+export interface Spend {
+  readonly payee: number
+  readonly tick: string
+  readonly day: number
+  readonly unproven: boolean
+  readonly amount: number
+  readonly allowedFee: number
+  state: "open" | "settled" | "failed"
+  fee: number | undefined
+  delivered: boolean
+}
+
+export const limits = {
+  daily: 120,
+  perTick: 150,
+  perProviderDaily: 90,
+  firstSpend: 40,
+  unprovenDaily: 60,
+  unresolved: 80,
+  lifetime: 400
+}
+
+const cost = (spend: Spend): number => spend.amount + (spend.fee ?? spend.allowedFee)
+
+const spentOn = (spend: Spend): number => (spend.state === "settled" ? cost(spend) : 0)
+
+const heldFor = (spend: Spend): number =>
+  spend.state === "open" ? spend.amount + spend.allowedFee : 0
+
+export const make = () => {
+  const spends: Array<Spend> = []
+  let day = 0
+
+  const sum = (of: (spend: Spend) => number, which: (spend: Spend) => boolean = () => true) =>
+    spends.filter(which).reduce((total, spend) => total + of(spend), 0)
+
+  const used = (which?: (spend: Spend) => boolean) => sum(spentOn, which) + sum(heldFor, which)
+
+  return {
+    spends,
+    spent: () => sum(spentOn),
+    held: () => sum(heldFor),
+
+    /** Whether it was allowed. */
+    reserve: (
+      hours: number,
+      wish: Pick<Spend, "payee" | "tick" | "amount" | "allowedFee">
+    ): boolean => {
+      const now = Math.max(day, Math.floor(hours / 24))
+      const asked = wish.amount + wish.allowedFee
+      const isToday = (spend: Spend) => spend.day === now
+      const isTheirs = (spend: Spend) => spend.payee === wish.payee
+      const delivered = sum(spentOn, (spend) => isTheirs(spend) && spend.delivered)
+      const allowed =
+        used() + asked <= limits.lifetime &&
+        used(isToday) + asked <= limits.daily &&
+        used((spend) => spend.tick === wish.tick) + asked <= limits.perTick &&
+        used((spend) => isToday(spend) && isTheirs(spend)) + asked <= limits.perProviderDaily &&
+        used(isTheirs) + asked <= Math.max(limits.firstSpend, 2 * delivered) &&
+        (delivered > 0 ||
+          used((spend) => isToday(spend) && spend.unproven) + asked <= limits.unprovenDaily) &&
+        sum(heldFor) + asked <= limits.unresolved
+      if (!allowed) return false
+      day = now
+      spends.push({
+        ...wish,
+        day,
+        unproven: delivered === 0,
+        state: "open",
+        fee: undefined,
+        delivered: false
+      })
+      return true
+    },
+
+    settle: (spend: Spend, fee: number | undefined): void => {
+      spend.state = "settled"
+      spend.fee ??= fee
+    },
+
+    fail: (spend: Spend): void => {
+      if (spend.state === "open") spend.state = "failed"
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/** Orders for a ledger without a wallet. */
+import { Bolt11 } from "@farthing/protocol"
+import type { Msat } from "@farthing/protocol"
+import { DateTime, Duration, Layer, Option } from "effect"
+import { createHash } from "node:crypto"
+import type * as Limits from "../src/Limits.ts"
+import { PurchaseId, TickId } from "../src/Spend.ts"
+import * as SpendLedger from "../src/SpendLedger.ts"
+import { migrate } from "../src/SpendTables.ts"
+import { database, open, payee, sats } from "./Fixture.ts"
+
+export const migrated = Layer.effectDiscard(migrate).pipe(Layer.provideMerge(database))
+
+export const ledgerOf = (owner: string, lease: Duration.Duration = Duration.seconds(30)) =>
+  SpendLedger.make({ budget: "regtest/main", owner, lease })
+
+export const preimageOf = (name: string): Bolt11.Preimage =>
+  Bolt11.Preimage.make(createHash("sha256").update(name).digest("hex"))
+
+export const order = (
+  name: string,
+  rest: Partial<SpendLedger.Order> & { readonly expiresAt?: number } = {}
+): SpendLedger.Order => ({
+  purchase: PurchaseId.make(name),
+  tick: TickId.make("tick"),
+  payee: payee(1),
+  approved: false,
+  amount: sats(100),
+  allowedFee: sats(10),
+  invoice: {
+    bolt11: `lnbcrt ${name}`,
+    network: "regtest",
+    amount: Option.some(sats(100)),
+    createdAt: 0,
+    expiresAt: rest.expiresAt ?? 1_000_000_000,
+    paymentHash: Bolt11.hashOf(preimageOf(name)),
+    paymentSecret: "",
+    payee: "",
+    description: Option.none(),
+    descriptionHash: Option.none(),
+    minFinalCltvDelta: 18
+  },
+  ...rest
+})
+
+export const rules = (limits: Partial<Limits.Limits> = {}): SpendLedger.Rules => ({
+  limits: { ...open, ...limits },
+  zone: DateTime.zoneMakeNamedUnsafe("UTC"),
+  funds: undefined
+})
+
+export const proofOf = (name: string, fee: Msat.Msat | undefined): SpendLedger.Proof => ({
+  preimage: preimageOf(name),
+  fee
+})
