@@ -4,7 +4,7 @@
  * (NIP-09).
  */
 import type { Filter } from "@farthing/protocol"
-import { NostrEvent } from "@farthing/protocol"
+import { Hex, NostrEvent } from "@farthing/protocol"
 import { Sqlite } from "@farthing/sqlite"
 import type { SqlError } from "effect/sql"
 import { Effect } from "effect"
@@ -40,25 +40,27 @@ const migrations: Sqlite.Migrations = {
   "0001_event": Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     yield* sql`CREATE TABLE event (
-      id TEXT NOT NULL UNIQUE,
-      pubkey TEXT NOT NULL,
+      seq INTEGER PRIMARY KEY,
+      id BLOB NOT NULL UNIQUE,
+      pubkey BLOB NOT NULL,
       created_at INTEGER NOT NULL,
       kind INTEGER NOT NULL,
-      address TEXT UNIQUE,
+      address TEXT,
       expires_at INTEGER,
       json TEXT NOT NULL
     ) STRICT`
-    yield* sql`CREATE INDEX event_by_time ON event (created_at DESC, id)`
-    yield* sql`CREATE INDEX event_by_kind ON event (kind, created_at DESC, id)`
-    yield* sql`CREATE INDEX event_by_author ON event (pubkey, created_at DESC, id)`
-    yield* sql`CREATE INDEX event_by_author_and_kind ON event (pubkey, kind, created_at DESC, id)`
+    yield* sql`CREATE INDEX event_by_time ON event (created_at)`
+    yield* sql`CREATE INDEX event_by_kind ON event (kind, created_at)`
+    yield* sql`CREATE INDEX event_by_author ON event (pubkey, created_at)`
+    yield* sql`CREATE INDEX event_by_author_and_kind ON event (pubkey, kind, created_at)`
+    yield* sql`CREATE UNIQUE INDEX event_by_address ON event (address) WHERE address IS NOT NULL`
     yield* sql`CREATE INDEX event_by_expiry ON event (expires_at) WHERE expires_at IS NOT NULL`
     yield* sql`CREATE TABLE tag (
       name TEXT NOT NULL,
       value TEXT NOT NULL,
       created_at INTEGER NOT NULL,
-      id TEXT NOT NULL,
-      PRIMARY KEY (name, value, created_at DESC, id)
+      seq INTEGER NOT NULL,
+      PRIMARY KEY (name, value, created_at, seq)
     ) STRICT, WITHOUT ROWID`
   })
 }
@@ -66,77 +68,89 @@ const migrations: Sqlite.Migrations = {
 export const make = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* Sqlite.migrate("relay_migrations", migrations)
+  // Events come at random places of the indexes: 64 MiB of pages in memory, checkpoints seldom.
+  yield* sql`PRAGMA cache_size = -65536`
+  yield* sql`PRAGMA wal_autocheckpoint = 10000`
 
-  /** Whether its author has deleted it before it came, by id or by address. */
-  const isDeleted = (event: NostrEvent.NostrEvent) =>
-    Effect.map(
-      sql`SELECT 1 FROM tag CROSS JOIN event ON event.id = tag.id
-        WHERE tag.name = 'e' AND tag.value = ${event.id}
-          AND event.kind = 5 AND event.pubkey = ${event.pubkey}
-        UNION ALL
-        SELECT 1 FROM tag CROSS JOIN event ON event.id = tag.id
-        WHERE tag.name = 'a' AND tag.value = ${addressOf(event) ?? ""}
-          AND tag.created_at >= ${event.created_at}
-          AND event.kind = 5 AND event.pubkey = ${event.pubkey}
-        LIMIT 1`,
-      (rows) => rows.length > 0
-    )
+  /** The deletions of an event by its author, by id or by address, that came before it. */
+  const deletionsOf = (event: NostrEvent.NostrEvent) => sql`
+    SELECT 1 FROM tag CROSS JOIN event ON event.seq = tag.seq
+      WHERE tag.name = 'e' AND tag.value = ${event.id}
+        AND event.kind = 5 AND event.pubkey = ${Hex.toBytes(event.pubkey)}
+    UNION ALL
+    SELECT 1 FROM tag CROSS JOIN event ON event.seq = tag.seq
+      WHERE tag.name = 'a' AND tag.value = ${addressOf(event) ?? ""}
+        AND tag.created_at >= ${event.created_at}
+        AND event.kind = 5 AND event.pubkey = ${Hex.toBytes(event.pubkey)}`
 
-  const exists = (id: string) =>
-    Effect.map(sql`SELECT 1 FROM event WHERE id = ${id}`, (rows) => rows.length > 0)
-
-  const remove = (id: string) =>
+  const remove = (seq: number) =>
     Effect.andThen(
-      sql`DELETE FROM tag WHERE (name, value, created_at, id) IN (
-        SELECT item.value ->> 0, item.value ->> 1, event.created_at, event.id
+      sql`DELETE FROM tag WHERE (name, value, created_at, seq) IN (
+        SELECT item.value ->> 0, item.value ->> 1, event.created_at, event.seq
         FROM event, json_each(event.json, '$.tags') AS item
-        WHERE event.id = ${id} AND length(item.value ->> 0) = 1 AND item.value ->> 1 IS NOT NULL)`,
-      sql`DELETE FROM event WHERE id = ${id}`
+        WHERE event.seq = ${seq} AND length(item.value ->> 0) = 1 AND item.value ->> 1 IS NOT NULL)`,
+      sql`DELETE FROM event WHERE seq = ${seq}`
     )
 
-  /** Of two replaceable events the newer one stays, of two of one second the lower id. */
+  /**
+   * Makes room for a replaceable event: of two the newer one stays, of two of one second the one
+   * with the lower id. Says why there is no room.
+   */
   const replace = Effect.fnUntraced(function* (event: NostrEvent.NostrEvent, address: string) {
-    const [current] = yield* sql<{
-      id: string
-      created_at: number
-    }>`SELECT id, created_at FROM event WHERE address = ${address}`
-    if (current === undefined) return true
+    const [current] = yield* sql<{ seq: number; id: string; created_at: number }>`
+      SELECT seq, lower(hex(id)) AS id, created_at FROM event WHERE address = ${address}`
+    if (current === undefined) return undefined
+    if (event.id === current.id) return "Duplicate"
+    if ((yield* deletionsOf(event)).length > 0) return "Deleted"
     const isNewer =
       event.created_at > current.created_at ||
       (event.created_at === current.created_at && event.id < current.id)
-    if (isNewer) yield* remove(current.id)
-    return isNewer
+    if (!isNewer) return "Replaced"
+    yield* remove(current.seq)
+    return undefined
   })
 
   /** NIP-09: a deletion takes its author's events, never another deletion. */
   const applyDeletion = Effect.fnUntraced(function* (deletion: NostrEvent.NostrEvent) {
     const ids = NostrEvent.tagValues(deletion, "e")
     const addresses = NostrEvent.tagValues(deletion, "a")
-    const targets = yield* sql<{ id: string }>`SELECT id FROM event
-      WHERE pubkey = ${deletion.pubkey} AND kind <> 5 AND (
-        id IN (SELECT value FROM json_each(${JSON.stringify(ids)})) OR (
+    const targets = yield* sql<{ seq: number }>`SELECT seq FROM event
+      WHERE pubkey = ${Hex.toBytes(deletion.pubkey)} AND kind <> 5 AND (
+        id IN (SELECT unhex(value) FROM json_each(${JSON.stringify(ids)})) OR (
           address IN (SELECT value FROM json_each(${JSON.stringify(addresses)}))
           AND created_at <= ${deletion.created_at}))`
-    yield* Effect.forEach(targets, ({ id }) => remove(id), { discard: true })
+    yield* Effect.forEach(targets, ({ seq }) => remove(seq), { discard: true })
   })
 
-  const insert = Effect.fnUntraced(function* (event: NostrEvent.NostrEvent, address?: string) {
-    yield* sql`INSERT INTO event (id, pubkey, created_at, kind, address, expires_at, json)
-      VALUES (${event.id}, ${event.pubkey}, ${event.created_at}, ${event.kind},
-        ${address ?? null}, ${NostrEvent.expirationOf(event) ?? null}, ${JSON.stringify(event)})`
+  /** The number of the new row; nothing if the event is there already, or was deleted. */
+  const insert = (event: NostrEvent.NostrEvent, address: string | undefined) =>
+    Effect.map(
+      sql<{ seq: number }>`
+        INSERT INTO event (id, pubkey, created_at, kind, address, expires_at, json)
+        SELECT ${Hex.toBytes(event.id)}, ${Hex.toBytes(event.pubkey)}, ${event.created_at},
+          ${event.kind}, ${address ?? null}, ${NostrEvent.expirationOf(event) ?? null},
+          ${JSON.stringify(event)}
+        WHERE NOT EXISTS (${deletionsOf(event)})
+        ON CONFLICT (id) DO NOTHING RETURNING seq`,
+      ([row]) => row?.seq
+    )
+
+  const insertTags = (event: NostrEvent.NostrEvent, seq: number) => {
     const tags = event.tags.filter(([name, value]) => name?.length === 1 && value !== undefined)
-    if (tags.length > 0)
-      yield* sql`INSERT OR IGNORE INTO tag
-        SELECT value ->> 0, value ->> 1, ${event.created_at}, ${event.id}
-        FROM json_each(${JSON.stringify(tags)})`
-  })
+    return tags.length === 0
+      ? Effect.void
+      : sql`INSERT OR IGNORE INTO tag
+          SELECT value ->> 0, value ->> 1, ${event.created_at}, ${seq}
+          FROM json_each(${JSON.stringify(tags)})`
+  }
 
   const storeOne = Effect.fnUntraced(function* (event: NostrEvent.NostrEvent) {
-    if (yield* exists(event.id)) return "Duplicate"
-    if (yield* isDeleted(event)) return "Deleted"
     const address = addressOf(event)
-    if (address !== undefined && !(yield* replace(event, address))) return "Replaced"
-    yield* insert(event, address)
+    const refusal = address === undefined ? undefined : yield* replace(event, address)
+    if (refusal !== undefined) return refusal
+    const seq = yield* insert(event, address)
+    if (seq === undefined) return (yield* deletionsOf(event)).length > 0 ? "Deleted" : "Duplicate"
+    yield* insertTags(event, seq)
     if (event.kind === 5) yield* applyDeletion(event)
     return "Stored"
   })
@@ -151,8 +165,8 @@ export const make = Effect.gen(function* () {
       return [...found.values()].toSorted(StoredQuery.newestFirst)
     }),
     purge: (now) =>
-      sql<{ id: string }>`SELECT id FROM event WHERE expires_at <= ${now}`.pipe(
-        Effect.flatMap(Effect.forEach(({ id }) => remove(id), { discard: true })),
+      sql<{ seq: number }>`SELECT seq FROM event WHERE expires_at <= ${now}`.pipe(
+        Effect.flatMap(Effect.forEach(({ seq }) => remove(seq), { discard: true })),
         sql.withTransaction
       )
   }

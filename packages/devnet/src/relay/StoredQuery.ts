@@ -49,9 +49,9 @@ export const run = Effect.fnUntraced(function* (
   if (limit === 0 || wantsNothing(filter)) return []
   const lead = yield* mostTelling(sql, leadsOf(filter))
   const conditions = conditionsOf(filter, lead, options.now)
-  const text = `SELECT event.id, event.created_at, event.json FROM ${sourceOf(lead)}
+  const text = `SELECT lower(hex(event.id)) AS id, event.created_at, event.json FROM ${sourceOf(lead)}
     WHERE ${[...lookUp(lead), ...conditions.map((condition) => condition.text)].join(" AND ")}
-    ORDER BY ${lead.table}.created_at DESC, ${lead.table}.id LIMIT ?`
+    ORDER BY ${lead.table}.created_at DESC, event.id LIMIT ?`
   const values = conditions.flatMap((condition) => condition.values)
   const found = yield* Effect.forEach(lead.branches, (branch) =>
     sql.unsafe<StoredEvent>(text, [...branch, ...values, limit])
@@ -122,12 +122,17 @@ const unordered = (leads: ReadonlyArray<Lead>): Lead => ({
 
 const sourceOf = (lead: Lead): string =>
   lead.table === "tag"
-    ? "tag CROSS JOIN event ON event.id = tag.id"
+    ? "tag CROSS JOIN event ON event.seq = tag.seq"
     : lead.index === undefined
       ? "event"
       : `event INDEXED BY ${lead.index}`
 
-const lookUp = (lead: Lead): ReadonlyArray<string> => lead.columns.map((column) => `${column} = ?`)
+const lookUp = (lead: Lead): ReadonlyArray<string> =>
+  lead.columns.map((column) => `${column} = ${stored(column, "?")}`)
+
+/** Ids and keys are stored as bytes. */
+const stored = (column: string, value: string): string =>
+  column === "event.id" || column === "event.pubkey" ? `unhex(${value})` : value
 
 const conditionsOf = (filter: Filter.Filter, lead: Lead, now: number): ReadonlyArray<Condition> => {
   const conditions: Array<Condition> = [
@@ -137,7 +142,7 @@ const conditionsOf = (filter: Filter.Filter, lead: Lead, now: number): ReadonlyA
     const wanted = filter[field]
     if (wanted !== undefined && !lead.answers.includes(field))
       conditions.push({
-        text: `${column} IN (SELECT value FROM json_each(?))`,
+        text: `${column} IN (SELECT ${stored(column, "value")} FROM json_each(?))`,
         values: [JSON.stringify(wanted)]
       })
   }
@@ -149,7 +154,7 @@ const conditionsOf = (filter: Filter.Filter, lead: Lead, now: number): ReadonlyA
       conditions.push({
         text: `EXISTS (SELECT 1 FROM tag AS other
           WHERE other.name = ? AND other.value IN (SELECT value FROM json_each(?))
-            AND other.created_at = event.created_at AND other.id = event.id)`,
+            AND other.created_at = event.created_at AND other.seq = event.seq)`,
         values: [key.slice(1), JSON.stringify(wanted)]
       })
   }
