@@ -37,7 +37,8 @@ export interface SubscribeOptions {
   /**
    * Runs once, when every reachable relay has sent what it had stored and the stream has passed
    * it on. A relay that cannot be reached, or stays silent for the `storedTimeout`, is not waited
-   * for; but as long as none at all can be reached, it does not run.
+   * for; but as long as none at all can be reached, it does not run. The stream goes on when it
+   * is done.
    */
   readonly onStored?: Effect.Effect<void>
 }

@@ -116,11 +116,10 @@ export const make = (options: Options): Subscription => {
   }
 
   /** What to ask a relay for: all of it, and once it has sent that, whatever can be new. */
-  const filtersFor = ({ storedAt }: Leg): ReadonlyArray<Filter.Filter> => {
-    return storedAt === undefined
+  const filtersFor = ({ storedAt }: Leg): ReadonlyArray<Filter.Filter> =>
+    storedAt === undefined
       ? filters
       : filters.flatMap((filter) => resumed(filter, storedAt, seen.horizon()))
-  }
 
   const stand = (leg: Leg, standing: Standing): void => {
     leg.standing = standing
@@ -190,14 +189,11 @@ export const make = (options: Options): Subscription => {
     return Effect.andThen(asleep, pull)
   })
 
-  // Yielding lets all frames of one read of the socket arrive in one batch.
-  const asleep = Effect.andThen(
-    Effect.callback<void>((resume) => {
-      wake = () => resume(Effect.void)
-      return Effect.sync(() => (wake = undefined))
-    }),
-    Effect.yieldNow
-  )
+  // Woken after the last frame of one read of the socket, so that they come in one batch.
+  const asleep = Effect.callback<void>((resume) => {
+    wake = () => queueMicrotask(() => resume(Effect.void))
+    return Effect.sync(() => (wake = undefined))
+  })
 
   const isAwaiting = (): boolean => stored === "awaited" && failure === undefined && !closed
 

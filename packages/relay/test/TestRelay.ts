@@ -82,7 +82,7 @@ export const make: Effect.Effect<TestRelay, never, Scope.Scope> = Effect.gen(fun
     const sorted = stored.toSorted((a, b) => b.created_at - a.created_at)
     for (const filter of filters)
       for (const event of sorted.filter((it) => Filter.matches(filter, it)).slice(0, filter.limit))
-        send(client, ["EVENT", id, event])
+        client.send(`["EVENT",${JSON.stringify(id)},${textOf(event)}]`)
     if (behaviour.withoutEnd !== true) send(client, ["EOSE", id])
   }
 
@@ -198,3 +198,14 @@ export const make: Effect.Effect<TestRelay, never, Scope.Scope> = Effect.gen(fun
 
 const send = (client: WebSocket, frame: ReadonlyArray<unknown>): void =>
   client.send(JSON.stringify(frame))
+
+const texts = new WeakMap<object, string>()
+
+/** Large stores are sent many times. */
+const textOf = (event: NostrEvent.NostrEvent): string => {
+  const known = texts.get(event)
+  if (known !== undefined) return known
+  const text = JSON.stringify(event)
+  texts.set(event, text)
+  return text
+}
