@@ -134,8 +134,6 @@ describe("a bank's book", () => {
         const made = yield* reopened.makeInvoice("bob", thought)
         const invoice = yield* Effect.fromResult(Bolt11.decode(made.bolt11))
         assert.strictEqual(invoice.payee, bank.nodeId)
-        const keyOf = (book: Bank.Shape, account: string) =>
-          Key.publicKeyOf(book.keyOf(account, "nwc"))
         assert.strictEqual(keyOf(reopened, "bob"), keyOf(bank, "bob"))
         assert.notStrictEqual(keyOf(reopened, "bob"), keyOf(bank, "alice"))
       }).pipe(Effect.provide(Books.layer()))
