@@ -12,8 +12,8 @@ import * as RequestBook from "./bank/RequestBook.ts"
 import * as WalletService from "./bank/WalletService.ts"
 
 export interface Options {
-  /** How many accounts: `account-1`, `account-2`, … */
-  readonly accounts: number
+  /** Their names. */
+  readonly accounts: ReadonlyArray<string>
   /** What each new account starts with. */
   readonly balance: Msat.Msat
   /** Where the accounts are served. */
@@ -46,10 +46,13 @@ export const make: (
 > = Effect.fnUntraced(
   function* (options) {
     const book = yield* RequestBook.make
-    const names = Array.from({ length: options.accounts }, (_, index) => `account-${index + 1}`)
-    const connections = yield* Effect.forEach(names, (account) => serve(options, book, account), {
-      concurrency: "unbounded"
-    })
+    const connections = yield* Effect.forEach(
+      options.accounts,
+      (account) => serve(options, book, account),
+      {
+        concurrency: "unbounded"
+      }
+    )
     return { connections }
   },
   Effect.mapError(({ message }) => new BankServerError({ message }))

@@ -1,0 +1,47 @@
+/**
+ * The number a command ends with, by what went wrong. Scripts rely on it.
+ */
+import { Cause, Exit, Predicate } from "effect"
+
+export const failed = 1
+export const usage = 2
+export const interrupted = 130
+
+const byTag: Readonly<Record<string, number>> = {
+  ShowHelp: usage,
+  UsageError: usage,
+  ConfigInvalid: usage,
+  HomeUnavailable: usage,
+  IdentityInvalid: usage,
+  BudgetExhausted: 3,
+  ApprovalRequired: 3,
+  NoProviders: 4,
+  NoProviderWithinBudget: 4,
+  ProviderRefused: 4,
+  QuoteTimeout: 4,
+  InvoiceRejected: 4,
+  PaymentFailed: 5,
+  PaymentUnknown: 6,
+  DeliveryTimeout: 7,
+  DeliveryTruncated: 7,
+  DeliveryInvalid: 7
+}
+
+export const ofError = (error: unknown): number =>
+  Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag)
+    ? (byTag[error._tag] ?? failed)
+    : failed
+
+/** Help that was asked for is no failure. */
+const isHelp = (error: unknown): boolean =>
+  Predicate.isTagged(error, "ShowHelp") &&
+  Predicate.hasProperty(error, "errors") &&
+  Array.isArray(error.errors) &&
+  error.errors.length === 0
+
+export const ofExit = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (Exit.isSuccess(exit)) return 0
+  if (Cause.hasInterruptsOnly(exit.cause)) return interrupted
+  const error = Cause.squash(exit.cause)
+  return isHelp(error) ? 0 : ofError(error)
+}

@@ -1,0 +1,61 @@
+/**
+ * What a person reads when a command fails: what happened, and what to do about it.
+ */
+import { Text } from "@farthing/protocol"
+import { Cause, Console, Effect, Predicate } from "effect"
+import { CliOutput } from "effect/cli"
+import { Output } from "./Output.ts"
+
+const whatToDo: Readonly<Record<string, string>> = {
+  NoProviders: "Start one with `farthing provider`, or check your relays with `farthing doctor`.",
+  NoProviderWithinBudget: "Raise --budget-sats, or wait for a cheaper provider.",
+  ProviderRefused: "Try another provider, or change what you ask for.",
+  QuoteTimeout: "Nothing was paid. The provider may be offline: try again, or choose another.",
+  InvoiceRejected: "Nothing was paid. Choose another provider.",
+  BudgetExhausted: "Nothing was paid. See `farthing budget`; limits stand in the configuration.",
+  ApprovalRequired: "Nothing was paid. Ask again with --approve if you agree.",
+  PaymentFailed: "Nothing was paid. Check the wallet with `farthing wallet`.",
+  PaymentUnknown:
+    "The money may have left. It stays reserved; `farthing jobs recover` looks it up. Never pay it by hand.",
+  DeliveryTimeout: "The payment stands. `farthing jobs recover` collects a late result.",
+  DeliveryTruncated: "The payment stands and the provider is marked for it.",
+  DeliveryInvalid: "The payment stands and the provider is marked for it.",
+  RelayUnavailable: "Check the relays with `farthing doctor`.",
+  WalletUnavailable: "Check the wallet's connection with `farthing doctor`.",
+  LedgerUnavailable: "Check that FARTHING_HOME can be written and its disk has room."
+}
+
+const tagOf = (error: unknown): string =>
+  Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) ? error._tag : "Defect"
+
+const messageOf = (error: unknown): string =>
+  Text.printable(error instanceof Error ? error.message : String(error))
+
+/** What left the wallet before the failure, in msat. */
+const costOf = (error: unknown): number =>
+  Predicate.hasProperty(error, "cost") && Predicate.isNumber(error.cost) ? error.cost : 0
+
+/** Tells of the failure on stderr, or as the last JSON line. */
+export const report = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>) {
+  if (Cause.hasInterruptsOnly(cause)) return
+  const error = Cause.squash(cause)
+  if (Predicate.isTagged(error, "ShowHelp")) return
+  const output = yield* Output
+  const tag = tagOf(error)
+  const message = messageOf(error)
+  const advice = whatToDo[tag]
+  if (output.json) yield* output.value({ type: "error", tag, message, cost_msats: costOf(error) })
+  yield* output.note(`farthing: ${message}`)
+  if (advice !== undefined) yield* output.note(advice)
+})
+
+/** Help that was asked for is an answer; what is wrong with a command line is not. */
+export const presenter: CliOutput.Presenter = {
+  present: Effect.fnUntraced(function* (event) {
+    if (event._tag !== "InvalidInvocation") return yield* CliOutput.defaultPresenter.present(event)
+    for (const error of event.errors) yield* Console.error(`farthing: ${error.message}`)
+    yield* Console.error(
+      `Usage: ${event.helpDoc.usage}\nSee: ${event.commandPath.join(" ")} --help`
+    )
+  })
+}

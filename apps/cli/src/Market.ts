@@ -1,0 +1,38 @@
+/** The layers that commands run in: the market of whoever types, from `FARTHING_HOME`. */
+import { Effect, Layer, Option } from "effect"
+import { Config, Home, Identity, Market } from "farthing"
+import { ConfigFile } from "./Options.ts"
+
+const config = Layer.unwrap(
+  Effect.map(ConfigFile, (file) =>
+    Config.layer(Option.match(file, { onNone: () => ({}), onSome: (path) => ({ path }) }))
+  )
+)
+
+/** Home and configuration: enough to say what is set. */
+export const settings = config.pipe(Layer.provideMerge(Home.layer))
+
+const agent = Identity.layer.pipe(Layer.provideMerge(settings))
+
+/** Somebody who looks on; without a wallet everything works that moves no money. */
+export const onlooker = Market.onlooker.pipe(Layer.provideMerge(agent))
+
+/** An agent that buys. */
+export const customer = Market.customer.pipe(Layer.provideMerge(agent))
+
+/** The wallet alone. */
+export const wallet = Market.wallet.pipe(Layer.provideMerge(settings))
+
+/** Somebody who sells, under a key of its own; a backend that is named goes before the configured. */
+export const seller = (offer: Market.Offer, backendUrl: string | undefined) =>
+  Market.seller(offer).pipe(
+    Layer.provide(
+      Layer.unwrap(
+        Effect.map(Config.Config, ({ provider }) =>
+          Market.backend(backendUrl ?? Option.getOrUndefined(provider.backendUrl))
+        )
+      )
+    ),
+    Layer.provideMerge(Identity.layerProvider),
+    Layer.provideMerge(settings)
+  )

@@ -1,0 +1,28 @@
+/** The flags that commands share. */
+import { Schema } from "effect"
+import { Flag, GlobalFlag } from "effect/cli"
+
+export const Json = GlobalFlag.Setting("json")({
+  flag: Flag.Boolean("json").pipe(
+    Flag.withDescription("Print JSON for programs instead of text for people"),
+    Flag.withDefault(false)
+  )
+})
+
+export const ConfigFile = GlobalFlag.Setting("config")({
+  flag: Flag.String("config").pipe(
+    Flag.withDescription("The configuration to use instead of the one in FARTHING_HOME"),
+    Flag.optional
+  )
+})
+
+/** A whole number within bounds. */
+export const whole = (
+  name: string,
+  bounds: { readonly minimum: number; readonly maximum: number }
+) => Flag.Int(name).pipe(Flag.withSchema(Schema.Int.check(Schema.isBetween(bounds))))
+
+export const limit = whole("limit", { minimum: 1, maximum: 10_000 }).pipe(
+  Flag.withDescription("How many, newest first"),
+  Flag.withDefault(20)
+)

@@ -1,0 +1,36 @@
+/**
+ * How values look to a person: amounts in sats, keys shortened, foreign text made printable.
+ */
+import { type Msat, Sat, Text } from "@farthing/protocol"
+import { DateTime, Option } from "effect"
+import * as Nip19 from "nostr-tools/nip19"
+
+/** A cost, rounded up to whole sats. */
+export const cost = (amount: Msat.Msat): string => sats(Sat.fromMsatCeil(amount))
+
+/** What is there or left, rounded down to whole sats. */
+export const balance = (amount: Msat.Msat): string => sats(Sat.fromMsatFloor(amount))
+
+const sats = (amount: Sat.Sat): string =>
+  `${amount.toLocaleString("en-US")} ${amount === 1 ? "sat" : "sats"}`
+
+/** A price, where a missing one is unknown and not free. */
+export const price = (amount: Option.Option<Msat.Msat>): string =>
+  Option.match(amount, { onNone: () => "unknown", onSome: cost })
+
+export const npub = (key: string): string => Nip19.npubEncode(key)
+
+/** Enough of a key, an id or a hash to tell it from its neighbours. */
+export const short = (key: string): string => `${key.slice(0, 12)}…${key.slice(-4)}`
+
+/** Whose name it is, and the key that proves it. */
+export const who = (name: string, key: string): string =>
+  `${Text.printable(name, 40) || "unnamed"} (${short(npub(key))})`
+
+export const seconds = (millis: number): string => `${(millis / 1000).toFixed(1)} s`
+
+/** `YYYY-MM-DD HH:MM` in UTC. */
+export const time = (unixSeconds: number): string =>
+  DateTime.formatIso(DateTime.makeUnsafe(unixSeconds * 1000))
+    .slice(0, 16)
+    .replace("T", " ")

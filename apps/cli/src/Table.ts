@@ -1,0 +1,20 @@
+/** Rows of text in aligned columns, for people. */
+
+const gap = "  "
+
+const width = (text: string): number => [...text].length
+
+/** The lines of a table; the last column is not padded. */
+export const render = (
+  header: ReadonlyArray<string>,
+  rows: ReadonlyArray<ReadonlyArray<string>>
+): ReadonlyArray<string> => {
+  const all = [header, ...rows]
+  const widths = header.map((_, column) => Math.max(...all.map((row) => width(row[column] ?? ""))))
+  return all.map((row) =>
+    row
+      .map((cell, column) => cell + " ".repeat((widths[column] ?? 0) - width(cell)))
+      .join(gap)
+      .trimEnd()
+  )
+}

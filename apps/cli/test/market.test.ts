@@ -1,0 +1,186 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import * as Cli from "./support/Cli.ts"
+
+/** A server that speaks as OpenAI's does; `words` come one by one, the last when it is let go. */
+const openAi = (words: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.callback<{
+      readonly url: string
+      readonly finish: () => void
+      readonly close: () => void
+    }>((resume) => {
+      let finish = () => {}
+      const letGo = new Promise<void>((resolve) => {
+        finish = resolve
+      })
+      const server = createServer(async (request, response) => {
+        if (request.url === "/v1/models") {
+          response.setHeader("content-type", "application/json")
+          response.end(JSON.stringify({ object: "list", data: [{ id: "tiny", object: "model" }] }))
+          return
+        }
+        for await (const _ of request);
+        response.setHeader("content-type", "text/event-stream")
+        const say = (delta: object, finish_reason: string | null) =>
+          response.write(
+            `data: ${JSON.stringify({ id: "1", object: "chat.completion.chunk", model: "tiny", choices: [{ index: 0, delta, finish_reason }] })}\n\n`
+          )
+        for (const word of words) say({ content: word }, null)
+        await letGo
+        say({}, "stop")
+        response.end("data: [DONE]\n\n")
+      })
+      server.listen(0, "127.0.0.1", () =>
+        resume(
+          Effect.succeed({
+            url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+            finish: () => finish(),
+            close: () => {
+              server.closeAllConnections()
+              server.close()
+            }
+          })
+        )
+      )
+    }),
+    (server) => Effect.sync(server.close)
+  )
+
+const Receipt = Schema.fromJsonString(
+  Schema.Struct({
+    type: Schema.Literal("receipt"),
+    text: Schema.String,
+    provider: Schema.String,
+    amount_msats: Schema.Int,
+    fee_msats: Schema.Int,
+    payment_hash: Schema.String,
+    preimage: Schema.String
+  })
+)
+
+describe("three terminals: a market, a provider, a customer", () => {
+  it.live("what one sells the other buys, streamed", () =>
+    Effect.gen(function* () {
+      const server = yield* openAi(["Once ", "upon ", "a ", "coin."])
+      server.finish()
+      const market = yield* Cli.market(["--no-provider", "--accounts", "2"])
+      const provider = yield* Cli.start(
+        ["provider", "--name", "tiny shop", "--price-msats", "7000", "--backend", server.url],
+        yield* market.account(1)
+      )
+      yield* provider.until("online")
+      const env = yield* market.account(0)
+      const asked = yield* Cli.run(["ask", "Tell", "--json"], env, "me a story\n")
+      assert.strictEqual(asked.code, 0, asked.stderr)
+      const lines = asked.stdout.trim().split("\n")
+      const receipt = yield* Schema.decodeEffect(Receipt)(lines.at(-1) ?? "")
+      assert.strictEqual(receipt.text, "Once upon a coin.")
+      assert.strictEqual(receipt.amount_msats, 7000)
+      assert.isTrue(lines.some((line) => line.includes('"type":"chunk"')))
+      const receipts = yield* Cli.run(["receipts", "--json"], env)
+      assert.include(receipts.stdout, receipt.preimage)
+      const providers = yield* Cli.run(["providers"], env)
+      assert.include(providers.stdout, "tiny shop")
+    }).pipe(Effect.provide(Cli.layer))
+  )
+
+  it.live(
+    "a provider that dies in the middle of an answer has been paid, and the ledger says so",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* openAi(["Half "])
+        const market = yield* Cli.market(["--no-provider", "--accounts", "2"])
+        const provider = yield* Cli.start(
+          ["provider", "--backend", server.url],
+          yield* market.account(1)
+        )
+        yield* provider.until("online")
+        const env = yield* market.account(0, { FARTHING_COMPUTE_IDLE_TIMEOUT: "2 seconds" })
+        const ask = yield* Cli.start(["ask", "Tell me a story", "--json"], env)
+        yield* ask.until('"chunk"')
+        yield* provider.kill("SIGKILL")
+        yield* ask.until('"error"')
+        assert.strictEqual(yield* ask.exitCode, 7)
+        assert.match(yield* ask.output, /DeliveryTruncated/)
+        const budget = yield* Cli.run(["budget", "--json"], env)
+        assert.include(budget.stdout, '"spent_today_msats":10000')
+        assert.include(budget.stdout, '"held_msats":0')
+      }).pipe(Effect.provide(Cli.layer))
+  )
+
+  it.live("a relay that dies and comes back finds both sides still there", () =>
+    Effect.gen(function* () {
+      const server = yield* openAi(["The ", "end."])
+      const market = yield* Cli.market(["--no-provider", "--accounts", "2"])
+      const provider = yield* Cli.start(
+        ["provider", "--backend", server.url],
+        yield* market.account(1)
+      )
+      yield* provider.until("online")
+      const env = yield* market.account(0)
+      const ask = yield* Cli.start(["ask", "Tell me a story", "--json"], env)
+      yield* ask.until('"chunk"')
+      yield* market.dev.kill("SIGKILL")
+      const port = new URL(market.relay).port
+      const again = yield* Cli.start(
+        ["dev", "--json", "--port", port, "--no-provider", "--accounts", "2"],
+        { FARTHING_HOME: market.home }
+      )
+      yield* again.until('"relay"')
+      server.finish()
+      yield* ask.until('"receipt"')
+      assert.strictEqual(yield* ask.exitCode, 0)
+      const next = yield* Cli.run(["ask", "And another"], env)
+      assert.strictEqual(next.code, 0, next.stderr)
+      assert.strictEqual(next.stdout, "The end.\n")
+    }).pipe(Effect.provide(Cli.layer))
+  )
+
+  it.live("Ctrl-C while waiting for the answer leaves the ledger true", () =>
+    Effect.gen(function* () {
+      const server = yield* openAi(["Half "])
+      const market = yield* Cli.market(["--no-provider", "--accounts", "2"])
+      const provider = yield* Cli.start(
+        ["provider", "--backend", server.url],
+        yield* market.account(1)
+      )
+      yield* provider.until("online")
+      const env = yield* market.account(0)
+      const ask = yield* Cli.start(["ask", "Tell me a story", "--json"], env)
+      yield* ask.until('"chunk"')
+      yield* ask.kill("SIGINT")
+      assert.strictEqual(yield* ask.exitCode, 130)
+      const budget = yield* Cli.run(["budget", "--json"], env)
+      assert.include(budget.stdout, '"spent_today_msats":10000')
+      server.finish()
+      const recovered = yield* Cli.run(["jobs", "recover"], env)
+      assert.strictEqual(recovered.code, 0, recovered.stderr)
+      const receipts = yield* Cli.run(["receipts", "--json"], env)
+      assert.include(receipts.stdout, '"text":"Half "')
+    }).pipe(Effect.provide(Cli.layer))
+  )
+
+  it.live("a provider that is told to stop finishes what is paid", () =>
+    Effect.gen(function* () {
+      const server = yield* openAi(["All ", "of ", "it."])
+      const market = yield* Cli.market(["--no-provider", "--accounts", "2"])
+      const provider = yield* Cli.start(
+        ["provider", "--backend", server.url],
+        yield* market.account(1)
+      )
+      yield* provider.until("online")
+      const ask = yield* Cli.start(["ask", "Tell", "--json"], yield* market.account(0))
+      yield* ask.until('"chunk"')
+      const stopped = yield* Effect.forkChild(provider.kill("SIGTERM"))
+      void stopped
+      server.finish()
+      yield* ask.until('"receipt"')
+      assert.strictEqual(yield* ask.exitCode, 0)
+      const providers = yield* Cli.run(["providers", "--json"], yield* market.account(0))
+      assert.strictEqual(providers.stdout.trim(), "[]")
+    }).pipe(Effect.provide(Cli.layer))
+  )
+})

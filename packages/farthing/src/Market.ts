@@ -1,0 +1,165 @@
+/**
+ * The market as one of its people sees it: the one layer graph, from a home and a configuration
+ * to a customer or a provider.
+ *
+ * ```
+ *   Home     ─ database ─┐
+ *   Identity ─ signer ───┤
+ *   Config   ─ relay ────┼─ treasury ─ customer
+ *   Config   ─ wallet ───┴─ seller
+ * ```
+ */
+import { TreasuryLive } from "@farthing/budget"
+import { ComputeClientLive } from "@farthing/compute"
+import {
+  ComputeProvider,
+  EmbeddedBackend,
+  InferenceBackend,
+  OpenAiBackend,
+  SqlProviderBook
+} from "@farthing/provider"
+import { NwcUri } from "@farthing/protocol"
+import { Relay, Signer } from "@farthing/relay"
+import { Sqlite } from "@farthing/sqlite"
+import { NoWallet, NwcWallet } from "@farthing/wallet"
+import { Effect, Layer, Option, Schema } from "effect"
+import { FetchHttpClient } from "effect/http"
+import * as Config from "./Config.ts"
+import { Environment } from "./Environment.ts"
+import * as Home from "./Home.ts"
+import * as Identity from "./Identity.ts"
+
+/** A person at a place: the home, its configuration and its key, with this environment alone. */
+export const person = (folder: string, environment: Readonly<Record<string, string | undefined>>) =>
+  Identity.layer.pipe(
+    Layer.provideMerge(Config.layer()),
+    Layer.provideMerge(Home.layerAt(folder)),
+    Layer.provide(Layer.succeed(Environment)(environment))
+  )
+
+/** The home's one database. */
+export const database = Layer.unwrap(
+  Effect.map(Home.Home, (home) => Sqlite.layer({ filename: home.database }))
+)
+
+/** Signs as the identity. */
+export const signer = Layer.unwrap(
+  Effect.map(Identity.Identity, ({ secretKey }) => Signer.layer(secretKey))
+)
+
+/** The configured relays, as one. */
+export const relay = Layer.unwrap(
+  Effect.gen(function* () {
+    const { relays } = yield* Config.Config
+    return Relay.layer({
+      urls: relays.urls,
+      quorum: relays.publishQuorum,
+      signer: yield* Signer.Signer
+    })
+  })
+)
+
+/** The configured wallet; fails with `WalletMissing` if there is none. */
+export const wallet = Layer.unwrap(
+  Effect.gen(function* () {
+    const config = yield* Config.Config
+    if (config.wallet.kind !== "nwc") return yield* new WalletMissing({ kind: config.wallet.kind })
+    const uri = yield* Effect.mapError(
+      Effect.fromOption(config.wallet.nwcUri),
+      () => new WalletMissing({ kind: "nwc" })
+    )
+    return NwcWallet.layer(NwcUri.format(uri), { paymentTimeout: config.compute.paymentTimeout })
+  })
+)
+
+/** The configured wallet, or one that can only say that it is missing. */
+export const anyWallet = wallet.pipe(
+  Layer.catchTag("WalletMissing", ({ message }) => NoWallet.layer(message))
+)
+
+/** The budget over the database and the wallet. */
+export const treasury = Layer.unwrap(
+  Effect.gen(function* () {
+    const { compute, network, runway } = yield* Config.Config
+    return TreasuryLive.layer({
+      network,
+      limits: runway.limits,
+      payTimeout: compute.paymentTimeout
+    })
+  })
+)
+
+const computeClient = Layer.unwrap(
+  Effect.map(Config.Config, ({ compute, network }) =>
+    ComputeClientLive.layer({ network, ...compute })
+  )
+)
+
+const marketplace = relay.pipe(Layer.provideMerge(signer), Layer.provideMerge(database))
+
+/** Somebody who can look at everything and buy nothing: no wallet is needed. */
+export const onlooker = computeClient.pipe(
+  Layer.provideMerge(treasury),
+  Layer.provideMerge(anyWallet),
+  Layer.provideMerge(marketplace)
+)
+
+/** An agent that buys. */
+export const customer = computeClient.pipe(
+  Layer.provideMerge(treasury),
+  Layer.provideMerge(wallet),
+  Layer.provideMerge(marketplace)
+)
+
+/** What turns prompts into text: the server at a URL, else the embedded one. */
+export const backend = (url: string | undefined) =>
+  url === undefined
+    ? EmbeddedBackend.layer
+    : OpenAiBackend.layer({ baseUrl: url }).pipe(Layer.provide(FetchHttpClient.layer))
+
+/** Where Ollama listens unless it is told otherwise. */
+const ollama = "http://127.0.0.1:11434/v1"
+
+/** The Ollama of this machine, if one answers and has a model. */
+export const localOllama: Effect.Effect<Option.Option<string>> =
+  InferenceBackend.InferenceBackend.pipe(
+    Effect.flatMap(({ models }) => models),
+    Effect.timeout("2 seconds"),
+    Effect.map((models) => (models.length === 0 ? Option.none() : Option.some(ollama))),
+    Effect.orElseSucceed(() => Option.none<string>()),
+    Effect.provide(backend(ollama))
+  )
+
+/** What a seller decides that no configuration says. */
+export type Offer = Partial<Omit<ComputeProvider.Options, "network">>
+
+/** Somebody who sells what a backend infers; an offer goes before the configuration. */
+export const seller = (offer: Offer = {}) =>
+  Layer.unwrap(
+    Effect.map(Config.Config, ({ network, provider }) =>
+      ComputeProvider.layer({
+        name: provider.name,
+        priceMsats: provider.price,
+        capacity: provider.capacity,
+        queue: provider.queue,
+        ...Option.match(provider.models, { onNone: () => ({}), onSome: (models) => ({ models }) }),
+        ...offer,
+        network
+      })
+    )
+  ).pipe(
+    Layer.provide(SqlProviderBook.layer),
+    Layer.provideMerge(wallet),
+    Layer.provideMerge(marketplace)
+  )
+
+/** There is no wallet to pay or be paid with. */
+export class WalletMissing extends Schema.TaggedError<WalletMissing>()("WalletMissing", {
+  kind: Schema.Literals(["nwc", "spark"])
+}) {
+  override get message(): string {
+    return this.kind === "nwc"
+      ? "There is no wallet yet. Put its connection URI (nostr+walletconnect://…) into FARTHING_WALLET_NWC_URI, or into a file of mode 0600 that wallet.nwc_uri_file names."
+      : 'The Spark wallet is not part of this version. Use wallet.kind = "nwc".'
+  }
+}
