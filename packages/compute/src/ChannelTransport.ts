@@ -43,12 +43,11 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
     const signer = yield* Signer.Signer
     const lines: RcMap.RcMap<LineKey, Line> = yield* RcMap.make({
       lookup: (key: LineKey) =>
-        openLine(
-          relay,
-          signer.publicKey,
-          key,
-          Effect.suspend(() => RcMap.invalidate(lines, key))
-        ),
+        Effect.gen(function* () {
+          const line = yield* makeLine(relay, signer.publicKey, { ...key, since: yield* unixTime })
+          yield* line.start(Effect.suspend(() => RcMap.invalidate(lines, key)))
+          return line
+        }),
       idleTimeToLive: lineTimeToLive
     })
 
@@ -95,37 +94,62 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
       }
     })
 
-    const listen: Shape["listen"] = Effect.fnUntraced(function* (request, options) {
-      const { channel, provider, tagsAnswers } = request
-      const key = { channel, provider, tagsAnswers, since: options?.since }
-      const line = yield* RcMap.get(lines, key)
-      const mailbox = yield* Effect.acquireRelease(line.open(request.event.id), (mailbox) =>
-        line.close(mailbox)
+    const converse = (request: Request, line: Line) =>
+      Effect.map(
+        Effect.acquireRelease(line.open(request.event.id), line.close),
+        ({ answers }): Conversation => ({
+          answers,
+          stored: line.stored,
+          tellPaid: (jobName, paymentHash) =>
+            post(
+              request,
+              { type: "PaymentSent", job_id: jobName, payment_id: paymentHash },
+              { to: request.event.id, author: request.provider }
+            ).pipe(Effect.flatMap(publish))
+        })
       )
-      const conversation: Conversation = {
-        answers: mailbox.answers,
-        stored: line.stored,
-        tellPaid: (jobName, paymentHash) =>
-          post(
-            request,
-            { type: "PaymentSent", job_id: jobName, payment_id: paymentHash },
-            { to: request.event.id, author: provider }
-          ).pipe(Effect.flatMap(publish))
-      }
+
+    const listen: Shape["listen"] = Effect.fnUntraced(function* (request) {
+      const { channel, provider, tagsAnswers } = request
+      const line = yield* RcMap.get(lines, { channel, provider, tagsAnswers })
+      return yield* converse(request, line)
+    })
+
+    const listenAgain: Shape["listenAgain"] = Effect.fnUntraced(function* (request) {
+      const { channel, event, provider, tagsAnswers } = request
+      const line = yield* makeLine(relay, signer.publicKey, {
+        channel,
+        provider,
+        tagsAnswers,
+        since: event.created_at,
+        isReplay: true
+      })
+      const conversation = yield* converse(request, line)
+      yield* line.start(Effect.void)
       return conversation
     })
 
-    return { prepare, send: (request) => publish(request.event), listen }
+    return { prepare, send: (request) => publish(request.event), listen, listenAgain }
   }
 )
 
-/** What one subscription is for. */
-interface LineKey extends Pick<Request, "channel" | "provider" | "tagsAnswers"> {
-  readonly since: number | undefined
+/** What a shared subscription is for. */
+type LineKey = Pick<Request, "channel" | "provider" | "tagsAnswers">
+
+interface LineOptions extends LineKey {
+  /** Unix seconds. */
+  readonly since: number
+  /**
+   * Relays send what they stored in an order of their own, so that of a text whose pieces have
+   * no numbers only the whole one can be had again.
+   */
+  readonly isReplay?: boolean
 }
 
 /** One subscription and the jobs that listen to it. */
 interface Line {
+  /** Subscribes until the scope closes; `giveUp` runs if the relays refuse. */
+  readonly start: (giveUp: Effect.Effect<void>) => Effect.Effect<void, never, Scope.Scope>
   readonly open: (request: NostrEvent.EventId) => Effect.Effect<Mailbox>
   readonly close: (mailbox: Mailbox) => Effect.Effect<void>
   readonly stored: Effect.Effect<void>
@@ -139,26 +163,22 @@ interface Mailbox {
   room: number
 }
 
-const openLine = Effect.fnUntraced(function* (
+const makeLine = Effect.fnUntraced(function* (
   relay: Relay.Shape,
   customer: Key.PublicKey,
-  key: LineKey,
-  giveUp: Effect.Effect<void>
+  options: LineOptions
 ) {
+  const { channel, isReplay, provider, since, tagsAnswers } = options
   const byRequest = new Map<string, Mailbox>()
   const byJobId = new Map<string, Mailbox>()
   const stored = yield* Latch.make()
-  // Relays send what they stored in an order of their own, so that of a text whose pieces have
-  // no numbers only the whole one can be had again.
-  const isReplay = key.since !== undefined
   let failure: RelayUnavailable | undefined
 
-  const since = (key.since ?? (yield* unixTime)) - clockMargin
   const filter = Channel.customerFilter({
-    channel: key.channel,
-    provider: key.provider,
-    since,
-    ...(key.tagsAnswers ? { customer } : {})
+    channel,
+    provider,
+    since: Math.max(since - clockMargin, 0),
+    ...(tagsAnswers ? { customer } : {})
   })
 
   /** The job that the message names; whether it is really an answer is judged afterwards. */
@@ -173,29 +193,32 @@ const openLine = Effect.fnUntraced(function* (
     if (Option.isNone(message)) return ignore("unreadable")
     const mailbox = mailboxOf(event, message.value)
     if (mailbox === undefined) return ignore("no_such_job")
-    const expected = { provider: key.provider, requestId: mailbox.request }
+    const expected = { provider, requestId: mailbox.request }
     if (!Channel.isAnswerTo(event, message.value, expected)) return ignore("references_disagree")
     const answer = toAnswer(message.value)
     if (answer === undefined) return ignore("not_understood")
-    if (isReplay && isUnnumbered(answer)) return ignore("order_lost")
+    if (isReplay === true && isUnnumbered(answer)) return ignore("order_lost")
     mailbox.room -= event.content.length
     if (mailbox.room < 0 || !Queue.offerUnsafe(mailbox.answers, answer)) return ignore("too_much")
     return Effect.void
   }
 
-  yield* relay.subscribe([filter], { onStored: Effect.asVoid(stored.open) }).pipe(
-    Stream.runForEach(handOver),
-    Effect.mapError(relayUnavailable),
-    Effect.catch((error) => {
+  const fail = (error: RelayUnavailable) =>
+    Effect.sync(() => {
       failure = error
       for (const { answers } of byRequest.values())
         Queue.failCauseUnsafe(answers, Cause.fail(error))
-      return Effect.andThen(stored.open, giveUp)
-    }),
-    Effect.forkScoped({ startImmediately: true })
-  )
+    })
 
   const line: Line = {
+    start: (giveUp) =>
+      relay.subscribe([filter], { onStored: Effect.asVoid(stored.open) }).pipe(
+        Stream.runForEach(handOver),
+        Effect.mapError(relayUnavailable),
+        Effect.catch((error) => Effect.all([fail(error), stored.open, giveUp], { discard: true })),
+        Effect.forkScoped({ startImmediately: true }),
+        Effect.asVoid
+      ),
     open: Effect.fnUntraced(function* (request) {
       const answers = yield* Queue.dropping<Answer, RelayUnavailable>(maxAnswers)
       const mailbox: Mailbox = { request, answers, room: maxAnswerLength }

@@ -110,14 +110,10 @@ export interface Shape {
   readonly prepare: (provider: Announcement.Announced, wish: Wish) => Effect.Effect<Request>
   /** Sends the request, the very bytes that were signed. */
   readonly send: (request: Request) => Effect.Effect<void, RelayUnavailable>
-  /**
-   * Listens for answers until the scope closes: those since shortly before now, or since
-   * shortly before the given unix second.
-   */
-  readonly listen: (
-    request: Request,
-    options?: { readonly since?: number }
-  ) => Effect.Effect<Conversation, never, Scope.Scope>
+  /** Listens for answers until the scope closes; to be called before the request is sent. */
+  readonly listen: (request: Request) => Effect.Effect<Conversation, never, Scope.Scope>
+  /** Listens once more, with everything that was answered since the request was made. */
+  readonly listenAgain: (request: Request) => Effect.Effect<Conversation, never, Scope.Scope>
 }
 
 export class JobTransport extends Context.Service<JobTransport, Shape>()(

@@ -17,8 +17,8 @@ import type { Purchase } from "./Purchase.ts"
 import * as Receipt from "./Receipt.ts"
 import { unixTime } from "./UnixTime.ts"
 
-/** How many jobs are taken up at once. */
-const concurrency = 32
+/** How many jobs are taken up at once; each has a subscription of its own. */
+const concurrency = 8
 
 /** How long a job whose time is over is still listened for, once the relays sent what they had. */
 const grace = Duration.seconds(1)
@@ -34,21 +34,8 @@ export const recover = Effect.fnUntraced(function* (
   const now = yield* unixTime
   const lostSince = now - Math.floor(Duration.toSeconds(options.lateDelivery))
   const left = (yield* journal.unfinished({ lostSince })).filter(({ job }) => !isLive(job.purchase))
-  const since = earliest(left)
-  return yield* Effect.forEach(left, (entry) => resume(entry, options, since(entry)), {
-    concurrency
-  })
+  return yield* Effect.forEach(left, (entry) => resume(entry, options), { concurrency })
 })
-
-/** The jobs of one channel share a subscription that goes back to the first of them. */
-const earliest = (entries: ReadonlyArray<Entry>): ((entry: Entry) => number) => {
-  const times = new Map<string, number>()
-  for (const { job, request } of entries) {
-    const known = times.get(request.channel) ?? job.requestedAt
-    times.set(request.channel, Math.min(known, job.requestedAt))
-  }
-  return ({ job, request }) => times.get(request.channel) ?? job.requestedAt
-}
 
 /**
  * Goes on with a purchase that was begun before: its receipt if there is one now, none if it
@@ -61,7 +48,7 @@ export const goOn = Effect.fnUntraced(function* (purchase: Purchase) {
   if (begun.length === 0) return Option.none<Receipt.Receipt>()
   yield* Effect.flatMap(Treasury.Treasury, (treasury) => treasury.recover)
   for (const entry of begun) {
-    const { job, receipt } = yield* resume(entry, options, entry.job.requestedAt)
+    const { job, receipt } = yield* resume(entry, options)
     if (receipt !== undefined) return Option.some(receipt)
     yield* refuseSecondPayment(job, entry)
   }
@@ -96,11 +83,7 @@ const refuseSecondPayment = (job: Job, { offer, payment }: Entry) => {
 }
 
 /** Brings one job as far as it comes now. The Treasury has to have recovered before. */
-export const resume = Effect.fnUntraced(function* (
-  entry: Entry,
-  options: ComputeOptions,
-  since: number
-) {
+export const resume = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions) {
   switch (entry.job.state) {
     case "requested":
       return yield* abandon(entry, options, "unanswered")
@@ -108,10 +91,10 @@ export const resume = Effect.fnUntraced(function* (
       return yield* abandon(entry, options, "unpaid")
     case "paying":
     case "unknown":
-      return yield* learn(entry, options, since)
+      return yield* learn(entry, options)
     case "paid":
     case "lost":
-      return yield* lookForResult(entry, options, since)
+      return yield* lookForResult(entry, options)
     default:
       return unchanged(entry)
   }
@@ -148,7 +131,7 @@ const abandon = Effect.fnUntraced(function* (
 })
 
 /** What the Treasury knows of the payment. */
-const learn = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions, since: number) {
+const learn = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions) {
   const { job, offer } = entry
   const journal = yield* Journal
   const treasury = yield* Treasury.Treasury
@@ -171,19 +154,15 @@ const learn = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions
   }
   yield* journal.paid(job.request, payment)
   const paid: Entry = { ...entry, job: { ...job, state: "paid" }, payment }
-  return yield* lookForResult(paid, options, since)
+  return yield* lookForResult(paid, options)
 })
 
 /** Listens from the time of the request on for what was paid for. */
-const lookForResult = Effect.fnUntraced(function* (
-  entry: Entry,
-  options: ComputeOptions,
-  since: number
-) {
+const lookForResult = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions) {
   const { job, offer, payment, request } = entry
   if (offer === undefined || payment === undefined) return unchanged(entry)
   const transport = yield* JobTransport
-  const conversation = yield* transport.listen(request, { since })
+  const conversation = yield* transport.listenAgain(request)
   if (job.state === "paid")
     yield* conversation
       .tellPaid(offer.jobName, offer.paymentHash)

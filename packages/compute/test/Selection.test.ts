@@ -140,6 +140,9 @@ describe("cheapest", () => {
   })
 })
 
+const dearest = (providers: ReadonlyArray<Provider.Provider>) =>
+  providers.toSorted((a, b) => Option.getOrThrow(b.price) - Option.getOrThrow(a.price))
+
 describe("the other policies", () => {
   const quick = provider(1, 900, { medianMillis: 100, delivered: 1, lost: 1, jobs: 2 })
   const solid = provider(2, 900, { medianMillis: 5_000, delivered: 50, jobs: 50 })
@@ -160,8 +163,6 @@ describe("the other policies", () => {
 
   it("a function of the caller's own orders, and chooses among the avoided too", () => {
     const avoided = provider(5, 100, { avoidUntil: now + 10 })
-    const dearest = (all: ReadonlyArray<Provider.Provider>) =>
-      all.toSorted((a, b) => Option.getOrThrow(b.price) - Option.getOrThrow(a.price))
     assert.deepStrictEqual(names([avoided, solid], { policy: dearest }), [2, 5])
   })
 })

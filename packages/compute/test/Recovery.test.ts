@@ -1,0 +1,229 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Treasury } from "@farthing/budget"
+import { Key } from "@farthing/protocol"
+import { Faults } from "@farthing/wallet"
+import { Deferred, Duration, Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import { hash } from "node:crypto"
+import { ComputeClient } from "../src/ComputeClient.ts"
+import * as TestMarket from "./TestMarket.ts"
+import * as TestPeer from "./TestPeer.ts"
+import { passing } from "./TestTime.ts"
+
+const { sats } = TestMarket
+const price = sats(10)
+const wish = { prompt: "hello", budget: sats(100) }
+
+/** A home that outlives its processes: the same key, the same database file. */
+const home = Effect.map(TestMarket.databaseFile, (filename) => {
+  const who = { secret: Key.generate(), filename }
+  return <A, E, R>(process: Effect.Effect<A, E, R>) =>
+    process.pipe(Effect.provide(TestMarket.customer(who), { local: true }))
+})
+
+/** Buys until the fact is there, and is killed then. */
+const diesWhen = Effect.fnUntraced(function* <E, R>(fact: Effect.Effect<unknown, E, R>) {
+  const client = yield* ComputeClient
+  const purchase = yield* Effect.forkChild(client.requestInference(wish), {
+    startImmediately: true
+  })
+  yield* fact
+  yield* Fiber.interrupt(purchase)
+})
+
+const recovered = Effect.flatMap(ComputeClient, (client) => passing(client.recover))
+
+const held = Effect.flatMap(Treasury.Treasury, (treasury) =>
+  Effect.map(treasury.status, (status) => status.held)
+)
+
+describe("a process that dies", () => {
+  it.effect("after the payment: the next one collects the result, delivered meanwhile", () =>
+    Effect.gen(function* () {
+      const inProcess = yield* home
+      const paid = yield* Deferred.make<void>()
+      const gone = yield* Deferred.make<void>()
+      yield* TestPeer.open({ name: "peer", price }, (job) =>
+        Effect.gen(function* () {
+          yield* job.invoice(price)
+          yield* job.paymentSent
+          yield* Deferred.succeed(paid, undefined)
+          yield* Deferred.await(gone)
+          yield* job.result("late but whole")
+        })
+      )
+      yield* inProcess(diesWhen(Deferred.await(paid)))
+      yield* Deferred.succeed(gone, undefined)
+      yield* inProcess(
+        Effect.gen(function* () {
+          const [one] = yield* recovered
+          assert.strictEqual(one?.job.state, "delivered")
+          assert.strictEqual(one?.receipt?.text, "late but whole")
+          const client = yield* ComputeClient
+          assert.deepStrictEqual(yield* client.receipts(), [one!.receipt!])
+          assert.deepStrictEqual(yield* recovered, [])
+        })
+      )
+    }).pipe(Effect.provide(TestMarket.world))
+  )
+
+  it.effect("in the middle of a stream: all of it is read again, and the rest awaited", () =>
+    Effect.gen(function* () {
+      const inProcess = yield* home
+      const begun = yield* Deferred.make<void>()
+      const back = yield* Deferred.make<void>()
+      yield* TestPeer.open({ name: "peer", price }, (job) =>
+        Effect.gen(function* () {
+          yield* job.invoice(price)
+          yield* job.paymentSent
+          yield* job.chunk(0, "one ")
+          yield* Deferred.succeed(begun, undefined)
+          yield* Deferred.await(back)
+          yield* job.chunk(1, "two", { is_final: true, sha256: hash("sha256", "one two") })
+        })
+      )
+      yield* inProcess(diesWhen(Deferred.await(begun)))
+      yield* inProcess(
+        Effect.gen(function* () {
+          const recovery = yield* Effect.forkChild(recovered, { startImmediately: true })
+          yield* Deferred.succeed(back, undefined)
+          const [one] = yield* Fiber.join(recovery)
+          assert.strictEqual(one?.receipt?.text, "one two")
+        })
+      )
+    }).pipe(Effect.provide(TestMarket.world))
+  )
+
+  it.effect("while paying: the payment is looked up and its result collected, once", () =>
+    Effect.gen(function* () {
+      const inProcess = yield* home
+      const invoiced = yield* Deferred.make<void>()
+      const faults = yield* Faults.Faults
+      yield* faults.inject("customer", { _tag: "PayThenSilence" })
+      yield* TestPeer.open({ name: "peer", price }, (job) =>
+        Effect.gen(function* () {
+          yield* job.invoice(price)
+          yield* Deferred.succeed(invoiced, undefined)
+          yield* job.paymentSent
+          yield* job.result("paid for once")
+        })
+      )
+      const before = yield* TestMarket.balance
+      const paid = Effect.gen(function* () {
+        yield* Deferred.await(invoiced)
+        while ((yield* TestMarket.balance) === before) yield* Effect.yieldNow
+      })
+      yield* inProcess(diesWhen(paid))
+      yield* inProcess(
+        Effect.gen(function* () {
+          const [one] = yield* recovered
+          assert.strictEqual(one?.receipt?.text, "paid for once")
+          assert.strictEqual(yield* held, 0)
+        })
+      )
+      assert.strictEqual(before - (yield* TestMarket.balance), price + TestMarket.fee)
+    }).pipe(Effect.provide(TestMarket.world))
+  )
+
+  it.effect("before the invoice: the job is closed unanswered, once its time is over", () =>
+    Effect.gen(function* () {
+      const inProcess = yield* home
+      const peer = yield* TestPeer.make({ name: "peer", price })
+      yield* peer.announce()
+      const asked = yield* Deferred.make<void>()
+      yield* peer.serve(() => Deferred.succeed(asked, undefined))
+      yield* inProcess(diesWhen(Deferred.await(asked)))
+      yield* inProcess(
+        Effect.gen(function* () {
+          const client = yield* ComputeClient
+          assert.strictEqual((yield* client.jobs())[0]?.state, "unanswered")
+        })
+      )
+    }).pipe(Effect.provide(TestMarket.world))
+  )
+})
+
+describe("a job that was given up", () => {
+  /** Delivers only when the test says so. */
+  const lateProvider = Effect.gen(function* () {
+    const late = yield* Deferred.make<void>()
+    yield* TestPeer.open({ name: "peer", price }, (job) =>
+      Effect.gen(function* () {
+        yield* job.invoice(price)
+        yield* job.paymentSent
+        yield* Deferred.await(late)
+        yield* job.result("at last")
+      })
+    )
+    return { deliver: Deferred.succeed(late, undefined) }
+  })
+
+  it.effect("is delivered late, and the provider forgiven", () =>
+    Effect.gen(function* () {
+      const { deliver } = yield* lateProvider
+      const client = yield* ComputeClient
+      const error = yield* Effect.flip(passing(client.requestInference(wish)))
+      assert.strictEqual(error._tag, "DeliveryTimeout")
+      yield* deliver
+      const [one] = yield* recovered
+      assert.strictEqual(one?.receipt?.text, "at last")
+      const [provider] = yield* client.discoverProviders()
+      assert.strictEqual(provider?.record.lost, 0)
+      assert.strictEqual(provider?.record.delivered, 1)
+      assert.isUndefined(provider?.record.avoidUntil)
+    }).pipe(Effect.provide(TestMarket.market()))
+  )
+
+  it.effect("stays lost while nothing comes, and is forgotten in time", () =>
+    Effect.gen(function* () {
+      yield* lateProvider
+      const client = yield* ComputeClient
+      yield* Effect.flip(passing(client.requestInference(wish)))
+      const [one] = yield* recovered
+      assert.strictEqual(one?.job.state, "lost")
+      yield* TestClock.adjust("5 minutes")
+      assert.deepStrictEqual(yield* recovered, [])
+    }).pipe(Effect.provide(TestMarket.market({ options: { lateDelivery: Duration.minutes(5) } })))
+  )
+})
+
+describe("a purchase that the caller has named", () => {
+  const named = { ...wish, purchase: Treasury.PurchaseId.make("tick 7") }
+
+  it.effect("is paid once, however often it is asked for", () =>
+    Effect.gen(function* () {
+      const peer = yield* TestPeer.open({ name: "peer", price }, TestPeer.honest(price))
+      const client = yield* ComputeClient
+      const first = yield* passing(client.requestInference(named))
+      const second = yield* passing(client.requestInference(named))
+      assert.deepStrictEqual(second, first)
+      assert.strictEqual(peer.requests.length, 1)
+    }).pipe(Effect.provide(TestMarket.market()))
+  )
+
+  it.effect("is gone on with after a failure that cost nothing", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      yield* TestPeer.open({ name: "peer", price }, (job) =>
+        asked++ === 0 ? Effect.void : TestPeer.honest(price)(job)
+      )
+      const client = yield* ComputeClient
+      assert.strictEqual(
+        (yield* Effect.flip(passing(client.requestInference(named))))._tag,
+        "QuoteTimeout"
+      )
+      assert.strictEqual((yield* passing(client.requestInference(named))).text, "echo: hello")
+    }).pipe(Effect.provide(TestMarket.market()))
+  )
+
+  it.effect("is not paid again while its result is missing", () =>
+    Effect.gen(function* () {
+      const peer = yield* TestPeer.open({ name: "thief", price }, (job) => job.invoice(price))
+      const client = yield* ComputeClient
+      yield* Effect.flip(passing(client.requestInference(named)))
+      const error = yield* Effect.flip(passing(client.requestInference(named)))
+      assert.strictEqual(error._tag, "DeliveryTimeout")
+      assert.strictEqual(peer.requests.length, 1)
+    }).pipe(Effect.provide(TestMarket.market()))
+  )
+})
