@@ -52,7 +52,8 @@ export const infer = (
     }
   }).pipe(
     Effect.scoped,
-    Effect.catchTag("Done", () => brokenOff)
+    Effect.catchTag("Done", () => brokenOff),
+    Effect.catchDefect(broke)
   )
 
   return Effect.retry(attempt, {
@@ -65,6 +66,9 @@ const again = Schedule.exponential("500 millis").pipe(
   Schedule.jittered,
   Schedule.upTo({ times: 3 })
 )
+
+const broke = (defect: unknown) =>
+  Effect.fail(new InferenceError({ reason: "failed", message: `the backend broke: ${defect}` }))
 
 const brokenOff = Effect.fail(
   new InferenceError({ reason: "truncated", message: "the backend ended without a finish" })

@@ -89,7 +89,7 @@ export const make = Effect.fnUntraced(function* (services: {
       job,
       options.maxTokens,
       streams ? handOut : undefined
-    ).pipe(Effect.catchDefect(toFailure), Effect.result)
+    ).pipe(Effect.result)
     return Outcomes.match(inferred, {
       onSuccess: (inferred) => ({
         outcome: { _tag: "Delivered" } satisfies Outcome,
@@ -237,9 +237,6 @@ interface Done {
 }
 
 const bookReturns = Schedule.exponential("200 millis").pipe(Schedule.upTo({ times: 6 }))
-
-const toFailure = (defect: unknown) =>
-  Effect.fail(new InferenceError({ reason: "failed", message: `the backend broke: ${defect}` }))
 
 const givenUp = (job: Job) => {
   const error = new InferenceError({ reason: "failed", message: "begun too often" })

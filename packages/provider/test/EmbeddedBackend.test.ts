@@ -183,7 +183,7 @@ describe("EmbeddedBackend", () => {
       ],
       (prompt) =>
         ask(prompt, { maxTokens: 30 }).pipe(
-          Effect.timeout("5 seconds"),
+          Effect.timeout("20 seconds"),
           Effect.map(({ text, finishes }) => {
             assert.isNotEmpty(text)
             assert.strictEqual(finishes.length, 1)

@@ -16,7 +16,7 @@ import {
 } from "@farthing/provider"
 import { Relay, Signer } from "@farthing/relay"
 import { Sqlite } from "@farthing/sqlite"
-import { Bank, BankBook, LedgerWallet } from "@farthing/wallet"
+import { Bank, BankBook, LedgerWallet, Wallet } from "@farthing/wallet"
 import { Context, Effect, Layer, Queue, Redacted, Result, type Scope, Stream } from "effect"
 import { randomBytes } from "node:crypto"
 
@@ -67,6 +67,27 @@ export const book = SqlProviderBook.layer.pipe(
   Layer.provide(Sqlite.layer({ filename: ":memory:" }))
 )
 
+/** How a test changes the provider's wallet or book. */
+const Changed = Context.Reference<{
+  readonly wallet: (wallet: Wallet.Shape) => Wallet.Shape
+  readonly book: (book: ProviderBook.Shape) => ProviderBook.Shape
+}>("test/Changed", { defaultValue: () => ({ wallet: (a) => a, book: (a) => a }) })
+
+export const withWallet = (wallet: (wallet: Wallet.Shape) => Wallet.Shape) =>
+  Effect.updateService(Changed, (changed) => ({ ...changed, wallet }))
+
+export const withBook = (book: (book: ProviderBook.Shape) => ProviderBook.Shape) =>
+  Effect.updateService(Changed, (changed) => ({ ...changed, book }))
+
+const theWallet = Effect.gen(function* () {
+  const context = yield* LedgerWallet.make({ account: "provider" })
+  return (yield* Changed).wallet(Context.get(context, Wallet.Wallet))
+})
+
+const theBook = Effect.gen(function* () {
+  return (yield* Changed).book(yield* ProviderBook.ProviderBook)
+})
+
 /** Starts a provider; it stops with the scope. */
 export const start = Effect.fnUntraced(function* (
   secret: Key.SecretKey,
@@ -84,7 +105,8 @@ export const start = Effect.fnUntraced(function* (
     ComputeProvider.layer({ ...options, ...given }).pipe(
       Layer.provide(Layer.succeed(InferenceBackend.InferenceBackend, backend)),
       Layer.provide(Signer.layer(secret)),
-      Layer.provide(LedgerWallet.layer({ account: "provider" }))
+      Layer.provide(Layer.effect(Wallet.Wallet, theWallet)),
+      Layer.provide(Layer.effect(ProviderBook.ProviderBook, theBook))
     )
   )
   const provider = Context.get(context, ComputeProvider.ComputeProvider)
@@ -120,6 +142,8 @@ interface Heard {
 }
 
 export type Wish = Partial<Omit<AgentMessage.JobRequest, "type">>
+
+export type Customer = Effect.Success<ReturnType<typeof customer>>
 
 /** A customer in a provider's channel, who hears all that the provider says there. */
 export const customer = Effect.fnUntraced(function* (provider: {
