@@ -79,8 +79,7 @@ export const make = Effect.fnUntraced(function* (
   const inbox = yield* Queue.unbounded<Conversation.Incoming>()
 
   const welcome = (socket: WebSocket, request: IncomingMessage) => {
-    const now = clock.currentTimeMillisUnsafe()
-    const session = Session.make(socket, limits, request.headers.host, now)
+    const session = Session.make(socket, request, limits, clock.currentTimeMillisUnsafe())
     sessions.set(socket, session)
     socket.on("message", (data, isBinary) => {
       session.isAlive = true
@@ -123,6 +122,8 @@ export const make = Effect.fnUntraced(function* (
         Effect.sync(() => settle(messages))
       )
     ),
+    // The answers leave and the sockets are read, so that the next turn finds all there is.
+    Effect.andThen(Effect.yieldNow),
     Effect.forever,
     Effect.forkScoped
   )

@@ -1,5 +1,6 @@
 /** One connection: what the relay says on it, and what it knows about who is there. */
 import { randomBytes } from "node:crypto"
+import type { IncomingMessage } from "node:http"
 import type { RawData } from "ws"
 import { WebSocket } from "ws"
 import type { Limits } from "./Limits.ts"
@@ -38,23 +39,32 @@ interface Allowance {
 
 export const make = (
   socket: WebSocket,
+  request: IncomingMessage,
   limits: Limits,
-  host: string | undefined,
   now: number
 ): Session => {
   const challenge = randomBytes(16).toString("hex")
+  const stream = request.socket
+
+  /** What is said in one turn leaves in one write. */
+  const gather = (): void => {
+    if (stream.writableCorked > 0) return
+    stream.cork()
+    process.nextTick(() => stream.uncork())
+  }
 
   /** A client that does not read what it asked for is cut off before it costs too much memory. */
   const send = (text: string): void => {
     if (socket.readyState !== WebSocket.OPEN) return
-    if (socket.bufferedAmount > limits.maxBacklog) socket.terminate()
-    else socket.send(text)
+    if (socket.bufferedAmount > limits.maxBacklog) return socket.terminate()
+    gather()
+    socket.send(text)
   }
   const say = (...message: ReadonlyArray<string | boolean>) => send(JSON.stringify(message))
 
   return {
     challenge,
-    host,
+    host: request.headers.host,
     authenticated: new Set(),
     pending: 0,
     isAlive: true,
