@@ -1,6 +1,7 @@
 /** A Nostr client of a few lines over a plain WebSocket: says what it is told, keeps what it hears. */
 import { Effect } from "effect"
 import type { NostrEvent } from "@farthing/protocol"
+import type { ClientOptions } from "ws"
 import { WebSocket } from "ws"
 
 export type Message = ReadonlyArray<unknown>
@@ -20,10 +21,10 @@ export interface RawClient {
   readonly closed: Effect.Effect<number>
 }
 
-export const connect = (url: string, headers: Record<string, string> = {}) =>
+export const connect = (url: string, options: ClientOptions = {}) =>
   Effect.acquireRelease(
     Effect.callback<WebSocket>((resume) => {
-      const socket = new WebSocket(url, { perMessageDeflate: false, headers })
+      const socket = new WebSocket(url, { perMessageDeflate: false, ...options })
       socket.once("open", () => resume(Effect.succeed(socket)))
     }).pipe(Effect.map(fromSocket)),
     ({ socket }) => Effect.sync(() => socket.terminate())

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { RelayServer } from "@farthing/devnet"
 import { Key, NostrEvent } from "@farthing/protocol"
-import { Clock, Effect, Exit, Scope } from "effect"
+import { Clock, Duration, Effect, Exit, Scope } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -670,6 +670,21 @@ describe("limits", () => {
       for (const one of events) client.send("EVENT", one)
       for (const one of events) assert.deepEqual(yield* client.next, ["OK", one.id, true, ""])
       assert.lengthOf(yield* client.query({ limit: 200 }), 100)
+    })
+  )
+
+  it.live("a client that is gone without a word is let go, one that lives is kept", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const { client, url } = yield* start().pipe(
+        Effect.provideService(
+          Clock.Clock,
+          Object.assign(Object.create(clock), { sleep: () => clock.sleep(Duration.millis(50)) })
+        )
+      )
+      const gone = yield* connect(url, { autoPong: false })
+      assert.strictEqual(yield* gone.closed, 1006)
+      assert.deepEqual(yield* client.query({}), [])
     })
   )
 
