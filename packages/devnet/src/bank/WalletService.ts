@@ -77,9 +77,6 @@ export const serve = Effect.fnUntraced(function* (options: Options) {
     }
   })
 
-  const guarded = (effect: Effect.Effect<void, { readonly message: string }>) =>
-    Effect.catch(effect, (error) => Effect.logWarning("A request was not answered", error.message))
-
   /** Payments that were under way when the service stopped still deserve their answers. */
   const resume = Effect.fnUntraced(function* (event: NostrEvent.NostrEvent) {
     const request = yield* requestIn(signer, event)
@@ -114,6 +111,9 @@ export const serve = Effect.fnUntraced(function* (options: Options) {
   yield* publish(yield* signer.sign(Nip47Event.info(capabilities, yield* unixTime)))
   yield* listening.await
 })
+
+const guarded = (effect: Effect.Effect<void, { readonly message: string }>) =>
+  Effect.catch(effect, (error) => Effect.logWarning("A request was not answered", error.message))
 
 const capabilities: Nip47Event.Capabilities = {
   methods: AccountMethods.methods,

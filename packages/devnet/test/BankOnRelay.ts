@@ -1,9 +1,9 @@
-/** A relay, a bank on it, and wallets that reach it as any customer does. */
+/** A bank on a relay, and wallets that reach it as any customer does. */
+import { BankServer, RelayServer } from "@farthing/devnet"
 import { Msat, NwcUri } from "@farthing/protocol"
 import { Relay } from "@farthing/relay"
 import { Sqlite } from "@farthing/sqlite"
 import { Bank, BankBook, Faults, NwcWallet, Payer, Wallet } from "@farthing/wallet"
-import { BankServer, RelayServer } from "@farthing/devnet"
 import { Context, Effect, Layer } from "effect"
 import type { Redacted } from "effect"
 
@@ -18,16 +18,22 @@ export const bank = (filename = ":memory:") =>
     Layer.provideMerge(Sqlite.layer({ filename }))
   )
 
+/** The address of a relay of its own. */
 export const relay = Effect.map(RelayServer.make(), ({ url }) => url)
 
-/** Serves accounts that start with `funds`, but for the second, which has nothing. */
-export const serve = Effect.fnUntraced(function* (url: string, accounts = 3) {
+/** Serves alice and carol, who start with `funds`, and bob, who has nothing. */
+export const serve = Effect.fnUntraced(function* (url: string) {
   const bank = yield* Bank.Bank
-  yield* bank.open("account-2")
-  const { connections } = yield* BankServer.make({ accounts, balance: funds, relays: [url] }).pipe(
-    Effect.provideServiceEffect(Relay.Relay, Relay.make({ urls: [url] }))
-  )
-  return connections
+  yield* bank.open("bob")
+  const { connections } = yield* BankServer.make({
+    accounts: ["alice", "bob", "carol"],
+    balance: funds,
+    relays: [url]
+  }).pipe(Effect.provideServiceEffect(Relay.Relay, Relay.make({ urls: [url] })))
+  const [alice, bob, carol] = connections
+  return alice === undefined || bob === undefined || carol === undefined
+    ? yield* Effect.die("an account is missing")
+    : { alice: alice.nwc, bob: bob.nwc, carol: carol.nwc }
 })
 
 export const connect = Effect.fnUntraced(function* (
