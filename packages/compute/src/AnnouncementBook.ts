@@ -82,7 +82,10 @@ export const make = ({ capacity, network }: Options): AnnouncementBook => {
   return {
     add,
     open,
-    hasOpen: (now) => open(now).length > 0,
+    hasOpen: (now) => {
+      for (const offer of offers.values()) if (isOpen(offer.announcement, now)) return true
+      return false
+    },
     clockHint: (now) => clockHint(newestWord, now)
   }
 }

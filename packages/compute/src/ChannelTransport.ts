@@ -111,7 +111,9 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
 
     const listen: Shape["listen"] = Effect.fnUntraced(function* (request) {
       const { channel, provider, tagsAnswers } = request
-      const line = yield* RcMap.get(lines, { channel, provider, tagsAnswers })
+      const key = { channel, provider, tagsAnswers }
+      const line = yield* RcMap.get(lines, key)
+      if (line.hasFailed()) yield* RcMap.invalidate(lines, key)
       return yield* converse(request, line)
     })
 
@@ -153,6 +155,7 @@ interface Line {
   readonly open: (request: NostrEvent.EventId) => Effect.Effect<Mailbox>
   readonly close: (mailbox: Mailbox) => Effect.Effect<void>
   readonly stored: Effect.Effect<void>
+  readonly hasFailed: () => boolean
 }
 
 /** What came for one job and was not taken yet. */
@@ -234,7 +237,8 @@ const makeLine = Effect.fnUntraced(function* (
         if (byJobId.get(jobId) === mailbox) byJobId.delete(jobId)
         return Queue.shutdown(mailbox.answers)
       }),
-    stored: stored.await
+    stored: stored.await,
+    hasFailed: () => failure !== undefined
   }
   return line
 })

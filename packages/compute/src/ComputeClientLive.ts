@@ -7,6 +7,7 @@
  * then on the purchase ends with the result, or with an error that tells what it cost.
  */
 import type { Treasury } from "@farthing/budget"
+import type { Network } from "@farthing/protocol"
 import type { Relay, Signer } from "@farthing/relay"
 import type { Duration } from "effect"
 import { Array as Arr, Context, Effect, Layer, Option, Queue, Stream } from "effect"
@@ -28,7 +29,11 @@ import { discover, knownProviders, select, withRecord } from "./Search.ts"
 import * as SqlJournal from "./SqlJournal.ts"
 
 /** The options that a layer needs: the network, and what differs from the defaults. */
-export type Options = Pick<ComputeOptions, "network"> & Partial<ComputeOptions>
+export interface Options extends Partial<Omit<ComputeOptions, "network">> {
+  readonly network: Network.Network
+  /** The most offers that discovery remembers; default 10,000. */
+  readonly maxProviders?: number
+}
 
 type Requirements = Discovery.Discovery | JobTransport | Journal | Treasury.Treasury
 
@@ -40,18 +45,19 @@ export const layer = (
   Migrator.MigrationError | SqlError.SqlError,
   Relay.Relay | Signer.Signer | SqlClient.SqlClient | Treasury.Treasury
 > =>
-  layerWithoutParts(options).pipe(
+  layerWith(options).pipe(
     Layer.provide([
-      Discovery.layer({ network: options.network }),
+      Discovery.layer({
+        network: options.network,
+        ...(options.maxProviders === undefined ? {} : { capacity: options.maxProviders })
+      }),
       SqlJournal.layer,
       ChannelTransport.layer
     ])
   )
 
 /** Over any discovery, journal and transport. */
-export const layerWithoutParts = (
-  options: Options
-): Layer.Layer<ComputeClient, never, Requirements> =>
+export const layerWith = (options: Options): Layer.Layer<ComputeClient, never, Requirements> =>
   Layer.effect(ComputeClient, make({ ...defaults, ...options }))
 
 const make = Effect.fnUntraced(function* (options: ComputeOptions) {

@@ -54,6 +54,9 @@ const subscriptionTimeToLive = "1 minute"
 /** Seconds to look back; what is older is void unless it says otherwise. */
 const lookBack = 7 * 24 * 3600
 
+/** How long relays have that did not answer within the time given, but can be reached. */
+const patience = "10 seconds"
+
 const defaultCapacity = 10_000
 
 export const layer = (options: Options): Layer.Layer<Discovery, never, Relay.Relay> =>
@@ -72,23 +75,39 @@ export const make = Effect.fnUntraced(function* (
     idleTimeToLive: subscriptionTimeToLive
   })
 
+  /** Who enters a market that is closed already leaves it to nobody else. */
+  const enter = Effect.gen(function* () {
+    const entered = yield* RcRef.get(market)
+    if (yield* Deferred.isDone(entered.failed)) yield* RcRef.invalidate(market)
+    return entered
+  })
+
+  /** A slow relay, or a slow machine, is not an empty market: ask once more before saying so. */
+  const requireAnswer = relay
+    .query([{ kinds: [Announcement.kind], limit: 1 }], { timeout: patience })
+    .pipe(Effect.mapError(relayUnavailable))
+
   const discover: Shape["discover"] = Effect.fnUntraced(function* (within) {
-    const { book, failed, settled, stored } = yield* RcRef.get(market)
+    const { book, failed, settled, stored } = yield* enter
     if (!book.hasOpen(yield* unixTime)) yield* settled.close
-    yield* settled.await.pipe(
-      Effect.raceFirst(Deferred.await(failed)),
-      Effect.timeoutOption(within)
-    )
+    if (!settled.isOpen())
+      yield* settled.await.pipe(
+        Effect.raceFirst(Deferred.await(failed)),
+        Effect.timeoutOption(within)
+      )
+    if (!stored.isOpen() && !book.hasOpen(yield* unixTime)) {
+      yield* requireAnswer
+      yield* Effect.timeoutOption(stored.await, patience)
+    }
     const now = yield* unixTime
     const providers = book.open(now)
     if (providers.length > 0) return { providers, clockHint: Option.none() }
-    if (!stored.isOpen()) return yield* silent(relay.urls, within)
     return { providers, clockHint: book.clockHint(now) }
   }, Effect.scoped)
 
   const watch: Shape["watch"] = Stream.unwrap(
     Effect.gen(function* () {
-      const { book, failed, news } = yield* RcRef.get(market)
+      const { book, failed, news } = yield* enter
       const coming = yield* PubSub.subscribe(news)
       const now = yield* unixTime
       return Stream.fromIterable(book.open(now)).pipe(
@@ -100,11 +119,6 @@ export const make = Effect.fnUntraced(function* (
 
   return { discover, watch }
 })
-
-const silent = (urls: ReadonlyArray<string>, within: Duration.Input) =>
-  new RelayUnavailable({
-    message: `No relay has answered within ${Duration.format(Duration.fromInputUnsafe(within))}: ${urls.join(", ")}`
-  })
 
 /** One live view of the market. */
 interface Market {

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Msat } from "@farthing/protocol"
-import { Effect, Stream } from "effect"
+import { Deferred, Effect, Fiber, Stream } from "effect"
 import { hash } from "node:crypto"
-import { ComputeClient } from "../src/ComputeClient.ts"
+import { ComputeClient, selectCheapestProvider } from "../src/ComputeClient.ts"
 import * as TestMarket from "./TestMarket.ts"
 import * as TestPeer from "./TestPeer.ts"
 
@@ -50,6 +50,95 @@ describe("a purchase", () => {
       assert.deepStrictEqual(texts.join(""), "one two three")
       const last = progress.at(-1)
       assert.strictEqual(last?._tag === "Done" ? last.receipt.text : "", "one two three")
+    }).pipe(Effect.provide(TestMarket.market()))
+  )
+
+  it.effect("works as the seed writes it: discover, select, request", () =>
+    Effect.gen(function* () {
+      yield* TestPeer.open({ name: "dear", price: sats(20) }, TestPeer.honest(sats(20), "Paris"))
+      yield* TestPeer.open({ name: "cheap", price: sats(10) }, TestPeer.honest(sats(10), "Paris"))
+      const computeClient = yield* ComputeClient
+      const providers = yield* computeClient.discoverProviders("3 seconds")
+      const provider = yield* Effect.fromOption(selectCheapestProvider(providers, 1000))
+      assert.strictEqual(provider.name, "cheap")
+      const result = yield* computeClient.requestInference({
+        provider,
+        prompt: "What is the capital of France?",
+        maxTokens: 100,
+        budget: sats(1000)
+      })
+      assert.strictEqual(result.text, "Paris")
+    }).pipe(Effect.provide(TestMarket.market()))
+  )
+
+  it.effect("fifty at once each get their own result, and each is paid for once", () =>
+    Effect.gen(function* () {
+      yield* TestPeer.open({ name: "echo", price: sats(10) }, TestPeer.honest(sats(10)))
+      const client = yield* ComputeClient
+      const before = yield* TestMarket.balance
+      const receipts = yield* Effect.forEach(
+        Array.from({ length: 50 }, (_, n) => `prompt ${n}`),
+        (prompt) => client.requestInference({ prompt, budget: sats(100) }),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(
+        receipts.map(({ text }) => text),
+        receipts.map((_, n) => `echo: prompt ${n}`)
+      )
+      assert.strictEqual(new Set(receipts.map(({ paymentHash }) => paymentHash)).size, 50)
+      assert.strictEqual(
+        before - (yield* TestMarket.balance),
+        Msat.sum(receipts.map((r) => r.cost))
+      )
+      const [provider] = yield* client.discoverProviders()
+      assert.strictEqual(provider?.record.delivered, 50)
+    }).pipe(Effect.provide(TestMarket.market()))
+  )
+
+  it.effect("tells each stage as it begins, with its provider", () =>
+    Effect.gen(function* () {
+      const peer = yield* TestPeer.open(
+        { name: "echo", price: sats(10) },
+        TestPeer.honest(sats(10))
+      )
+      const client = yield* ComputeClient
+      const progress = yield* Stream.runCollect(
+        client.streamInference({ prompt: "hello", budget: sats(100) })
+      )
+      const stages = progress.flatMap((one) =>
+        one._tag === "Stage" ? [[one.stage, one.provider === peer.pubkey] as const] : []
+      )
+      assert.deepStrictEqual(stages, [
+        ["discover", false],
+        ["select", false],
+        ["reserve", true],
+        ["request", true],
+        ["quote", true],
+        ["check", true],
+        ["pay", true],
+        ["deliver", true],
+        ["settle", true]
+      ])
+    }).pipe(Effect.provide(TestMarket.market()))
+  )
+
+  it.effect("shows an interrupted request as unanswered and touches no money", () =>
+    Effect.gen(function* () {
+      const asked = yield* Deferred.make<void>()
+      yield* TestPeer.open({ name: "slow", price: sats(10) }, () =>
+        Deferred.succeed(asked, undefined)
+      )
+      const client = yield* ComputeClient
+      const before = yield* TestMarket.balance
+      const purchase = yield* Effect.forkChild(
+        client.requestInference({ prompt: "hello", budget: sats(100) }),
+        { startImmediately: true }
+      )
+      yield* Deferred.await(asked)
+      yield* Fiber.interrupt(purchase)
+      const [job] = yield* client.jobs()
+      assert.strictEqual(job?.state, "unanswered")
+      assert.strictEqual(yield* TestMarket.balance, before)
     }).pipe(Effect.provide(TestMarket.market()))
   )
 })

@@ -1,0 +1,232 @@
+import { assert, describe, it } from "@effect/vitest"
+import { AgentMessage, Announcement, Key, Msat, NostrEvent } from "@farthing/protocol"
+import { Relay } from "@farthing/relay"
+import { Clock, Effect, Fiber, Layer, Option, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { Discovery, layer } from "../src/Discovery.ts"
+import { passing } from "./TestTime.ts"
+
+const market = layer({ network: "regtest" }).pipe(Layer.provideMerge(Relay.layerMemory))
+
+const secret = Key.generate()
+
+/** An announcement as it goes out; by default a good one that lasts half an hour. */
+const announce = Effect.fnUntraced(function* (
+  change: Partial<Announcement.Announcement> = {},
+  options: { readonly at?: number; readonly by?: Key.SecretKey } = {}
+) {
+  const relay = yield* Relay.Relay
+  const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+  const at = options.at ?? now
+  const announcement: Announcement.Announcement = {
+    identifier: "offer",
+    name: "provider",
+    about: "",
+    picture: Option.none(),
+    lud16: Option.none(),
+    channel: NostrEvent.EventId.make("c".repeat(64)),
+    relays: [],
+    network: Option.some("regtest"),
+    price: Option.some(Msat.make(1000)),
+    models: [],
+    kinds: [AgentMessage.textGeneration],
+    capabilities: [],
+    settlements: ["upfront"],
+    tagsAnswers: true,
+    online: true,
+    expiresAt: Option.some(now + 1800),
+    ...change
+  }
+  yield* relay.publish(
+    NostrEvent.sign(Announcement.toTemplate(announcement, at), options.by ?? secret)
+  )
+})
+
+const found = Effect.flatMap(Discovery, (discovery) => discovery.discover("3 seconds"))
+
+const names = Effect.map(found, ({ providers }) => providers.map(({ name }) => name))
+
+describe("discovery", () => {
+  it.effect("answers at once with everybody that the relays have", () =>
+    Effect.gen(function* () {
+      yield* announce({ name: "one" })
+      yield* announce({ name: "two" }, { by: Key.generate() })
+      assert.deepStrictEqual((yield* names).toSorted(), ["one", "two"])
+    }).pipe(Effect.provide(market))
+  )
+
+  it.effect("waits for a first one, but no longer than it may", () =>
+    Effect.gen(function* () {
+      const first = yield* Effect.forkChild(names, { startImmediately: true })
+      yield* TestClock.adjust("2 seconds")
+      yield* announce({ name: "late" })
+      assert.deepStrictEqual(yield* Fiber.join(first), ["late"])
+    }).pipe(Effect.provide(market))
+  )
+
+  it.effect("finds nobody in the time it has", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* passing(names), [])
+      assert.isAtLeast(yield* Clock.currentTimeMillis, 3000)
+    }).pipe(Effect.provide(market))
+  )
+
+  it.effect("keeps the newest word of each offer", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("1 minute")
+      yield* announce({ name: "old" }, { at: 50 })
+      assert.deepStrictEqual(yield* names, ["old"])
+      yield* announce({ name: "new" }, { at: 51 })
+      yield* announce({ name: "older" }, { at: 49 })
+      yield* announce({ name: "another offer", identifier: "second" }, { at: 40 })
+      yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+      assert.deepStrictEqual((yield* names).toSorted(), ["another offer", "new"])
+    }).pipe(Effect.provide(market))
+  )
+
+  it.effect("forgets who goes offline or lets the announcement expire", () =>
+    Effect.gen(function* () {
+      const other = Key.generate()
+      yield* announce({ name: "leaving" })
+      yield* announce({ name: "fading", expiresAt: Option.some(60) }, { by: other })
+      assert.strictEqual((yield* names).length, 2)
+      yield* announce({ name: "leaving", online: false }, { at: 1 })
+      yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+      assert.deepStrictEqual(yield* names, ["fading"])
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(yield* passing(names), [])
+    }).pipe(Effect.provide(market))
+  )
+
+  it.effect("leaves out other networks and other jobs, and takes who names no network", () =>
+    Effect.gen(function* () {
+      yield* announce({ name: "mainnet", network: Option.some("mainnet") }, { by: Key.generate() })
+      yield* announce({ name: "images", kinds: [5100] }, { by: Key.generate() })
+      yield* announce({ name: "unnamed", network: Option.none() }, { by: Key.generate() })
+      assert.deepStrictEqual(yield* names, ["unnamed"])
+    }).pipe(Effect.provide(market))
+  )
+
+  it.effect("remembers a bounded number, and makes room when offers die", () =>
+    Effect.gen(function* () {
+      for (let n = 0; n < 3; n++)
+        yield* announce(
+          { name: String(n), expiresAt: Option.some(60) },
+          { by: Key.generate(), at: n }
+        )
+      assert.strictEqual((yield* names).length, 2)
+      yield* TestClock.adjust("61 seconds")
+      yield* announce({ name: "fresh" }, { by: Key.generate() })
+      assert.deepStrictEqual(yield* passing(names), ["fresh"])
+    }).pipe(
+      Effect.provide(
+        layer({ network: "regtest", capacity: 2 }).pipe(Layer.provideMerge(Relay.layerMemory))
+      )
+    )
+  )
+})
+
+describe("a clock that is wrong", () => {
+  const hint = Effect.map(passing(found), ({ clockHint }) => Option.getOrElse(clockHint, () => ""))
+
+  it.effect("is suspected where the market's newest word lies far ahead", () =>
+    Effect.gen(function* () {
+      yield* announce({ network: Option.some("mainnet") }, { at: 3600 })
+      assert.include(yield* hint, "slow")
+    }).pipe(Effect.provide(market))
+  )
+
+  it.effect("is suspected where it lies far behind", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("2 hours")
+      yield* announce({ network: Option.some("mainnet") }, { at: 60 })
+      assert.include(yield* hint, "fast")
+    }).pipe(Effect.provide(market))
+  )
+
+  it.effect("is not suspected where somebody sells", () =>
+    Effect.gen(function* () {
+      yield* announce({}, { at: 3600 })
+      assert.strictEqual(yield* hint, "")
+    }).pipe(Effect.provide(market))
+  )
+})
+
+describe("watching", () => {
+  it.effect("tells who sells, and then who comes, changes and goes", () =>
+    Effect.gen(function* () {
+      const discovery = yield* Discovery
+      yield* announce({ name: "here" })
+      yield* names
+      const watching = yield* discovery.watch.pipe(
+        Stream.map(({ announcement, name }) => `${name} ${announcement.online}`),
+        Stream.take(3),
+        Stream.runCollect,
+        Effect.forkChild({ startImmediately: true })
+      )
+      yield* announce({ name: "new" }, { by: Key.generate() })
+      yield* announce({ name: "here", online: false }, { at: 1 })
+      assert.deepStrictEqual(yield* Fiber.join(watching), ["here true", "new true", "here false"])
+    }).pipe(Effect.provide(market))
+  )
+})
+
+describe("the relays", () => {
+  const withSubscribe = (subscribe: Relay.Shape["subscribe"]) =>
+    layer({ network: "regtest" }).pipe(
+      Layer.provide(
+        Layer.succeed(Relay.Relay, {
+          urls: ["ws://127.0.0.1:1"],
+          maxEventBytes: Effect.succeed(48_000),
+          publish: () => Effect.die("nothing is published"),
+          query: () => Effect.die("nothing is asked"),
+          subscribe
+        })
+      )
+    )
+
+  it.effect("that do not answer are named", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(passing(found))
+      assert.include(error.message, "ws://127.0.0.1:1")
+    }).pipe(Effect.provide(withSubscribe(() => Stream.never)))
+  )
+
+  it.effect("that refuse are told of at once, and asked again the next time", () => {
+    let asked = 0
+    const refused = new Relay.RelayError({
+      reason: new Relay.Refused({ message: "restricted: members only" })
+    })
+    return Effect.gen(function* () {
+      assert.include((yield* Effect.flip(found)).message, "members only")
+      assert.include((yield* Effect.flip(found)).message, "members only")
+      assert.strictEqual(asked, 2)
+    }).pipe(
+      Effect.provide(
+        withSubscribe(() => {
+          asked++
+          return Stream.fail(refused)
+        })
+      )
+    )
+  })
+
+  it.effect("are asked once for any number of searches at a time", () => {
+    let asked = 0
+    return Effect.gen(function* () {
+      const relay = yield* Relay.Relay
+      yield* announce()
+      const counting = Layer.succeed(Relay.Relay, {
+        ...relay,
+        subscribe: (...args) => {
+          asked++
+          return relay.subscribe(...args)
+        }
+      })
+      yield* Effect.all([names, names, names], { concurrency: 3 }).pipe(
+        Effect.provide(layer({ network: "regtest" }).pipe(Layer.provide(counting)))
+      )
+      assert.strictEqual(asked, 1)
+    }).pipe(Effect.provide(Relay.layerMemory))
+  })
+})

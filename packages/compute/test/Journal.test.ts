@@ -1,0 +1,247 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Treasury } from "@farthing/budget"
+import { Bolt11, Key, Msat, NostrEvent } from "@farthing/protocol"
+import { Sqlite } from "@farthing/sqlite"
+import { Effect, Layer, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { hash } from "node:crypto"
+import type { JobState } from "../src/ComputeClient.ts"
+import { comesFrom, Journal, type NewJob } from "../src/Journal.ts"
+import type { Receipt } from "../src/Receipt.ts"
+import * as SqlJournal from "../src/SqlJournal.ts"
+import * as TestMarket from "./TestMarket.ts"
+
+const memory = SqlJournal.layer.pipe(Layer.provide(Sqlite.layer({ filename: ":memory:" })))
+
+const provider = Key.generate()
+const providerKey = Key.publicKeyOf(provider)
+const customer = Key.generate()
+
+let serial = 0
+
+const newJob = (requestedAt = 0): NewJob => {
+  const event = NostrEvent.sign(
+    { kind: 42, created_at: requestedAt, tags: [["salt", String(serial++)]], content: "{}" },
+    customer
+  )
+  return {
+    request: {
+      provider: providerKey,
+      event,
+      channel: event.id,
+      relay: "",
+      tagsAnswers: true
+    },
+    purchase: Treasury.PurchaseId.make(`purchase ${serial}`),
+    providerName: "provider",
+    settlement: "upfront",
+    model: "tiny",
+    requestedAt
+  }
+}
+
+const preimageOf = (job: NewJob) => Bolt11.Preimage.make(hash("sha256", job.request.event.id))
+
+const offerOf = (job: NewJob) => ({
+  jobName: "job",
+  bolt11: "lnbcrt1",
+  amount: Msat.make(1000),
+  paymentHash: Bolt11.hashOf(preimageOf(job))
+})
+
+const paymentOf = (job: NewJob) => ({
+  preimage: preimageOf(job),
+  fee: Msat.make(1),
+  leftToday: undefined,
+  paidAt: 5
+})
+
+const receiptOf = (job: NewJob, text = "text"): Receipt => ({
+  purchase: job.purchase,
+  request: job.request.event.id,
+  provider: providerKey,
+  providerName: "provider",
+  model: "tiny",
+  text,
+  resultSha256: hash("sha256", text),
+  finishReason: "stop",
+  tokensIn: 1,
+  tokensOut: 2,
+  bolt11: "lnbcrt1",
+  paymentHash: offerOf(job).paymentHash,
+  preimage: preimageOf(job),
+  amount: Msat.make(1000),
+  fee: Msat.make(1),
+  cost: Msat.make(1001),
+  leftToday: undefined,
+  finishedAt: 9,
+  stages: [{ stage: "quote", millis: 1.5 }]
+})
+
+/** Brings a job to a state by the shortest way; says whether the last step was taken. */
+const reach = Effect.fnUntraced(function* (job: NewJob, state: JobState, millis?: number) {
+  const journal = yield* Journal
+  const id = job.request.event.id
+  switch (state) {
+    case "requested":
+      yield* journal.requested(job)
+      return true
+    case "quoted":
+    case "paying":
+      return (yield* journal[state](id, offerOf(job))) === "taken"
+    case "paid":
+      return yield* journal.paid(id, paymentOf(job))
+    case "delivered":
+      return yield* journal.delivered(receiptOf(job), millis)
+    default:
+      return yield* journal.ended(id, state, `it is ${state}`)
+  }
+})
+
+const toPaid = Effect.fnUntraced(function* (job: NewJob) {
+  for (const state of ["requested", "paying", "paid"] as const) yield* reach(job, state)
+})
+
+const recordOf = Effect.flatMap(Journal, (journal) =>
+  Effect.map(journal.records, (records) => records.get(providerKey))
+)
+
+const states = Object.keys(comesFrom) as ReadonlyArray<JobState>
+const State = Schema.Literals(states.filter((state) => state !== "requested"))
+
+describe("a job", () => {
+  it.effect.prop(
+    "takes only the steps that lead on from where it stands",
+    [Schema.Array(State)],
+    ([steps]) =>
+      Effect.gen(function* () {
+        const journal = yield* Journal
+        const job = newJob()
+        let state: JobState = "requested"
+        yield* reach(job, state)
+        for (const next of steps) {
+          const allowed = comesFrom[next].includes(state)
+          assert.strictEqual(yield* reach(job, next), allowed, `${state} -> ${next}`)
+          if (allowed) state = next
+          assert.strictEqual((yield* journal.jobs(1))[0]?.state, state)
+        }
+      }).pipe(Effect.provide(memory)),
+    { arbitrary: { runs: 50 } }
+  )
+
+  it.effect("stands in the journal with its request, offer, payment and receipt", () =>
+    Effect.gen(function* () {
+      const journal = yield* Journal
+      const job = newJob(7)
+      yield* toPaid(job)
+      yield* reach(job, "delivered")
+      const [entry] = yield* journal.find(job.purchase)
+      assert.deepStrictEqual(entry?.request, job.request)
+      assert.deepStrictEqual(entry?.offer, offerOf(job))
+      assert.deepStrictEqual(entry?.payment, paymentOf(job))
+      assert.deepStrictEqual(entry?.receipt, receiptOf(job))
+      assert.deepStrictEqual(yield* journal.receipts(10), [receiptOf(job)])
+      assert.strictEqual(entry?.job.requestedAt, 7)
+    }).pipe(Effect.provide(memory))
+  )
+
+  it.effect("never shares its payment hash with another one", () =>
+    Effect.gen(function* () {
+      const journal = yield* Journal
+      const [first, second] = [newJob(), newJob()]
+      yield* toPaid(first)
+      yield* reach(second, "requested")
+      assert.isTrue(yield* journal.knows(offerOf(first).paymentHash))
+      assert.isFalse(yield* journal.knows(offerOf(second).paymentHash))
+      assert.strictEqual(yield* journal.paying(second.request.event.id, offerOf(first)), "reused")
+    }).pipe(Effect.provide(memory))
+  )
+
+  it.effect("is unfinished until it ends; a lost one for a while longer", () =>
+    Effect.gen(function* () {
+      const journal = yield* Journal
+      const [paid, lost, done] = [newJob(10), newJob(20), newJob(30)]
+      for (const job of [paid, lost, done]) yield* toPaid(job)
+      yield* reach(lost, "lost")
+      yield* reach(done, "delivered")
+      const left = (lostSince: number) =>
+        Effect.map(journal.unfinished({ lostSince }), (entries) =>
+          entries.map(({ job }) => job.request)
+        )
+      assert.deepStrictEqual(yield* left(0), [paid.request.event.id, lost.request.event.id])
+      assert.deepStrictEqual(yield* left(21), [paid.request.event.id])
+    }).pipe(Effect.provide(memory))
+  )
+
+  it.effect("outlives the process", () =>
+    Effect.gen(function* () {
+      const filename = yield* TestMarket.databaseFile
+      const inProcess = Effect.provide(
+        SqlJournal.layer.pipe(Layer.provide(Sqlite.layer({ filename }))),
+        { local: true }
+      )
+      const job = newJob()
+      yield* inProcess(toPaid(job))
+      const [entry] = yield* inProcess(
+        Effect.flatMap(Journal, (journal) => journal.unfinished({ lostSince: 0 }))
+      )
+      assert.strictEqual(entry?.job.state, "paid")
+      assert.deepStrictEqual(entry?.request, job.request)
+    })
+  )
+})
+
+describe("the record of a provider", () => {
+  const end = Effect.fnUntraced(function* (state: JobState, millis?: number) {
+    const job = newJob()
+    yield* toPaid(job)
+    yield* reach(job, state, millis)
+    return job
+  })
+
+  it.effect("counts how its jobs ended", () =>
+    Effect.gen(function* () {
+      for (const state of ["refused", "rejected", "unanswered"] as const) {
+        const job = newJob()
+        yield* reach(job, "requested")
+        yield* reach(job, state)
+      }
+      yield* end("delivered")
+      yield* end("lost")
+      const record = yield* recordOf
+      assert.deepInclude(record, { jobs: 5, delivered: 1, lost: 1, refused: 1, rejected: 1 })
+    }).pipe(Effect.provide(memory))
+  )
+
+  it.effect("knows the median of the last delivery times", () =>
+    Effect.gen(function* () {
+      for (const millis of [50, 10, 30]) yield* end("delivered", millis)
+      assert.strictEqual((yield* recordOf)?.medianMillis, 30)
+      for (let n = 0; n < 31; n++) yield* end("delivered", 7)
+      assert.strictEqual((yield* recordOf)?.medianMillis, 7)
+    }).pipe(Effect.provide(memory))
+  )
+
+  it.effect("avoids one that took money without delivering, twice as long each time in a row", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("100 seconds")
+      yield* end("lost")
+      assert.strictEqual((yield* recordOf)?.avoidUntil, 100 + 3600)
+      yield* end("lost")
+      yield* end("lost")
+      assert.strictEqual((yield* recordOf)?.avoidUntil, 100 + 4 * 3600)
+      for (let n = 0; n < 20; n++) yield* end("lost")
+      assert.strictEqual((yield* recordOf)?.avoidUntil, 100 + 30 * 24 * 3600)
+      yield* end("delivered")
+      assert.isUndefined((yield* recordOf)?.avoidUntil)
+    }).pipe(Effect.provide(memory))
+  )
+
+  it.effect("forgives a loss that is made good late", () =>
+    Effect.gen(function* () {
+      const job = yield* end("lost")
+      yield* reach(job, "delivered")
+      assert.deepInclude(yield* recordOf, { jobs: 1, lost: 0, delivered: 1, avoidUntil: undefined })
+    }).pipe(Effect.provide(memory))
+  )
+})
