@@ -68,7 +68,7 @@ export const make: (options: Options) => Effect.Effect<NwcConnection, never, Sco
         Effect.forkScoped
       )
 
-    const capabilities = yield* remembered(readCapabilities(relay, wallet))
+    const capabilities = yield* publicCapabilities(relay, wallet)
 
     const prepare = Effect.fnUntraced(function* (request: Nip47.Request, expiresAt: number) {
       const known = yield* capabilities
@@ -114,13 +114,12 @@ export const make: (options: Options) => Effect.Effect<NwcConnection, never, Sco
         request: RequestOf<M>,
         { expiresAt, timeout }: Terms
       ) {
-        yield* listening.await.pipe(
+        const event = yield* Effect.andThen(listening.await, prepare(request, expiresAt)).pipe(
           Effect.timeoutOrElse({
             duration: timeout,
             orElse: () => new NotDelivered({ message: "No relay of the wallet can be reached" })
           })
         )
-        const event = yield* prepare(request, expiresAt)
         const answer = yield* exchange(event, timeout)
         return yield* understand<M>(signer, request.method, answer)
       })
@@ -162,27 +161,21 @@ const understand = Effect.fnUntraced(function* <M extends Nip47.Method>(
   return yield* Effect.fromResult(Result.mapError(outcome.value, (it) => new Refused(it)))
 })
 
-const readCapabilities = (relay: Relay.Shape, wallet: Key.PublicKey) =>
-  relay.query([{ kinds: [Nip47Event.infoKind], authors: [wallet], limit: 1 }]).pipe(
-    Effect.map((events) =>
-      Option.map(Option.fromUndefinedOr(events[0]), Nip47Event.capabilitiesOf)
-    ),
-    Effect.orElseSucceed(() => Option.none<Nip47Event.Capabilities>())
-  )
-
-/** Asks until there is something to remember. */
-const remembered = <A>(read: Effect.Effect<Option.Option<A>>) =>
+/** Read once; what could not be read is read again when it is next wanted. */
+const publicCapabilities = (relay: Relay.Shape, wallet: Key.PublicKey) =>
   Effect.sync(() => {
-    let known = Option.none<A>()
-    return Effect.suspend(() =>
-      Option.isSome(known)
-        ? Effect.succeed(known)
-        : Effect.tap(read, (found) =>
-            Effect.sync(() => {
-              known = found
-            })
-          )
+    let read = false
+    let known = Option.none<Nip47Event.Capabilities>()
+    const query = relay.query([{ kinds: [Nip47Event.infoKind], authors: [wallet], limit: 1 }]).pipe(
+      Effect.tap(([event]) =>
+        Effect.sync(() => {
+          read = true
+          known = Option.map(Option.fromUndefinedOr(event), Nip47Event.capabilitiesOf)
+        })
+      ),
+      Effect.ignore
     )
+    return Effect.suspend(() => (read ? Effect.void : query)).pipe(Effect.map(() => known))
   })
 
 /**

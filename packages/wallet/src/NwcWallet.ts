@@ -83,11 +83,12 @@ export const make = Effect.fnUntraced(function* (
 
   const info = Effect.gen(function* () {
     const { alias, methods, network } = yield* ask<"get_info">({ method: "get_info", params: {} })
-    const known = Option.getOrUndefined(yield* connection.capabilities)?.methods ?? methods ?? []
+    // What this connection may do counts more than what the wallet can do in general.
+    const offered = methods ?? Option.getOrUndefined(yield* connection.capabilities)?.methods ?? []
     return {
       alias: Text.printable(alias ?? "", 80),
       network: yield* networkOf(network),
-      capabilities: { hold: holdMethods.every((it) => known.includes(it)), feeCap: false }
+      capabilities: { hold: holdMethods.every((it) => offered.includes(it)), feeCap: false }
     }
   })
 

@@ -48,11 +48,11 @@ const open = (filename: string) =>
   )
 
 describe("processes that share a book", () => {
-  it.live("kill -9 between payments loses none that was reported, and the book stays whole", () =>
+  it.live("kill -9 amid payments loses none that was reported, and the book stays whole", () =>
     Effect.gen(function* () {
       const filename = yield* file
       const seen: Array<Bolt11.PaymentHash> = []
-      for (const after of [1, 7, 16]) {
+      for (const after of [1, 16]) {
         const { child, ended, hashes } = yield* start(filename, "alice", "bob", "100000")
         const dying = yield* Effect.forkChild(ended, { startImmediately: true })
         seen.push(...(yield* Queue.takeN(hashes, after)))
