@@ -279,7 +279,7 @@ describe("a wallet service whose relay does not filter", () => {
     )
   })
 
-  it.live("acts on no request that has expired or is old, and on one order once", () =>
+  it.live("acts on no request that has expired or is out of its time, and on one order once", () =>
     Effect.gen(function* () {
       const bank = yield* Bank.Bank
       const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
@@ -293,6 +293,7 @@ describe("a wallet service whose relay does not filter", () => {
           return [
             yield* signed(uri, order("expired"), now - 60, now - 1),
             yield* signed(uri, order("old"), now - 7_200, now + 60),
+            yield* signed(uri, order("from the future"), now + 7_200, now + 7_260),
             good,
             good,
             yield* signed(uri, getBalance, now, now + 60)

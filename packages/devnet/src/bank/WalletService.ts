@@ -5,7 +5,7 @@
 import { Key, Nip47, Nip47Event, NostrEvent } from "@farthing/protocol"
 import { Relay, Signer } from "@farthing/relay"
 import { Bank } from "@farthing/wallet"
-import { Clock, Effect, FiberSet, Latch, Result, Stream } from "effect"
+import { Clock, Effect, FiberSet, Latch, Result, Schedule, Stream } from "effect"
 import * as AccountMethods from "./AccountMethods.ts"
 import * as AccountTransaction from "./AccountTransaction.ts"
 import type { RequestBook } from "./RequestBook.ts"
@@ -17,7 +17,10 @@ export interface Options {
   readonly book: RequestBook
 }
 
-/** Requests older than this many seconds are not taken; the book remembers for longer. */
+/**
+ * Requests from further than this many seconds away, in the past or the future, are not taken:
+ * the book remembers for longer.
+ */
 const requestLife = 600
 
 /** Serves until the scope closes; returns once requests are heard. */
@@ -66,7 +69,7 @@ export const serve = Effect.fnUntraced(function* (options: Options) {
 
   const handle = Effect.fnUntraced(function* (event: NostrEvent.NostrEvent) {
     const now = yield* unixTime
-    if (now > expiryOf(event)) return
+    if (now > expiryOf(event) || event.created_at > now + requestLife) return
     const request = yield* requestIn(signer, event)
     if (Result.isFailure(request)) {
       yield* publish(yield* reply(event, refusal(request.failure)))
@@ -103,17 +106,26 @@ export const serve = Effect.fnUntraced(function* (options: Options) {
     })
     .pipe(
       Stream.runForEach((event) => Effect.sync(() => run(guarded(handle(event))))),
-      Effect.forkScoped
+      persistently
     )
-  yield* bank
-    .changes(account)
-    .pipe(Stream.runForEach(tell), Effect.forkScoped({ startImmediately: true }))
+  yield* bank.changes(account).pipe(
+    Stream.runForEach((change) => guarded(tell(change))),
+    persistently
+  )
   yield* publish(yield* signer.sign(Nip47Event.info(capabilities, yield* unixTime)))
   yield* listening.await
 })
 
 const guarded = (effect: Effect.Effect<void, { readonly message: string }>) =>
-  Effect.catch(effect, (error) => Effect.logWarning("A request was not answered", error.message))
+  Effect.catch(effect, (error) => Effect.logWarning("A client was not told", error.message))
+
+/** In the background, and again whenever it fails. */
+const persistently = <A, R>(effect: Effect.Effect<A, { readonly message: string }, R>) =>
+  effect.pipe(
+    Effect.tapError((error) => Effect.logWarning("A wallet service was cut off", error.message)),
+    Effect.retry(Schedule.spaced("1 second")),
+    Effect.forkScoped({ startImmediately: true })
+  )
 
 const capabilities: Nip47Event.Capabilities = {
   methods: AccountMethods.methods,
