@@ -15,7 +15,7 @@ export interface Presence {
   readonly channel: NostrEvent.EventId
   /** What can be inferred now, the default model first; empty while the backend is away. */
   readonly models: Effect.Effect<ReadonlyArray<string>>
-  /** Announces, and goes on to do so. `onChange` hears of it whenever something has changed. */
+  /** Announces, and goes on to do so whenever something has changed or is not shown. */
   readonly keepUp: Effect.Effect<never>
   readonly leave: Effect.Effect<void>
 }

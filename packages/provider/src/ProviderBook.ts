@@ -93,6 +93,9 @@ export interface Shape {
     now: number
   ) => Effect.Effect<ReadonlyArray<Unfinished>, BookUnavailable>
 
+  /** Forgets refusals and unpaid quotes that were received before a unix second. */
+  readonly prune: (provider: Key.PublicKey, before: number) => Effect.Effect<void, BookUnavailable>
+
   readonly counts: (provider: Key.PublicKey) => Effect.Effect<ReadonlyArray<Count>, BookUnavailable>
 }
 

@@ -34,8 +34,8 @@ const tables = [
        AND bolt11 IS NOT NULL AND payment_hash IS NOT NULL AND invoice_expires_at IS NOT NULL))
    ) STRICT, WITHOUT ROWID`,
 
-  `CREATE INDEX provider_job_unpaid ON provider_job (provider, received_at)
-     WHERE state = 'quoted'`,
+  `CREATE INDEX provider_job_unsold ON provider_job (received_at)
+     WHERE state IN ('refused', 'quoted')`,
 
   `CREATE INDEX provider_job_owed ON provider_job (lease_until)
      WHERE state IN ('paid', 'running', 'answered')`,

@@ -3,6 +3,7 @@ import type { NostrEvent } from "@farthing/protocol"
 import { Effect, Layer, Option, Schema } from "effect"
 import type { Migrator, SqlError } from "effect/sql"
 import { SqlClient } from "effect/sql"
+import * as GroupCommit from "./GroupCommit.ts"
 import type { JobState, Outcome } from "./Job.ts"
 import { BookUnavailable, type Lease, ProviderBook, type Unfinished } from "./ProviderBook.ts"
 import * as Tables from "./ProviderTables.ts"
@@ -10,6 +11,7 @@ import * as Tables from "./ProviderTables.ts"
 export const make = Effect.gen(function* () {
   yield* Tables.migrate
   const sql = yield* SqlClient.SqlClient
+  const durably = yield* GroupCommit.make
 
   const answersOf = (request: NostrEvent.EventId) =>
     sql`SELECT event FROM provider_answer WHERE request_id = ${request} ORDER BY position`.pipe(
@@ -20,6 +22,7 @@ export const make = Effect.gen(function* () {
   const insert = (columns: Readonly<Record<string, string | number>>, state: JobState) =>
     sql`INSERT INTO provider_job ${sql.insert({ ...columns, state })}
         ON CONFLICT (request_id) DO NOTHING RETURNING request_id`.pipe(
+      durably,
       Effect.map(isTaken),
       unavailable
     )
@@ -98,6 +101,7 @@ export const make = Effect.gen(function* () {
       sql`UPDATE provider_job
           SET ${sql.update({ ...leased(lease), state: next, begun: next === "running" ? 1 : 0 })}
           WHERE payment_hash = ${paymentHash} AND state = 'quoted' RETURNING *`.pipe(
+        durably,
         Effect.flatMap(decodeJobs),
         Effect.map(([row]) => Option.map(Option.fromUndefinedOr(row), Tables.toJob)),
         unavailable
@@ -108,6 +112,7 @@ export const make = Effect.gen(function* () {
           SET state = 'running', begun = begun + 1, lease_until = ${lease.until}
           WHERE request_id = ${request} AND lease_owner = ${lease.owner}
             AND state IN ('paid', 'running') RETURNING request_id`.pipe(
+        durably,
         Effect.map(isTaken),
         unavailable
       ),
@@ -135,7 +140,7 @@ export const make = Effect.gen(function* () {
         )
         return true
       },
-      sql.withTransaction,
+      durably,
       unavailable
     ),
 
@@ -145,7 +150,7 @@ export const make = Effect.gen(function* () {
                    WHERE request_id = ${request} AND state = 'answered'`
         yield* sql`DELETE FROM provider_answer WHERE request_id = ${request}`
       },
-      sql.withTransaction,
+      durably,
       unavailable
     ),
 
@@ -181,6 +186,11 @@ export const make = Effect.gen(function* () {
       sql.withTransaction,
       unavailable
     ),
+
+    prune: (provider, before) =>
+      sql`DELETE FROM provider_job
+          WHERE state IN ('refused', 'quoted') AND received_at < ${before}
+            AND provider = ${provider}`.pipe(durably, Effect.asVoid, unavailable),
 
     counts: (provider) =>
       sql`SELECT state, COUNT(*) AS jobs, COALESCE(SUM(amount), 0) AS amount

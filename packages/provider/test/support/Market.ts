@@ -155,7 +155,7 @@ export const customer = Effect.fnUntraced(function* (provider: {
   const signer = Signer.make(newSecret())
   const account = `customer ${signer.publicKey.slice(0, 8)}`
   yield* bank.open(account)
-  yield* bank.deposit(account, Msat.make(1_000_000))
+  yield* bank.deposit(account, Msat.make(1_000_000_000))
   const heard = yield* Queue.unbounded<Heard>()
   yield* relay
     .subscribe([

@@ -1,0 +1,48 @@
+/**
+ * Writes that come at the same time share a transaction, so that the disk is waited for once
+ * for all of them. A write that fails takes none of the others with it.
+ */
+import { Deferred, Effect, Exit, Queue } from "effect"
+import type { SqlError } from "effect/sql"
+import { SqlClient } from "effect/sql"
+
+export interface GroupCommit {
+  /** Succeeds when the write is durable. */
+  <A, E>(write: Effect.Effect<A, E>): Effect.Effect<A, E | SqlError.SqlError>
+}
+
+interface Entry {
+  readonly attempt: Effect.Effect<void>
+  readonly settle: (committed: Exit.Exit<void, SqlError.SqlError>) => Effect.Effect<unknown>
+}
+
+export const make = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const waiting = yield* Queue.unbounded<Entry>()
+
+  const commit = Effect.fnUntraced(function* (entries: ReadonlyArray<Entry>) {
+    const attempts = Effect.forEach(entries, ({ attempt }) => attempt, { discard: true })
+    const committed = yield* Effect.exit(
+      entries.length === 1 ? attempts : sql.withTransaction(attempts)
+    )
+    yield* Effect.forEach(entries, ({ settle }) => settle(committed), { discard: true })
+  })
+
+  yield* Queue.takeAll(waiting).pipe(Effect.flatMap(commit), Effect.forever, Effect.forkScoped)
+
+  const write: GroupCommit = Effect.fnUntraced(function* <A, E>(write: Effect.Effect<A, E>) {
+    const done = yield* Deferred.make<A, E | SqlError.SqlError>()
+    let outcome: Exit.Exit<A, E | SqlError.SqlError> = Exit.interrupt()
+    yield* Queue.offer(waiting, {
+      // Inside another transaction this is a savepoint: what failed is undone, no more.
+      attempt: Effect.map(Effect.exit(sql.withTransaction(write)), (exit) => {
+        outcome = exit
+      }),
+      settle: (committed) =>
+        Deferred.done(done, Exit.isFailure(committed) ? Exit.failCause(committed.cause) : outcome)
+    })
+    return yield* Deferred.await(done)
+  })
+
+  return write
+})

@@ -1,0 +1,168 @@
+/**
+ * Where requests come in: each is quoted, or refused with a reason, once. Strangers who ask too
+ * often get no answer at all, because answering is what they would cost us.
+ */
+import { AgentMessage, type NostrEvent } from "@farthing/protocol"
+import type { Wallet } from "@farthing/wallet"
+import { Clock, Duration, Effect, Option } from "effect"
+import * as Allowance from "./Allowance.ts"
+import type { Answers } from "./Answers.ts"
+import { isModern, type Job, type Request } from "./Job.ts"
+import { judge, type Refusal } from "./Judgement.ts"
+import type { Presence } from "./Presence.ts"
+import type { BookUnavailable, Shape as ProviderBook } from "./ProviderBook.ts"
+import type { ProviderEvent } from "./ProviderEvent.ts"
+import type { Resolved } from "./ProviderOptions.ts"
+import type { Till } from "./Till.ts"
+import { unixTime } from "./UnixTime.ts"
+import type { Workshop } from "./Workshop.ts"
+
+export interface Reception {
+  /** Whatever was said in our channel. */
+  readonly receive: (event: NostrEvent.NostrEvent) => Effect.Effect<void, BookUnavailable>
+}
+
+/** For the wallet to make an invoice. */
+const patience = "15 seconds"
+
+export const make = (services: {
+  readonly provider: NostrEvent.NostrEvent["pubkey"]
+  readonly wallet: Wallet.Shape
+  readonly book: ProviderBook
+  readonly presence: Presence
+  readonly answers: Answers
+  readonly workshop: Workshop
+  readonly till: Till
+  readonly options: Resolved
+  readonly tell: (event: ProviderEvent) => Effect.Effect<void>
+}): Reception => {
+  const { answers, book, options, presence, provider, tell, till, wallet, workshop } = services
+  const allowance = Allowance.make(options.requestsPerMinute)
+
+  const receive = Effect.fnUntraced(function* (event: NostrEvent.NostrEvent) {
+    const judgement = judge(event, {
+      provider,
+      channel: presence.channel,
+      price: options.price,
+      models: yield* presence.models,
+      maxPromptBytes: options.maxPromptBytes,
+      now: yield* unixTime,
+      requestAge: Duration.toSeconds(options.requestAge)
+    })
+    switch (judgement._tag) {
+      case "Ignore":
+        return
+      case "Hint":
+        return yield* till.hint(event, judgement.message)
+      case "Refuse":
+        if (yield* isNew(judgement.request)) yield* refuse(judgement.request, judgement.refusal)
+        return
+      case "Request":
+        if (yield* isNew(judgement.request)) yield* accept(judgement.request)
+    }
+  })
+
+  const isNew = Effect.fnUntraced(function* (request: Pick<Request, "id" | "customer">) {
+    const now = yield* Clock.currentTimeMillis
+    return allowance.take(request.customer, now) && !(yield* book.knows(request.id))
+  })
+
+  const accept = Effect.fnUntraced(function* (request: Request) {
+    const { customer, id, model } = request
+    yield* tell({ _tag: "Requested", request: id, customer, model })
+    const refusal = overload(request)
+    yield* refusal === undefined ? quote(request) : refuse(request, refusal)
+  })
+
+  const overload = ({ customer }: Request): Refusal | undefined => {
+    const { running, waiting } = workshop.load()
+    if (running + waiting >= options.capacity + options.queue) return tooManyJobs
+    return till.unpaid(customer) >= options.unpaidPerCustomer ||
+      till.unpaid() >= options.unpaidInAll
+      ? tooManyQuotes
+      : undefined
+  }
+
+  const quote = Effect.fnUntraced(function* (request: Request) {
+    const invoice = yield* makeInvoice(request)
+    if (Option.isNone(invoice)) return yield* refuse(request, noInvoice)
+    const job: Job = {
+      ...request,
+      amount: invoice.value.amount,
+      bolt11: invoice.value.bolt11,
+      paymentHash: invoice.value.paymentHash,
+      invoiceExpiresAt: invoice.value.createdAt + expirySeconds
+    }
+    if (!(yield* book.quoted(provider, job))) return
+    yield* till.expect(job)
+    const { amount, customer, paymentHash } = job
+    yield* tell({ _tag: "Quoted", request: job.id, customer, amount, paymentHash })
+    yield* say(job, toInvoice(job))
+  })
+
+  const expirySeconds = Math.ceil(Duration.toSeconds(options.invoiceExpiry))
+
+  /** None if the wallet cannot make one now. */
+  const makeInvoice = (request: Request) =>
+    wallet
+      .makeInvoice({
+        amount: options.price,
+        description: `Inference, ${AgentMessage.jobIdOf(request.id)}`,
+        expiry: options.invoiceExpiry
+      })
+      .pipe(
+        Effect.timeout(patience),
+        Effect.tapError(({ message }) => tell({ _tag: "Trouble", message })),
+        Effect.option
+      )
+
+  const refuse = Effect.fnUntraced(function* (
+    request: Pick<Request, "id" | "customer" | "receivedAt">,
+    refusal: Refusal
+  ) {
+    if (!(yield* book.refused(provider, request, refusal.code))) return
+    const { customer, id } = request
+    yield* tell({ _tag: "Refused", request: id, customer, ...refusal })
+    yield* say(request, {
+      type: "JobError",
+      request_id: id,
+      job_id: AgentMessage.jobIdOf(id),
+      ...refusal
+    })
+  })
+
+  /** An answer that no relay takes is lost: its customer asks somebody else. */
+  const say = (request: Pick<Request, "id" | "customer">, message: AgentMessage.Answer) =>
+    answers.sign(request, message).pipe(
+      Effect.flatMap(answers.offer),
+      Effect.catch(({ message }) => tell({ _tag: "Trouble", message }))
+    )
+
+  return { receive }
+}
+
+const toInvoice = (job: Job): AgentMessage.Invoice => ({
+  type: "Invoice",
+  job_id: AgentMessage.jobIdOf(job.id),
+  bolt11: job.bolt11,
+  amount_msats: job.amount,
+  payment_hash: job.paymentHash,
+  ...(isModern(job.message)
+    ? { request_id: job.id, settlement: "upfront", expires_at: job.invoiceExpiresAt }
+    : {})
+})
+
+const tooManyJobs: Refusal = {
+  code: "over_capacity",
+  message: "too many jobs are waiting; try again later"
+}
+
+const tooManyQuotes: Refusal = {
+  code: "over_capacity",
+  message: "too many quotes are unpaid; pay one or wait"
+}
+
+const noInvoice: Refusal = {
+  code: "over_capacity",
+  message: "no invoice can be made now; try again later"
+}
