@@ -9,7 +9,6 @@ import type { Scope } from "effect"
 import { randomBytes } from "node:crypto"
 import type { RelayUnavailable } from "./ComputeError.ts"
 import { relayUnavailable } from "./ComputeError.ts"
-import { unixTime } from "./UnixTime.ts"
 import * as Delivery from "./Delivery.ts"
 import {
   type Answer,
@@ -18,6 +17,7 @@ import {
   type Request,
   type Shape
 } from "./JobTransport.ts"
+import { unixTime } from "./UnixTime.ts"
 
 /** Clocks differ: answers are asked for from this many seconds before the request on. */
 const clockMargin = 120
@@ -31,11 +31,6 @@ const maxAnswerLength = Delivery.maxBytes * 8
 
 /** Messages that were no answer to an open job, by why. */
 const ignored = Metric.counter("farthing_compute_messages_ignored", { incremental: true })
-
-export const layer: Layer.Layer<JobTransport, never, Relay.Relay | Signer.Signer> = Layer.effect(
-  JobTransport,
-  Effect.suspend(() => make)
-)
 
 const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scope> = Effect.gen(
   function* () {
@@ -133,6 +128,11 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
 
     return { prepare, send: (request) => publish(request.event), listen, listenAgain }
   }
+)
+
+export const layer: Layer.Layer<JobTransport, never, Relay.Relay | Signer.Signer> = Layer.effect(
+  JobTransport,
+  make
 )
 
 /** What a shared subscription is for. */

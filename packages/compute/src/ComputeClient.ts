@@ -4,7 +4,7 @@
 import type { Treasury } from "@farthing/budget"
 import type { Bolt11, Key, Msat, NostrEvent, Settlement } from "@farthing/protocol"
 import type { Duration, Effect, Stream } from "effect"
-import { Context } from "effect"
+import { Context, Schema } from "effect"
 import type { ComputeError } from "./ComputeError.ts"
 import type { Provider } from "./Provider.ts"
 import type { Receipt } from "./Receipt.ts"
@@ -98,18 +98,29 @@ export interface Job {
   readonly note: string
 }
 
-export type JobState =
-  | "requested"
-  | "quoted"
-  | "paying"
-  | "paid"
-  | "delivered"
-  | "refused"
-  | "rejected"
-  | "unanswered"
-  | "unpaid"
-  | "unknown"
-  | "lost"
+/**
+ * - `requested`, `quoted`, `paying`, `paid`: under way
+ * - `delivered`: the result is here
+ * - `refused`, `unanswered`: the provider did not quote
+ * - `rejected`: its invoice must not be paid
+ * - `unpaid`: nothing was paid, for a reason of ours or of the wallet
+ * - `unknown`: the payment may have been made
+ * - `lost`: paid, and no result so far
+ */
+export const JobState = Schema.Literals([
+  "requested",
+  "quoted",
+  "paying",
+  "paid",
+  "delivered",
+  "refused",
+  "rejected",
+  "unanswered",
+  "unpaid",
+  "unknown",
+  "lost"
+])
+export type JobState = typeof JobState.Type
 
 export interface Recovered {
   readonly job: Job

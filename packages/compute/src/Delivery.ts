@@ -2,8 +2,9 @@
  * Puts together what a provider delivers: numbered pieces in any order, unnumbered ones in the
  * order of their arrival, or the whole text at once. Pure; bounded in count and bytes.
  */
-import { hash } from "node:crypto"
+import { Text } from "@farthing/protocol"
 import { HashMap, Option } from "effect"
+import { hash } from "node:crypto"
 import type { Answer, Piece, Summary, Whole } from "./JobTransport.ts"
 
 /** The most pieces a text may come in. */
@@ -67,7 +68,7 @@ export const step = (delivery: Underway, answer: Answer): Delivery => {
     case "Whole":
       return takeWhole(answer)
     case "Refused":
-      return broken(`the provider failed: ${answer.code}: ${answer.message}`)
+      return broken(`the provider failed (${answer.code}): ${Text.printable(answer.message)}`)
     case "Quoted":
     case "Working":
       return delivery

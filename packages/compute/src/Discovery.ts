@@ -33,7 +33,8 @@ export interface Found {
 export interface Shape {
   /**
    * Everybody who sells now: at once if that is known, else as soon as the relays have sent
-   * what they had and somebody is among it, at the latest after the time given.
+   * what they had and somebody is among it, at the latest after the time given. Where no relay
+   * has answered by then they are asked once more: silence is not an empty market.
    */
   readonly discover: (within: Duration.Input) => Effect.Effect<Found, RelayUnavailable>
   /** Everybody who sells now, and then each announcement as it comes. */
@@ -101,8 +102,8 @@ export const make = Effect.fnUntraced(function* (
     }
     const now = yield* unixTime
     const providers = book.open(now)
-    if (providers.length > 0) return { providers, clockHint: Option.none() }
-    return { providers, clockHint: book.clockHint(now) }
+    const clockHint = providers.length === 0 ? book.clockHint(now) : Option.none()
+    return { providers, clockHint }
   }, Effect.scoped)
 
   const watch: Shape["watch"] = Stream.unwrap(

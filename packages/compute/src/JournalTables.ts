@@ -4,7 +4,7 @@ import { Bolt11, Key, Msat, NostrEvent, Settlement } from "@farthing/protocol"
 import { Sqlite } from "@farthing/sqlite"
 import { Effect, Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
-import type { Job, JobState } from "./ComputeClient.ts"
+import { type Job, JobState } from "./ComputeClient.ts"
 import { Request } from "./JobTransport.ts"
 import type { Entry } from "./Journal.ts"
 import type { Record } from "./Provider.ts"
@@ -62,20 +62,6 @@ export const migrate = Sqlite.migrate("compute_migrations", {
   })
 })
 
-const states: ReadonlyArray<JobState> = [
-  "requested",
-  "quoted",
-  "paying",
-  "paid",
-  "delivered",
-  "refused",
-  "rejected",
-  "unanswered",
-  "unpaid",
-  "unknown",
-  "lost"
-]
-
 const Stages = Schema.Array(Schema.Struct({ stage: Schema.String, millis: Schema.Finite }))
 
 export const JobRow = Schema.Struct({
@@ -85,7 +71,7 @@ export const JobRow = Schema.Struct({
   provider_name: Schema.String,
   settlement: Settlement.Settlement,
   model: Schema.NullOr(Schema.String),
-  state: Schema.Literals(states),
+  state: JobState,
   request: Schema.fromJsonString(Request),
   requested_at: Schema.Int,
   job_name: Schema.NullOr(Schema.String),

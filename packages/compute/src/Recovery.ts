@@ -107,7 +107,7 @@ const became = (entry: Entry, state: JobState, note: string): Recovered => ({
   receipt: undefined
 })
 
-/** Unix seconds after which no process can still be at work on the job. */
+/** Whether no process can still be at work on the job. */
 const isOver = (job: Job, options: ComputeOptions) =>
   Effect.map(
     unixTime,
@@ -167,24 +167,32 @@ const lookForResult = Effect.fnUntraced(function* (entry: Entry, options: Comput
     yield* conversation
       .tellPaid(offer.jobName, offer.paymentHash)
       .pipe(Effect.ignore({ log: "Debug" }), Effect.forkScoped)
-  yield* conversation.stored.pipe(Effect.timeoutOption(options.discoveryTimeout))
-  const now = yield* Clock.currentTimeMillis
-  const jobEnds = job.requestedAt * 1000 + Duration.toMillis(options.jobTimeout)
+  const heard = yield* conversation.stored.pipe(Effect.timeoutOption(options.discoveryTimeout))
   const patience = {
     first: options.firstChunkTimeout,
     idle: options.idleTimeout,
-    deadline: Math.max(jobEnds, now + Duration.toMillis(grace))
+    deadline: yield* lastMoment(job, payment, options)
   }
   return yield* collect(conversation.answers, patience, () => Effect.void).pipe(
     Effect.matchEffect({
       onSuccess: (delivered) => take(entry, offer, payment, delivered),
       onFailure: (error) =>
-        error._tag === "Undelivered" && job.state === "paid"
+        error._tag === "Undelivered" && job.state === "paid" && Option.isSome(heard)
           ? lose(entry, offer, error.message)
           : Effect.succeed(unchanged(entry))
     })
   )
 }, Effect.scoped)
+
+/** Unix milliseconds: the job's own end, or what a provider needs that was paid only now. */
+const lastMoment = (job: Job, payment: Payment, options: ComputeOptions) =>
+  Effect.map(Clock.currentTimeMillis, (now) =>
+    Math.max(
+      job.requestedAt * 1000 + Duration.toMillis(options.jobTimeout),
+      payment.paidAt * 1000 + Duration.toMillis(options.firstChunkTimeout),
+      now + Duration.toMillis(grace)
+    )
+  )
 
 const take = Effect.fnUntraced(function* (
   entry: Entry,

@@ -12,15 +12,6 @@ import { unixTime } from "./UnixTime.ts"
 /** How many delivery times a provider's median is taken from. */
 const timesKept = 31
 
-export const layer: Layer.Layer<
-  Journal,
-  Migrator.MigrationError | SqlError.SqlError,
-  SqlClient.SqlClient
-> = Layer.effect(
-  Journal,
-  Effect.suspend(() => make)
-)
-
 const make = Effect.gen(function* () {
   yield* Tables.migrate
   const sql = yield* SqlClient.SqlClient
@@ -55,9 +46,11 @@ const make = Effect.gen(function* () {
   const meet = (provider: Key.PublicKey) =>
     sql`INSERT INTO compute_provider (pubkey) VALUES (${provider}) ON CONFLICT (pubkey) DO NOTHING`
 
-  const countEnd = (provider: Key.PublicKey, state: EndState, now: number) => {
+  const countEnd = Effect.fnUntraced(function* (provider: Key.PublicKey, state: EndState) {
+    const now = yield* unixTime
     const one = (when: EndState) => (state === when ? 1 : 0)
-    return sql`
+    yield* meet(provider)
+    yield* sql`
       UPDATE compute_provider SET
         jobs = jobs + 1,
         lost = lost + ${one("lost")},
@@ -66,13 +59,14 @@ const make = Effect.gen(function* () {
         lost_in_a_row = lost_in_a_row + ${one("lost")},
         last_lost_at = CASE WHEN ${one("lost")} = 1 THEN ${now} ELSE last_lost_at END
       WHERE pubkey = ${provider}`
-  }
+  })
 
   const countDelivery = Effect.fnUntraced(function* (
     provider: Key.PublicKey,
     wasLost: boolean,
     millis: number | undefined
   ) {
+    yield* meet(provider)
     const [row] = yield* sql<{ recent_millis: string }>`
       UPDATE compute_provider SET
         jobs = jobs + ${wasLost ? 0 : 1},
@@ -131,7 +125,6 @@ const make = Effect.gen(function* () {
         const inTime = yield* step(receipt.request, "delivered", columns, ["paid"])
         const late = inTime ?? (yield* step(receipt.request, "delivered", columns, ["lost"]))
         if (late === undefined) return false
-        yield* meet(late)
         yield* countDelivery(late, inTime === undefined, millis)
         return true
       },
@@ -143,9 +136,7 @@ const make = Effect.gen(function* () {
       function* (request, state, note) {
         const provider = yield* step(request, state, { note })
         if (provider === undefined) return false
-        if (state === "unknown") return true
-        yield* meet(provider)
-        yield* countEnd(provider, state, yield* unixTime)
+        if (state !== "unknown") yield* countEnd(provider, state)
         return true
       },
       sql.withTransaction,
@@ -192,6 +183,12 @@ const make = Effect.gen(function* () {
       ).pipe(Effect.map(Arr.flatMap((row) => Arr.fromOption(Tables.toReceipt(row)))))
   })
 })
+
+export const layer: Layer.Layer<
+  Journal,
+  Migrator.MigrationError | SqlError.SqlError,
+  SqlClient.SqlClient
+> = Layer.effect(Journal, make)
 
 const decodeJobs = Schema.decodeUnknownEffect(Schema.Array(Tables.JobRow))
 const decodeProviders = Schema.decodeUnknownEffect(Schema.Array(Tables.ProviderRow))

@@ -171,20 +171,28 @@ describe("watching", () => {
   )
 })
 
-describe("the relays", () => {
-  const withSubscribe = (subscribe: Relay.Shape["subscribe"]) =>
-    layer({ network: "regtest" }).pipe(
-      Layer.provide(
-        Layer.succeed(Relay.Relay, {
-          urls: ["ws://127.0.0.1:1"],
-          maxEventBytes: Effect.succeed(48_000),
-          publish: () => Effect.die("nothing is published"),
-          query: () => Effect.die("nothing is asked"),
-          subscribe
-        })
-      )
-    )
+const unreachable = new Relay.RelayError({
+  reason: new Relay.Unreachable({
+    urls: ["ws://127.0.0.1:1"],
+    message: "ws://127.0.0.1:1: connection refused"
+  })
+})
 
+/** A relay that is nothing but its subscriptions. */
+const withSubscribe = (subscribe: Relay.Shape["subscribe"]) =>
+  layer({ network: "regtest" }).pipe(
+    Layer.provide(
+      Layer.succeed(Relay.Relay, {
+        urls: ["ws://127.0.0.1:1"],
+        maxEventBytes: Effect.succeed(48_000),
+        publish: () => Effect.die("nothing is published"),
+        query: () => Effect.fail(unreachable),
+        subscribe
+      })
+    )
+  )
+
+describe("the relays", () => {
   it.effect("that do not answer are named", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(passing(found))

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Treasury } from "@farthing/budget"
 import { Key } from "@farthing/protocol"
+import { Relay } from "@farthing/relay"
 import { Faults } from "@farthing/wallet"
-import { Deferred, Duration, Effect, Fiber } from "effect"
+import { Deferred, Duration, Effect, Fiber, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { hash } from "node:crypto"
 import { ComputeClient } from "../src/ComputeClient.ts"
@@ -125,6 +126,29 @@ describe("a process that dies", () => {
     }).pipe(Effect.provide(TestMarket.world))
   )
 
+  it.effect("after the payment: nobody is blamed while no relay can be reached", () =>
+    Effect.gen(function* () {
+      const filename = yield* TestMarket.databaseFile
+      const customer = TestMarket.customer({ filename })
+      const paid = yield* Deferred.make<void>()
+      yield* TestPeer.open({ name: "peer", price }, (job) =>
+        Effect.gen(function* () {
+          yield* job.invoice(price)
+          yield* job.paymentSent
+          yield* Deferred.succeed(paid, undefined)
+        })
+      )
+      yield* diesWhen(Deferred.await(paid)).pipe(Effect.provide(customer, { local: true }))
+      yield* TestClock.adjust("10 minutes")
+      const relay = yield* Relay.Relay
+      const cutOff = Layer.succeed(Relay.Relay, { ...relay, subscribe: () => Stream.never })
+      const [one] = yield* recovered.pipe(
+        Effect.provide(customer.pipe(Layer.provide(cutOff)), { local: true })
+      )
+      assert.strictEqual(one?.job.state, "paid")
+    }).pipe(Effect.provide(TestMarket.world))
+  )
+
   it.effect("before the invoice: the job is closed unanswered, once its time is over", () =>
     Effect.gen(function* () {
       const inProcess = yield* home
@@ -140,6 +164,28 @@ describe("a process that dies", () => {
         })
       )
     }).pipe(Effect.provide(TestMarket.world))
+  )
+})
+
+describe("a payment whose end was not known", () => {
+  it.effect("is looked up later, and its provider has time to deliver", () =>
+    Effect.gen(function* () {
+      const faults = yield* Faults.Faults
+      yield* faults.inject("customer", { _tag: "PayThenBreak" })
+      yield* faults.inject("customer", { _tag: "PayThenBreak" })
+      yield* TestPeer.open({ name: "peer", price }, TestPeer.honest(price))
+      const client = yield* ComputeClient
+      const receipt = yield* passing(client.requestInference(wish)).pipe(
+        Effect.catchTag("PaymentUnknown", () =>
+          Effect.andThen(
+            TestClock.adjust("10 minutes"),
+            Effect.map(recovered, ([one]) => one?.receipt)
+          )
+        )
+      )
+      assert.strictEqual(receipt?.text, "echo: hello")
+      assert.strictEqual(yield* held, 0)
+    }).pipe(Effect.provide(TestMarket.market()))
   )
 })
 
