@@ -19,7 +19,7 @@ import {
   Stream
 } from "effect"
 import * as AnnouncementBook from "./AnnouncementBook.ts"
-import { RelayUnavailable, relayUnavailable } from "./ComputeError.ts"
+import { type RelayUnavailable, relayUnavailable } from "./ComputeError.ts"
 import { unixTime } from "./UnixTime.ts"
 import type { Provider } from "./Provider.ts"
 
