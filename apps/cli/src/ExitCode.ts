@@ -13,6 +13,7 @@ const byTag: Readonly<Record<string, number>> = {
   ConfigInvalid: usage,
   HomeUnavailable: usage,
   IdentityInvalid: usage,
+  WalletMissing: usage,
   BudgetExhausted: 3,
   ApprovalRequired: 3,
   NoProviders: 4,

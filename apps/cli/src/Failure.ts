@@ -2,7 +2,7 @@
  * What a person reads when a command fails: what happened, and what to do about it.
  */
 import { Text } from "@farthing/protocol"
-import { Cause, Console, Effect, Predicate } from "effect"
+import { Cause, Effect, Layer, Predicate } from "effect"
 import { CliOutput } from "effect/cli"
 import { Output } from "./Output.ts"
 
@@ -50,12 +50,21 @@ export const report = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>) 
 })
 
 /** Help that was asked for is an answer; what is wrong with a command line is not. */
-export const presenter: CliOutput.Presenter = {
-  present: Effect.fnUntraced(function* (event) {
-    if (event._tag !== "InvalidInvocation") return yield* CliOutput.defaultPresenter.present(event)
-    for (const error of event.errors) yield* Console.error(`farthing: ${error.message}`)
-    yield* Console.error(
-      `Usage: ${event.helpDoc.usage}\nSee: ${event.commandPath.join(" ")} --help`
-    )
+export const layerPresenter = Layer.effect(
+  CliOutput.Presenter,
+  Effect.gen(function* () {
+    const output = yield* Output
+    return {
+      present: Effect.fnUntraced(function* (event) {
+        if (event._tag !== "InvalidInvocation")
+          return yield* CliOutput.defaultPresenter.present(event)
+        const message = event.errors.map((error) => error.message).join("; ")
+        if (output.json)
+          yield* output.value({ type: "error", tag: "UsageError", message, cost_msats: 0 })
+        yield* output.note(`farthing: ${message}`)
+        yield* output.note(`Usage: ${event.helpDoc.usage}`)
+        yield* output.note(`See: ${event.commandPath.join(" ")} --help`)
+      })
+    }
   })
-}
+)

@@ -1,6 +1,7 @@
 /**
  * The prompt of an `ask`: what was typed, and below it what was piped.
  */
+import { Chunking } from "@farthing/protocol"
 import { Effect, Option, Stdio, Stream } from "effect"
 import { fstatSync } from "node:fs"
 import { Output } from "./Output.ts"
@@ -23,6 +24,10 @@ export const read = Effect.fnUntraced(function* (typed: Option.Option<string>) {
   if (prompt === "")
     return yield* new UsageError({
       message: 'there is no prompt: give one as an argument (farthing ask "…") or on stdin'
+    })
+  if (Chunking.split(prompt).length > 1)
+    return yield* new UsageError({
+      message: `the prompt has ${Buffer.byteLength(prompt)} bytes, and a request of ${Chunking.maxEventBytes} bytes is the most that relays take: shorten it`
     })
   return prompt
 })

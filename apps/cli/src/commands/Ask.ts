@@ -1,5 +1,5 @@
 /** `farthing ask`: buys one inference and prints it as it comes. */
-import { ComputeClient, type Selection } from "@farthing/compute"
+import { ComputeClient } from "@farthing/compute"
 import { Key, Msat, Sat } from "@farthing/protocol"
 import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
@@ -46,7 +46,9 @@ const flags = {
   )
 }
 
-/** What the seed's agent allowed itself where nothing was configured. */
+type Input = Command.Command.Config.Infer<typeof flags>
+
+/** What a purchase may cost where neither flag nor limit says it. */
 const fallbackBudget = Sat.toMsat(Sat.make(1000))
 
 const budgetOf = (flag: Option.Option<number>, config: Config.Config["Service"]): Msat.Msat =>
@@ -60,26 +62,33 @@ const providerKey = (text: string) =>
     Effect.mapError((error) => new UsageError({ message: `--provider: ${error.message}` }))
   )
 
+const buy = Effect.fnUntraced(function* (
+  wish: Pick<ComputeClient.InferenceRequest, "prompt" | "approved">,
+  only: ReadonlyArray<Key.PublicKey>,
+  input: Input
+) {
+  const config = yield* Config.Config
+  const client = yield* ComputeClient.ComputeClient
+  const purchase = client.streamInference({
+    ...wish,
+    maxTokens: Option.getOrElse(input.maxTokens, () => config.compute.maxTokens),
+    budget: budgetOf(input.budgetSats, config),
+    selection: {
+      policy: Option.getOrElse(input.policy, () => config.compute.policy),
+      ...(only.length === 0 ? {} : { only })
+    },
+    ...Option.match(input.model, { onNone: () => ({}), onSome: (model) => ({ model }) })
+  })
+  yield* tell(purchase, { stream: input.stream })
+})
+
 export const command = Command.make(
   "ask",
   { prompt, ...flags },
   Effect.fnUntraced(function* (input) {
-    const config = yield* Config.Config
-    const client = yield* ComputeClient.ComputeClient
     const only = yield* Effect.forEach(Option.toArray(input.provider), providerKey)
-    const selection: Selection.Selection = {
-      policy: Option.getOrElse(input.policy, () => config.compute.policy),
-      ...(only.length === 0 ? {} : { only })
-    }
-    const purchase = client.streamInference({
-      prompt: yield* Prompt.read(input.prompt),
-      maxTokens: Option.getOrElse(input.maxTokens, () => config.compute.maxTokens),
-      budget: budgetOf(input.budgetSats, config),
-      approved: input.approve,
-      selection,
-      ...Option.match(input.model, { onNone: () => ({}), onSome: (model) => ({ model }) })
-    })
-    yield* tell(purchase, { stream: input.stream })
+    const prompt = yield* Prompt.read(input.prompt)
+    yield* Effect.provide(buy({ prompt, approved: input.approve }, only, input), Market.customer)
   })
 ).pipe(
   Command.withDescription("Buy one inference and print it as it comes"),
@@ -87,6 +96,5 @@ export const command = Command.make(
     { command: 'farthing ask "What is a farthing?"', description: "Ask the cheapest provider" },
     { command: "farthing ask Summarise < README.md", description: "Ask about a text" },
     { command: 'farthing ask "Hello" --budget-sats 5 --json', description: "For programs" }
-  ]),
-  Command.provide(Market.customer)
+  ])
 )

@@ -4,9 +4,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem, Option, Schema, Stream, SubscriptionRef } from "effect"
 import { ChildProcess } from "effect/process"
-import { fileURLToPath } from "node:url"
-
-const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url))
+import { bundle } from "./Bundle.ts"
 
 export type Env = Readonly<Record<string, string>>
 
@@ -28,7 +26,7 @@ const spawn = (
   env: Env,
   stdin: Stream.Stream<Uint8Array> | "ignore"
 ) =>
-  ChildProcess.make(process.execPath, [main, ...args], {
+  ChildProcess.make(process.execPath, [bundle, ...args], {
     env: cleanEnv(env),
     extendEnv: false,
     stdin
