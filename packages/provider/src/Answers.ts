@@ -52,7 +52,7 @@ export const make = (options: {
     deliver: (event) =>
       relay.publish(event).pipe(
         Effect.tapError((error) => Effect.logDebug("an answer waits for a relay", error.message)),
-        Effect.retry(untilItWorks),
+        Effect.retry({ schedule: untilItWorks, while: ({ reason }) => reason._tag !== "TooLarge" }),
         Effect.ignore
       ),
     mention: (request, message) => Effect.flatMap(sign(request, message), offer).pipe(Effect.ignore)

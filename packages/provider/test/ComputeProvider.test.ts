@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { AgentMessage, Msat, NostrEvent } from "@farthing/protocol"
+import { Wallet } from "@farthing/wallet"
 import { Clock, Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { hash } from "node:crypto"
 import * as Market from "./support/Market.ts"
@@ -286,6 +287,37 @@ describe("a request", () => {
       yield* buyer.ask()
       assert.strictEqual((yield* buyer.hear("JobError")).message.code, "over_capacity")
       assert.deepInclude(yield* seller.status, { running: 1, waiting: 1 })
+    }).pipe(Market.inMarket)
+  )
+
+  it.live("is refused while the wallet makes no invoices, and trouble is told", () =>
+    Effect.gen(function* () {
+      const seller = yield* provider().pipe(
+        Market.withWallet((wallet) => ({
+          ...wallet,
+          makeInvoice: () =>
+            Effect.fail(
+              new Wallet.WalletError({
+                reason: new Wallet.WalletUnreachable({ message: "no answer" })
+              })
+            )
+        }))
+      )
+      const buyer = yield* Market.customer(seller)
+      yield* buyer.ask()
+      assert.strictEqual((yield* buyer.hear("JobError")).message.code, "over_capacity")
+      assert.strictEqual((yield* seller.next("Trouble")).message, "no answer")
+    }).pipe(Market.inMarket)
+  )
+
+  it.live("of somebody who asks too often gets no answer", () =>
+    Effect.gen(function* () {
+      const seller = yield* provider([Market.echo], { requestsPerMinute: 2 })
+      const flood = yield* Market.customer(seller)
+      for (let asked = 0; asked < 20; asked++) yield* flood.ask({ model: "none" })
+      const other = yield* Market.customer(seller)
+      yield* answered(other)
+      assert.strictEqual(yield* Queue.size(flood.heard), 2)
     }).pipe(Market.inMarket)
   )
 

@@ -1,0 +1,169 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Bolt11, Key, Msat, NostrEvent } from "@farthing/protocol"
+import { ProviderBook, SqlProviderBook } from "@farthing/provider"
+import { Sqlite } from "@farthing/sqlite"
+import { Context, Effect, Layer, Option } from "effect"
+import { randomBytes } from "node:crypto"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Market from "./support/Market.ts"
+
+const hex = () => randomBytes(32).toString("hex")
+
+const provider = Key.publicKeyOf(Market.newSecret())
+
+const newJob = () => ({
+  id: NostrEvent.EventId.make(hex()),
+  customer: Key.publicKeyOf(Market.newSecret()),
+  message: Market.request({ model: "small", stop: ["\n"] }),
+  model: "small",
+  receivedAt: 1_000,
+  amount: Msat.make(10_000),
+  bolt11: "lnbcrt1",
+  paymentHash: Bolt11.PaymentHash.make(hex()),
+  invoiceExpiresAt: 1_600
+})
+
+const directory = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "provider-book-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+)
+
+/** The book as another process has it: on a connection of its own. */
+const open = (path: string) =>
+  Layer.build(
+    SqlProviderBook.layer.pipe(Layer.provide(Sqlite.layer({ filename: join(path, "book.db") })))
+  ).pipe(Effect.map(Context.get(ProviderBook.ProviderBook)))
+
+const signed = (content: string) =>
+  NostrEvent.sign({ kind: 42, created_at: 1_000, tags: [], content }, Market.newSecret())
+
+describe("ProviderBook", () => {
+  it.live("gives a paid job to one of those who claim it", () =>
+    Effect.gen(function* () {
+      const path = yield* directory
+      const books = yield* Effect.all([open(path), open(path), open(path)])
+      const jobs = Array.from({ length: 20 }, newJob)
+      yield* Effect.forEach(jobs, (job) => books[0].quoted(provider, job), {
+        concurrency: "unbounded"
+      })
+      const claims = yield* Effect.forEach(
+        jobs.flatMap((job) => books.map((book, index) => ({ book, index, job }))),
+        ({ book, index, job }) =>
+          book.paid(job.paymentHash, { owner: `owner ${index}`, until: 5_000 }, "paid"),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(
+        claims.flatMap(Option.toArray).toSorted((a, b) => a.id.localeCompare(b.id)),
+        jobs.toSorted((a, b) => a.id.localeCompare(b.id))
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("knows each request once, whoever answers it and how", () =>
+    Effect.gen(function* () {
+      const path = yield* directory
+      const one = yield* open(path)
+      const other = yield* open(path)
+      const job = newJob()
+      assert.isFalse(yield* one.knows(job.id))
+      const answers = yield* Effect.all(
+        [
+          one.quoted(provider, job),
+          other.quoted(provider, { ...job, paymentHash: Bolt11.PaymentHash.make(hex()) }),
+          one.refused(provider, job, "over_capacity")
+        ],
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(answers.filter(Boolean).length, 1)
+      assert.isTrue(yield* other.knows(job.id))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("keeps what was signed until it is sent, and gives it on with the lease", () =>
+    Effect.gen(function* () {
+      const path = yield* directory
+      const book = yield* open(path)
+      const job = newJob()
+      const answers = [signed("1"), signed("2")]
+      yield* book.quoted(provider, job)
+      yield* book.paid(job.paymentHash, { owner: "dead", until: 5_000 }, "running")
+      assert.deepStrictEqual(
+        yield* book.takeOver(provider, { owner: "heir", until: 9_000 }, 4_999),
+        []
+      )
+      const [begun] = yield* book.takeOver(provider, { owner: "heir", until: 9_000 }, 5_000)
+      assert.deepInclude(begun, { job, begun: 1, answers: [], outcome: undefined })
+      assert.isFalse(yield* book.answered(job.id, "dead", { _tag: "Delivered" }, [signed("late")]))
+      assert.isTrue(yield* book.answered(job.id, "heir", { _tag: "Delivered" }, answers))
+
+      yield* book.release("heir")
+      const [again] = yield* book.takeOver(provider, { owner: "third", until: 9_000 }, 5_000)
+      assert.deepInclude(again, { answers, outcome: { _tag: "Delivered" } })
+      yield* book.ended(job.id, { _tag: "Delivered" })
+      assert.deepStrictEqual(yield* book.counts(provider), [
+        { state: "delivered", jobs: 1, amount: job.amount }
+      ])
+      yield* book.release("third")
+      assert.deepStrictEqual(
+        yield* book.takeOver(provider, { owner: "fourth", until: 9_000 }, 99_000),
+        []
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("forgets what nobody paid for, and nothing else", () =>
+    Effect.gen(function* () {
+      const book = yield* open(yield* directory)
+      const [unpaid, paid, recent] = [newJob(), newJob(), { ...newJob(), receivedAt: 2_000 }]
+      for (const job of [unpaid, paid, recent]) yield* book.quoted(provider, job)
+      yield* book.refused(provider, newJob(), "over_capacity")
+      yield* book.paid(paid.paymentHash, { owner: "me", until: 0 }, "paid")
+      yield* book.prune(provider, 1_500)
+      assert.deepStrictEqual(yield* book.unpaid(provider, 0), [recent])
+      assert.isTrue(yield* book.knows(paid.id))
+      assert.isFalse(yield* book.knows(unpaid.id))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("spoils no write with the failure of another", () =>
+    Effect.gen(function* () {
+      const book = yield* open(yield* directory)
+      const job = newJob()
+      const twin = { ...newJob(), paymentHash: job.paymentHash }
+      const results = yield* Effect.forEach(
+        [job, twin, newJob(), newJob()],
+        (job) => Effect.result(book.quoted(provider, job)),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(
+        results.map(({ _tag }) => _tag),
+        ["Success", "Failure", "Success", "Success"]
+      )
+      assert.strictEqual((yield* book.unpaid(provider, 0)).length, 3)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("keeps one channel, and dates announcements ever later", () =>
+    Effect.gen(function* () {
+      const path = yield* directory
+      const books = yield* Effect.all([open(path), open(path)])
+      const secret = Market.newSecret()
+      const create = (content: string) =>
+        NostrEvent.sign({ kind: 40, created_at: 1_000, tags: [], content }, secret)
+      const kept = yield* Effect.all([
+        books[0].keepChannel(create("a")),
+        books[1].keepChannel(create("b"))
+      ])
+      assert.strictEqual(kept[0].content, "a")
+      assert.deepStrictEqual(kept[1], kept[0])
+      const dates: Array<number> = []
+      for (const now of [1_000, 1_000, 900, 2_000])
+        dates.push(
+          yield* books[dates.length % 2 === 0 ? 0 : 1].dateAnnouncement(kept[0].pubkey, now)
+        )
+      assert.deepStrictEqual(dates, [1_000, 1_001, 1_002, 2_000])
+    }).pipe(Effect.scoped)
+  )
+})
