@@ -11,6 +11,11 @@ const longestPause = Duration.seconds(1)
 /** How many releases are remembered for those who start to wait after them. */
 const remembered = 16
 
+/** Makes interruptible again what an uninterruptible region waits for. */
+export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+export interface Room extends Effect.Success<typeof make> {}
+
 export const make = Effect.gen(function* () {
   const released = yield* Queue.sliding<void>(remembered)
 
@@ -23,7 +28,7 @@ export const make = Effect.gen(function* () {
     options: {
       readonly mayPass: (error: E) => boolean
       readonly within: Duration.Duration
-      readonly restore: <B, E2, R2>(pause: Effect.Effect<B, E2, R2>) => Effect.Effect<B, E2, R2>
+      readonly restore: Restore
     }
   ) {
     const deadline = (yield* Clock.currentTimeMillis) + Duration.toMillis(options.within)

@@ -11,17 +11,13 @@ import { PaymentFailed } from "@farthing/wallet/Payer"
 import { Clock, Duration, Effect, Option, Result, Schema } from "effect"
 import type { DateTime } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
-import * as BudgetDay from "./BudgetDay.ts"
 import * as Limits from "./Limits.ts"
 import { TotalName, holdOf, totalsOf, weigh } from "./Spend.ts"
-import type { PurchaseId, Spend, SpendOutcome, SpendRecord } from "./Spend.ts"
+import type { PurchaseId, SpendOutcome, SpendRecord } from "./Spend.ts"
+import * as Reservation from "./Reservation.ts"
 import * as SpendRows from "./SpendRows.ts"
-import {
-  ApprovalRequired,
-  BudgetExhausted,
-  LedgerUnavailable,
-  PaymentRefused
-} from "./TreasuryError.ts"
+import { LedgerUnavailable } from "./TreasuryError.ts"
+import type { BudgetExhausted } from "./TreasuryError.ts"
 
 export interface Options {
   /** Whose budget this is, in a database that may hold several. */
@@ -32,41 +28,12 @@ export interface Options {
   readonly lease: Duration.Duration
 }
 
-/** What somebody wants to spend. */
-export interface Wish {
-  readonly tick: Spend["tick"]
-  readonly payee: Spend["payee"] | undefined
-  readonly approved: boolean
-  /** Amount and allowed fee together. */
-  readonly asked: Msat.Msat
-}
-
-/** A wish that has an invoice. */
-export interface Order extends Omit<Spend, "cap"> {
-  readonly amount: Msat.Msat
-  readonly allowedFee: Msat.Msat
-}
-
-/** What a wish is measured by. */
-export interface Rules {
-  readonly limits: Limits.Limits
-  readonly zone: DateTime.TimeZone
-  /** What may leave the wallet, and what had been spent when the wallet was asked. */
-  readonly funds: { readonly spendable: Msat.Msat; readonly spentBefore: Msat.Msat } | undefined
-}
-
 /** What proves a payment. */
 export interface Proof {
   readonly preimage: Bolt11.Preimage
   /** Undefined if the wallet does not say it. */
   readonly fee: Msat.Msat | undefined
 }
-
-/** A limit is in the way; `mayPass` if it is only because of amounts held. */
-export class Refused extends Schema.TaggedError<Refused>()("Refused", {
-  error: BudgetExhausted,
-  mayPass: Schema.Boolean
-}) {}
 
 type DatabaseError = SqlError.SqlError | Schema.SchemaError
 
@@ -81,9 +48,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const transaction = <A, E>(
     body: (budget: SpendRows.Budget, now: number) => Effect.Effect<A, E>
   ): Effect.Effect<A, Exclude<E, DatabaseError> | LedgerUnavailable> =>
-    Clock.currentTimeMillis.pipe(
-      Effect.flatMap((now) => Effect.flatMap(rows.lock, (budget) => body(budget, now))),
+    rows.lock.pipe(
+      Effect.flatMap((budget) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => body(budget, now))
+      ),
       sql.withTransaction,
+      // A span for each statement would cost more than the statement.
+      Effect.withTracerEnabled(false),
       reading
     )
 
@@ -132,77 +103,24 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       })
     ).pipe(Effect.asVoid)
 
-  const totals = Effect.fnUntraced(function* (
-    wish: Pick<Wish, "payee" | "tick">,
-    day: BudgetDay.BudgetDay,
-    funds: Rules["funds"]
-  ) {
-    const { tick, payee } = wish
-    const found = yield* rows.totals([
-      TotalName.lifetime,
-      TotalName.day(day),
-      TotalName.tick(tick),
-      TotalName.unprovenDay(day),
-      ...(payee === undefined ? [] : [TotalName.provider(payee), TotalName.providerDay(payee, day)])
-    ])
-    const byName = new Map(found.map((total) => [total.name, total]))
-    const of = (name: string): Limits.Usage => byName.get(name) ?? Limits.unused
-    const lifetime = of(TotalName.lifetime)
-    return {
-      lifetime,
-      today: of(TotalName.day(day)),
-      tick: of(TotalName.tick(tick)),
-      unprovenToday: of(TotalName.unprovenDay(day)),
-      provider: payee && {
-        today: of(TotalName.providerDay(payee, day)),
-        ever: of(TotalName.provider(payee)),
-        delivered: byName.get(TotalName.provider(payee))?.delivered ?? Msat.zero
-      },
-      funds: funds && {
-        spendable: funds.spendable,
-        spentSince: Msat.left(lifetime.spent, funds.spentBefore)
-      }
-    } satisfies Limits.Totals
-  })
-
-  /** Measures a wish against every limit; what no waiting can help is refused first. */
-  const measure = Effect.fnUntraced(function* (
-    wish: Wish,
-    budget: SpendRows.Budget,
-    day: BudgetDay.BudgetDay,
-    rules: Rules
-  ) {
-    if (budget.frozen !== null) {
-      return yield* new Refused({ error: frozen(wish.asked, budget.frozen), mayPass: false })
-    }
-    const found = yield* totals(wish, day, rules.funds)
-    const refusal = Limits.judge(rules.limits, wish.asked, found)
-    if (refusal !== undefined && !refusal.mayPass) return yield* refused(refusal, day, rules.zone)
-    const above = rules.limits.approvalAbove
-    if (above !== undefined && wish.asked > above && !wish.approved) {
-      return yield* new ApprovalRequired({ asked: wish.asked, above })
-    }
-    if (refusal !== undefined) return yield* refused(refusal, day, rules.zone)
-    return found
-  })
-
   /** Whether a wish would fit now. */
-  const check = Effect.fnUntraced(function* (wish: Wish, rules: Rules) {
-    const now = yield* Clock.currentTimeMillis
+  const check = Effect.fnUntraced(function* (wish: Reservation.Wish, rules: Reservation.Rules) {
     const budget = yield* rows.read
-    yield* measure(wish, budget, today(budget, now, rules.zone), rules)
+    const day = Reservation.today(budget, yield* Clock.currentTimeMillis, rules.zone)
+    yield* Reservation.measure(rows, { wish, budget, day, rules })
   }, reading)
 
   /** Reserves amount and allowed fee against every limit, and writes the intent. */
-  const reserve = (order: Order, rules: Rules) =>
+  const reserve = (order: Reservation.Order, rules: Reservation.Rules) =>
     transaction(
       Effect.fnUntraced(function* (budget, now) {
-        const asked = holdOf(order)
-        const day = today(budget, now, rules.zone)
-        yield* payableOnce(order, now)
-        const found = yield* measure({ ...order, asked }, budget, day, rules)
+        const day = Reservation.today(budget, now, rules.zone)
+        const dead = yield* Reservation.payableOnce(rows, order, now)
+        yield* Effect.forEach(dead, (intent) => release(intent, now, abandoned))
+        const wish = { ...order, asked: holdOf(order) }
+        const totals = yield* Reservation.measure(rows, { wish, budget, day, rules })
         if (day !== budget.day) yield* rows.setDay(day)
-        const record: SpendRecord = {
+        return yield* open({
           purchase: order.purchase,
           tick: order.tick,
           paymentHash: order.invoice.paymentHash,
@@ -215,7 +133,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           preimage: undefined,
           outcome: undefined,
           day,
-          unproven: found.provider === undefined || !Limits.isProven(found.provider),
+          unproven: totals.provider === undefined || !Limits.isProven(totals.provider),
           reservedAt: now,
           invoiceExpiresAt: order.invoice.expiresAt,
           payExpiresAt: undefined,
@@ -223,42 +141,18 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           leaseOwner: options.owner,
           leaseUntil: now + lease,
           fence: 1
-        }
-        const weight = weigh(record)
-        yield* rows.insert(record)
-        yield* rows.append({
-          ...weight,
-          at: now,
-          paymentHash: record.paymentHash,
-          what: record.state,
-          note: ""
         })
-        yield* rows.openTotals(totalsOf(record), weight)
-        return record
       })
     )
 
-  /**
-   * A payment hash is paid once, ever; a purchase again only when its earlier payments are known
-   * to have failed. An intent whose process is gone was never submitted, so it is released here.
-   */
-  const payableOnce = Effect.fnUntraced(function* (order: Order, now: number) {
-    for (const earlier of yield* rows.ofPurchase(order.purchase)) {
-      if (earlier.state === "intended" && earlier.leaseUntil <= now) {
-        yield* release(earlier, now, abandoned)
-      } else if (earlier.state !== "failed") {
-        return yield* new PaymentRefused({
-          reason: "purchase_already_paid",
-          message: `This purchase has a payment already (${earlier.state}, ${earlier.paymentHash}). Recover it instead of paying again.`
-        })
-      }
-    }
-    if (yield* rows.isUsed(order.invoice.paymentHash)) {
-      return yield* new PaymentRefused({
-        reason: "already_used",
-        message: `An invoice with the payment hash ${order.invoice.paymentHash} was used before. Ask the provider for a fresh one.`
-      })
-    }
+  /** The first entry of a spend; its totals may be new. */
+  const open = Effect.fnUntraced(function* (intent: SpendRecord) {
+    const { paymentHash, state, reservedAt, note } = intent
+    const weight = weigh(intent)
+    yield* rows.insert(intent)
+    yield* rows.append({ ...weight, at: reservedAt, paymentHash, what: state, note })
+    yield* rows.openTotals(totalsOf(intent), weight)
+    return intent
   })
 
   /** From here on the money may leave. Refused, and released, if the intent is not ours any more. */
@@ -280,7 +174,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         }
         if (budget.frozen !== null) {
           yield* release(current, now, "spending was frozen before the payment was submitted")
-          return Result.fail(frozen(holdOf(current), budget.frozen))
+          return Result.fail(Reservation.frozen(holdOf(current), budget.frozen))
         }
         const submitted = yield* toState(current, "submitted", now, { payExpiresAt })
         return Result.succeed(submitted)
@@ -426,7 +320,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       reading(
         Effect.gen(function* () {
           const budget = yield* rows.read
-          const day = today(budget, yield* Clock.currentTimeMillis, zone)
+          const day = Reservation.today(budget, yield* Clock.currentTimeMillis, zone)
           const names = [TotalName.lifetime, TotalName.day(day), TotalName.unprovenDay(day)]
           const found = new Map((yield* rows.totals(names)).map((total) => [total.name, total]))
           return {
@@ -453,43 +347,6 @@ const leaseLost = "this process lost its lease before the payment was submitted;
 
 const isResolved = (spend: SpendRecord): boolean =>
   spend.state === "settled" || spend.state === "failed"
-
-const today = (
-  budget: SpendRows.Budget,
-  now: number,
-  zone: DateTime.TimeZone
-): BudgetDay.BudgetDay => {
-  const day = BudgetDay.of(now, zone)
-  return budget.day === "" ? day : BudgetDay.later(budget.day, day)
-}
-
-const frozen = (asked: Msat.Msat, reason: string): BudgetExhausted =>
-  new BudgetExhausted({
-    limit: "frozen",
-    most: Msat.zero,
-    ...Limits.unused,
-    asked,
-    frozen: reason
-  })
-
-const daily: ReadonlySet<Limits.LimitName> = new Set([
-  "daily_limit_sats",
-  "per_provider_daily_sats",
-  "unproven_daily_limit_sats"
-])
-
-const refused = (
-  { mayPass, ...refusal }: Limits.Refusal,
-  day: BudgetDay.BudgetDay,
-  zone: DateTime.TimeZone
-): Refused =>
-  new Refused({
-    error: new BudgetExhausted({
-      ...refusal,
-      ...(daily.has(refusal.limit) ? { resetsAt: BudgetDay.endOf(day, zone) } : {})
-    }),
-    mayPass
-  })
 
 /** What should never happen, in words, so that a person looks before more is spent. */
 const alarmAt = (before: SpendRecord, after: SpendRecord): string | undefined => {

@@ -51,7 +51,6 @@ const spendColumns = `payment_hash AS "paymentHash", purchase, tick, payee, bolt
   pay_expires_at AS "payExpiresAt", note, lease_owner AS "leaseOwner",
   lease_until AS "leaseUntil", fence`
 
-const encode = Schema.encodeSync(SpendRecord)
 const decodeSpends = Schema.decodeUnknownEffect(Schema.Array(SpendRecord))
 const decodeBudgets = Schema.decodeUnknownEffect(Schema.NonEmptyArray(Budget))
 const decodeTotals = Schema.decodeUnknownEffect(Schema.Array(TotalRow))
@@ -89,18 +88,20 @@ export const make = Effect.fnUntraced(function* (budget: string) {
       Effect.map(([record]) => Option.fromNullishOr(record))
     )
 
-  /** Whether any budget of this database has ever used the payment hash. */
-  const isUsed = (paymentHash: Bolt11.PaymentHash) =>
-    Effect.map(
-      sql`SELECT 1 FROM treasury_spend WHERE payment_hash = ${paymentHash}`,
-      (rows) => rows.length > 0
-    )
-
   const ofPurchase = (purchase: PurchaseId) =>
     sql`SELECT ${columns} FROM treasury_spend
       WHERE budget = ${budget} AND purchase = ${purchase} ORDER BY rowid`.pipe(
       Effect.flatMap(decodeSpends)
     )
+
+  /** Whoever stands in the way of a payment: its purchase's others, and its hash in any budget. */
+  const rivals = (order: {
+    readonly purchase: PurchaseId
+    readonly paymentHash: Bolt11.PaymentHash
+  }) =>
+    sql`SELECT ${columns} FROM treasury_spend
+      WHERE (budget = ${budget} AND purchase = ${order.purchase})
+      OR payment_hash = ${order.paymentHash} ORDER BY rowid`.pipe(Effect.flatMap(decodeSpends))
 
   /** Everything whose end is not known yet. */
   const unresolved = sql`SELECT ${columns} FROM treasury_spend
@@ -176,7 +177,7 @@ export const make = Effect.fnUntraced(function* (budget: string) {
     setDay,
     setFrozen,
     spend,
-    isUsed,
+    rivals,
     ofPurchase,
     unresolved,
     feeUnknown,
@@ -193,37 +194,32 @@ export const make = Effect.fnUntraced(function* (budget: string) {
   } as const
 })
 
-const toRow = (record: SpendRecord) => {
-  const { paymentHash, purchase, tick, payee, bolt11, amount, allowedFee, day, ...row } =
-    encode(record)
-  return {
-    payment_hash: paymentHash,
-    purchase,
-    tick,
-    payee,
-    bolt11,
-    amount,
-    allowed_fee: allowedFee,
-    day,
-    unproven: row.unproven,
-    reserved_at: row.reservedAt,
-    invoice_expires_at: row.invoiceExpiresAt,
-    ...changing(record)
-  }
-}
+export interface SpendRows extends Effect.Success<ReturnType<typeof make>> {}
+
+const toRow = (record: SpendRecord) => ({
+  payment_hash: record.paymentHash,
+  purchase: record.purchase,
+  tick: record.tick,
+  payee: record.payee,
+  bolt11: record.bolt11,
+  amount: record.amount,
+  allowed_fee: record.allowedFee,
+  day: record.day,
+  unproven: record.unproven ? 1 : 0,
+  reserved_at: record.reservedAt,
+  invoice_expires_at: record.invoiceExpiresAt,
+  ...changing(record)
+})
 
 /** The columns that change in the life of a spend. */
-const changing = (record: SpendRecord) => {
-  const row = encode(record)
-  return {
-    state: row.state,
-    fee: row.fee,
-    preimage: row.preimage,
-    outcome: row.outcome,
-    pay_expires_at: row.payExpiresAt,
-    note: row.note,
-    lease_owner: row.leaseOwner,
-    lease_until: row.leaseUntil,
-    fence: row.fence
-  }
-}
+const changing = (record: SpendRecord) => ({
+  state: record.state,
+  fee: record.fee ?? null,
+  preimage: record.preimage ?? null,
+  outcome: record.outcome ?? null,
+  pay_expires_at: record.payExpiresAt ?? null,
+  note: record.note,
+  lease_owner: record.leaseOwner,
+  lease_until: record.leaseUntil,
+  fence: record.fence
+})

@@ -6,13 +6,14 @@ import type { Bolt11, Network } from "@farthing/protocol"
 import { Payer, Wallet } from "@farthing/wallet"
 import { PaymentFailed, PaymentUnknown } from "@farthing/wallet/Payer"
 import { Clock, Duration, Effect, Layer, Option, Schedule } from "effect"
-import type { Scope } from "effect"
 import type { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import * as Audit from "./Audit.ts"
 import * as BudgetDay from "./BudgetDay.ts"
 import * as Limits from "./Limits.ts"
 import * as Outcome from "./Outcome.ts"
+import { available, unixTime, warned } from "./Recovery.ts"
+import * as Recovery from "./Recovery.ts"
 import * as Room from "./Room.ts"
 import { costOf, holdOf } from "./Spend.ts"
 import type { Spend, SpendRecord } from "./Spend.ts"
@@ -20,12 +21,7 @@ import * as SpendLedger from "./SpendLedger.ts"
 import { migrate } from "./SpendTables.ts"
 import { Treasury } from "./Treasury.ts"
 import type { Settled, Wish } from "./Treasury.ts"
-import {
-  BudgetExhausted,
-  LedgerUnavailable,
-  PaymentRefused,
-  WalletUnavailable
-} from "./TreasuryError.ts"
+import { BudgetExhausted, LedgerUnavailable, PaymentRefused } from "./TreasuryError.ts"
 
 export interface Options {
   readonly network: Network.Network
@@ -44,14 +40,6 @@ export interface Options {
 /** A payment that takes longer to be claimed at its end is none that we want to wait for. */
 const longestFinalCltvDelta = 144
 
-/** A wallet that does not answer a question in this time is not there. */
-const lookupTimeout = Duration.seconds(10)
-
-/** For how long after a payment its fee is still looked for. */
-const feeWindow = Duration.days(1)
-
-type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-
 export const make = Effect.fnUntraced(function* (options: Options) {
   const payTimeout = Duration.fromInputUnsafe(options.payTimeout ?? "60 seconds")
   const lease = Duration.fromInputUnsafe(options.lease ?? "30 seconds")
@@ -68,8 +56,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const payer = yield* Payer.Payer
   const room = yield* Room.make
   const ledger = yield* SpendLedger.make({ budget, lease, owner: randomUUID() })
-
-  // ---------------------------------------------------------------------------------- pay
+  const recovery = yield* Recovery.make({ ledger, room, lease, margin })
 
   /** reserve → intend → submit → settle, or release, or leave unknown. */
   const pay = Effect.fn("Treasury.pay")((spend: Spend) =>
@@ -78,7 +65,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         const amount = yield* payable(spend.invoice)
         const intent = yield* reserve({ ...spend, amount }, restore)
         return yield* carryOut(intent, spend.invoice, restore).pipe(
-          Effect.onError(() => letGo(intent)),
+          Effect.onError(() => recovery.letGo(intent)),
           Effect.ensuring(room.release)
         )
       })
@@ -88,9 +75,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const carryOut = Effect.fnUntraced(function* (
     intent: SpendRecord,
     invoice: Bolt11.Invoice,
-    restore: Restore
+    restore: Room.Restore
   ) {
-    yield* keepLease(intent)
+    yield* recovery.keepLease(intent)
     const submitted = yield* submit(intent)
     const proof = yield* restore(askWallet(submitted, invoice)).pipe(
       Effect.catchTags({
@@ -126,7 +113,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   /** Holds amount and allowed fee, waiting for what is only held if that may help. */
   const reserve = Effect.fnUntraced(
-    function* (spend: Spend & { readonly amount: Msat.Msat }, restore: Restore) {
+    function* (spend: Spend & { readonly amount: Msat.Msat }, restore: Room.Restore) {
       const { limits } = yield* restore(rules)
       const attempt = Effect.gen(function* () {
         const rules = yield* restore(rulesWithFunds)
@@ -175,7 +162,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     )
 
   const inquire = (spend: SpendRecord, error: PaymentUnknown, deadline: number) =>
-    lookUp(spend).pipe(
+    recovery.lookUp(spend).pipe(
       Effect.flatMap(
         (outcome): Effect.Effect<SpendLedger.Proof, PaymentFailed | PaymentUnknown> => {
           switch (outcome._tag) {
@@ -198,24 +185,20 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       })
     )
 
-  /** From here on the money is gone: a ledger that fails now leaves the payment to recovery. */
-  const settle = Effect.fnUntraced(
-    function* (spend: SpendRecord, proof: SpendLedger.Proof) {
-      const settled = yield* ledger.settle(spend.paymentHash, proof)
-      return {
-        paymentHash: settled.paymentHash,
-        preimage: proof.preimage,
-        amount: settled.amount,
-        fee: Msat.subtract(costOf(settled), settled.amount),
-        feeKnown: settled.fee !== undefined,
-        leftToday: yield* leftToday
-      } satisfies Settled
-    },
-    (effect, spend) =>
-      Effect.catchTag(effect, "LedgerUnavailable", ({ message }) =>
-        Effect.fail(unknown(spend, `paid, but not recorded. ${message}`))
-      )
-  )
+  /** The money is gone: a ledger that fails now leaves the payment to recovery. */
+  const settle = Effect.fnUntraced(function* (spend: SpendRecord, proof: SpendLedger.Proof) {
+    const settled = yield* Effect.mapError(ledger.settle(spend.paymentHash, proof), ({ message }) =>
+      unknown(spend, `paid, but not recorded. ${message}`)
+    )
+    return {
+      paymentHash: settled.paymentHash,
+      preimage: proof.preimage,
+      amount: settled.amount,
+      fee: Msat.subtract(costOf(settled), settled.amount),
+      feeKnown: settled.fee !== undefined,
+      leftToday: yield* leftToday
+    } satisfies Settled
+  })
 
   const release = (spend: SpendRecord, error: PaymentFailed) =>
     Effect.andThen(
@@ -228,19 +211,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       warned(ledger.leaveUnknown(spend.paymentHash, error.message)),
       Effect.fail(error)
     )
-
-  /** Whatever ends this payment early: a reservation that was never submitted is released. */
-  const letGo = (spend: SpendRecord) => warned(ledger.letGo(spend))
-
-  const keepLease = (spend: SpendRecord): Effect.Effect<void, never, Scope.Scope> =>
-    warned(ledger.renew(spend)).pipe(
-      Effect.delay(Duration.divideUnsafe(lease, 3)),
-      Effect.forever,
-      Effect.forkScoped,
-      Effect.asVoid
-    )
-
-  // ------------------------------------------------------------------------------- limits
 
   const rules = Effect.gen(function* () {
     const limits = yield* Effect.isEffect(options.limits)
@@ -282,7 +252,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     if (limits.daily === undefined) return undefined
     const { today } = yield* ledger.summary(zone)
     return Limits.leftOf({ most: limits.daily, ...today })
-  })
+  }).pipe(
+    // No reason to call a payment that was made and recorded anything else.
+    Effect.catch(({ message }) => Effect.as(Effect.logWarning(message), undefined))
+  )
 
   const status = Effect.gen(function* () {
     const { limits, zone } = yield* rules
@@ -298,71 +271,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       limits: Limits.general(limits, totals)
     }
   }).pipe(Effect.withSpan("Treasury.status"))
-
-  // ----------------------------------------------------------------------------- recovery
-
-  const recover = Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
-    const abandoned = (yield* ledger.unresolved).filter(({ leaseUntil }) => leaseUntil <= now)
-    const taken = yield* Effect.forEach(abandoned, resolve, { concurrency: 4 })
-    yield* learnFees
-    return taken.flatMap(Option.toArray)
-  }).pipe(Effect.withSpan("Treasury.recover"))
-
-  /** Takes one spend over and finds out what became of it. */
-  const resolve = ({ paymentHash }: SpendRecord) =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(
-        ledger.takeOver(paymentHash),
-        Option.match({
-          onNone: () => Effect.succeedNone,
-          onSome: (spend) =>
-            (spend.state === "failed" ? Effect.succeed(spend) : investigate(spend, restore)).pipe(
-              Effect.ensuring(room.release),
-              Effect.asSome
-            )
-        })
-      )
-    )
-
-  const investigate = (spend: SpendRecord, restore: Restore) =>
-    keepLease(spend).pipe(
-      Effect.andThen(restore(lookUp(spend))),
-      Effect.flatMap((outcome) => record(spend, outcome)),
-      Effect.onError(() => letGo(spend)),
-      Effect.scoped
-    )
-
-  const record = (spend: SpendRecord, outcome: Outcome.Outcome) => {
-    switch (outcome._tag) {
-      case "Settled":
-        return ledger.settle(spend.paymentHash, outcome)
-      case "Failed":
-        return ledger.fail(spend.paymentHash, outcome.note)
-      case "Open":
-        return ledger.leaveUnknown(spend.paymentHash, outcome.note)
-    }
-  }
-
-  /** A fee that the wallet tells late replaces the whole reserve that was booked for it. */
-  const learnFees = Effect.gen(function* () {
-    const since = (yield* Clock.currentTimeMillis) - Duration.toMillis(feeWindow)
-    const learnFee = Effect.fnUntraced(function* (spend: SpendRecord) {
-      const outcome = yield* lookUp(spend)
-      if (outcome._tag === "Settled") yield* ledger.settle(spend.paymentHash, outcome)
-    })
-    yield* Effect.forEach(yield* ledger.feeUnknown(since), learnFee, {
-      concurrency: 4,
-      discard: true
-    })
-  })
-
-  const lookUp = Effect.fnUntraced(function* (spend: SpendRecord) {
-    const answer = yield* available(wallet.lookupOutgoing(spend.paymentHash))
-    return Outcome.of(spend, answer, { now: yield* unixTime, margin })
-  })
-
-  // -------------------------------------------------------------------------------- audit
 
   /** The books are read on both sides of the wallet's answer, since payments go on meanwhile. */
   const audit = Effect.gen(function* () {
@@ -381,7 +289,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     pay,
     check,
     conclude: ledger.conclude,
-    recover,
+    recover: recovery.recover,
     find: ledger.ofPurchase,
     status,
     freeze: ledger.freeze,
@@ -395,9 +303,6 @@ export const layer = (
 ): Layer.Layer<Treasury, LedgerUnavailable, SqlClient.SqlClient | Wallet.Wallet | Payer.Payer> =>
   Layer.effect(Treasury, make(options))
 
-/** Unix seconds. */
-const unixTime = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(millis / 1000))
-
 const withinCap = (limits: Limits.Limits, amount: Msat.Msat, callersCap: Msat.Msat) => {
   const { limit, most } = Limits.capOf(limits, callersCap)
   return amount > most
@@ -410,19 +315,3 @@ const refuse = (reason: PaymentRefused["reason"], message: string) =>
 
 const unknown = (spend: SpendRecord, message: string): PaymentUnknown =>
   new PaymentUnknown({ paymentHash: spend.paymentHash, message })
-
-const available = <A>(
-  question: Effect.Effect<A, Wallet.WalletError>
-): Effect.Effect<A, WalletUnavailable> =>
-  question.pipe(
-    Effect.mapError(({ message }) => new WalletUnavailable({ message })),
-    Effect.timeoutOrElse({
-      duration: lookupTimeout,
-      orElse: () =>
-        Effect.fail(new WalletUnavailable({ message: "The wallet did not answer in time." }))
-    })
-  )
-
-/** Where the payment's own outcome matters more: recovery repairs what the ledger missed. */
-const warned = <A>(effect: Effect.Effect<A, LedgerUnavailable>): Effect.Effect<void> =>
-  Effect.catch(Effect.asVoid(effect), ({ message }) => Effect.logWarning(message))

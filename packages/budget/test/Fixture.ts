@@ -37,8 +37,9 @@ export const databaseFile = Effect.acquireRelease(
   (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true }))
 ).pipe(Effect.map((directory) => join(directory, "farthing.db")))
 
+/** One process, and nobody pulls the plug: it need not wait for the disk. */
 export const database = Layer.unwrap(
-  Effect.map(databaseFile, (filename) => Sqlite.layer({ filename }))
+  Effect.map(databaseFile, (filename) => Sqlite.layer({ filename, synchronous: "NORMAL" }))
 )
 
 /** A bank where the agent has money and the provider none. */

@@ -5,6 +5,7 @@ import { DateTime, Duration, Layer, Option } from "effect"
 import { createHash } from "node:crypto"
 import type * as Limits from "../src/Limits.ts"
 import { PurchaseId, TickId } from "../src/Spend.ts"
+import type * as Reservation from "../src/Reservation.ts"
 import * as SpendLedger from "../src/SpendLedger.ts"
 import { migrate } from "../src/SpendTables.ts"
 import { database, open, payee, sats } from "./Fixture.ts"
@@ -19,8 +20,8 @@ export const preimageOf = (name: string): Bolt11.Preimage =>
 
 export const order = (
   name: string,
-  rest: Partial<SpendLedger.Order> & { readonly expiresAt?: number } = {}
-): SpendLedger.Order => ({
+  rest: Partial<Reservation.Order> & { readonly expiresAt?: number } = {}
+): Reservation.Order => ({
   purchase: PurchaseId.make(name),
   tick: TickId.make("tick"),
   payee: payee(1),
@@ -43,7 +44,7 @@ export const order = (
   ...rest
 })
 
-export const rules = (limits: Partial<Limits.Limits> = {}): SpendLedger.Rules => ({
+export const rules = (limits: Partial<Limits.Limits> = {}): Reservation.Rules => ({
   limits: { ...open, ...limits },
   zone: DateTime.zoneMakeNamedUnsafe("UTC"),
   funds: undefined

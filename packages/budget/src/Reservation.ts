@@ -1,0 +1,173 @@
+/**
+ * Whether a spend may be reserved: every rule that needs the ledger, in one place. It only reads;
+ * the ledger calls it inside of the transaction that writes.
+ */
+import { Msat } from "@farthing/protocol"
+import { Effect, Schema } from "effect"
+import type { DateTime } from "effect"
+import * as BudgetDay from "./BudgetDay.ts"
+import * as Limits from "./Limits.ts"
+import { TotalName } from "./Spend.ts"
+import type { Spend } from "./Spend.ts"
+import type * as SpendRows from "./SpendRows.ts"
+import { ApprovalRequired, BudgetExhausted, PaymentRefused } from "./TreasuryError.ts"
+
+/** What somebody wants to spend. */
+export interface Wish {
+  readonly tick: Spend["tick"]
+  readonly payee: Spend["payee"] | undefined
+  readonly approved: boolean
+  /** Amount and allowed fee together. */
+  readonly asked: Msat.Msat
+}
+
+/** A wish that has an invoice. */
+export interface Order extends Omit<Spend, "cap"> {
+  readonly amount: Msat.Msat
+  readonly allowedFee: Msat.Msat
+}
+
+/** What a wish is measured by. */
+export interface Rules {
+  readonly limits: Limits.Limits
+  readonly zone: DateTime.TimeZone
+  /** What may leave the wallet, and what had been spent when the wallet was asked. */
+  readonly funds: { readonly spendable: Msat.Msat; readonly spentBefore: Msat.Msat } | undefined
+}
+
+/** A limit is in the way; `mayPass` if it is only because of amounts held. */
+export class Refused extends Schema.TaggedError<Refused>()("Refused", {
+  error: BudgetExhausted,
+  mayPass: Schema.Boolean
+}) {}
+
+/**
+ * A payment hash is paid once, ever; a purchase again only when its earlier payments are known
+ * to have failed. Answers with the intents of dead processes that stand in the way: they were never
+ * submitted, so they can be released.
+ */
+export const payableOnce = Effect.fnUntraced(function* (
+  rows: SpendRows.SpendRows,
+  order: Order,
+  now: number
+) {
+  const { paymentHash } = order.invoice
+  const rivals = yield* rows.rivals({ purchase: order.purchase, paymentHash })
+  if (rivals.some((rival) => rival.paymentHash === paymentHash)) {
+    return yield* new PaymentRefused({
+      reason: "already_used",
+      message: `An invoice with the payment hash ${paymentHash} was used before. Ask the provider for a fresh one.`
+    })
+  }
+  const alive = rivals.filter((rival) => rival.state !== "failed")
+  const dead = alive.filter((rival) => rival.state === "intended" && rival.leaseUntil <= now)
+  const paying = alive.find((rival) => !dead.includes(rival))
+  if (paying !== undefined) {
+    return yield* new PaymentRefused({
+      reason: "purchase_already_paid",
+      message: `This purchase has a payment already (${paying.state}, ${paying.paymentHash}). Recover it instead of paying again.`
+    })
+  }
+  return dead
+})
+
+/** Measures a wish against every limit; what no waiting can help is refused first. */
+export const measure = Effect.fnUntraced(function* (
+  rows: SpendRows.SpendRows,
+  {
+    wish,
+    budget,
+    day,
+    rules
+  }: {
+    readonly wish: Wish
+    readonly budget: SpendRows.Budget
+    readonly day: BudgetDay.BudgetDay
+    readonly rules: Rules
+  }
+) {
+  if (budget.frozen !== null) {
+    return yield* new Refused({ error: frozen(wish.asked, budget.frozen), mayPass: false })
+  }
+  const found = yield* totalsFor(rows, wish, day, rules.funds)
+  const refusal = Limits.judge(rules.limits, wish.asked, found)
+  if (refusal !== undefined && !refusal.mayPass) return yield* refused(refusal, day, rules.zone)
+  const above = rules.limits.approvalAbove
+  if (above !== undefined && wish.asked > above && !wish.approved) {
+    return yield* new ApprovalRequired({ asked: wish.asked, above })
+  }
+  if (refusal !== undefined) return yield* refused(refusal, day, rules.zone)
+  return found
+})
+
+const totalsFor = Effect.fnUntraced(function* (
+  rows: SpendRows.SpendRows,
+  wish: Pick<Wish, "payee" | "tick">,
+  day: BudgetDay.BudgetDay,
+  funds: Rules["funds"]
+) {
+  const { tick, payee } = wish
+  const found = yield* rows.totals([
+    TotalName.lifetime,
+    TotalName.day(day),
+    TotalName.tick(tick),
+    TotalName.unprovenDay(day),
+    ...(payee === undefined ? [] : [TotalName.provider(payee), TotalName.providerDay(payee, day)])
+  ])
+  const byName = new Map(found.map((total) => [total.name, total]))
+  const of = (name: string): Limits.Usage => byName.get(name) ?? Limits.unused
+  const lifetime = of(TotalName.lifetime)
+  return {
+    lifetime,
+    today: of(TotalName.day(day)),
+    tick: of(TotalName.tick(tick)),
+    unprovenToday: of(TotalName.unprovenDay(day)),
+    provider: payee && {
+      today: of(TotalName.providerDay(payee, day)),
+      ever: of(TotalName.provider(payee)),
+      delivered: byName.get(TotalName.provider(payee))?.delivered ?? Msat.zero
+    },
+    funds: funds && {
+      spendable: funds.spendable,
+      spentSince: Msat.left(lifetime.spent, funds.spentBefore)
+    }
+  } satisfies Limits.Totals
+})
+
+/** The day of now; it never moves backwards. */
+export const today = (
+  budget: SpendRows.Budget,
+  now: number,
+  zone: DateTime.TimeZone
+): BudgetDay.BudgetDay => {
+  const day = BudgetDay.of(now, zone)
+  return budget.day === "" ? day : BudgetDay.later(budget.day, day)
+}
+
+export const frozen = (asked: Msat.Msat, reason: string): BudgetExhausted =>
+  new BudgetExhausted({
+    limit: "frozen",
+    most: Msat.zero,
+    ...Limits.unused,
+    asked,
+    frozen: reason
+  })
+
+const daily: ReadonlySet<Limits.LimitName> = new Set([
+  "daily_limit_sats",
+  "per_provider_daily_sats",
+  "unproven_daily_limit_sats"
+])
+
+const refused = (
+  { mayPass, ...refusal }: Limits.Refusal,
+  day: BudgetDay.BudgetDay,
+  zone: DateTime.TimeZone
+): Refused =>
+  new Refused({
+    error: new BudgetExhausted({
+      ...refusal,
+      ...(daily.has(refusal.limit) ? { resetsAt: BudgetDay.endOf(day, zone) } : {})
+    }),
+    mayPass
+  })
