@@ -3,9 +3,9 @@
  */
 import { Cause, Exit, Predicate } from "effect"
 
-export const failed = 1
-export const usage = 2
-export const interrupted = 130
+const failed = 1
+const usage = 2
+const interrupted = 130
 
 const byTag: Readonly<Record<string, number>> = {
   ShowHelp: usage,
@@ -28,7 +28,7 @@ const byTag: Readonly<Record<string, number>> = {
   DeliveryInvalid: 7
 }
 
-export const ofError = (error: unknown): number =>
+const ofError = (error: unknown): number =>
   Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag)
     ? (byTag[error._tag] ?? failed)
     : failed

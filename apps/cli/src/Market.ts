@@ -10,7 +10,7 @@ const config = Layer.unwrap(
 )
 
 /** Home and configuration: enough to say what is set. */
-export const settings = config.pipe(Layer.provideMerge(Home.layer))
+const settings = config.pipe(Layer.provideMerge(Home.layer))
 
 const agent = Identity.layer.pipe(Layer.provideMerge(settings))
 

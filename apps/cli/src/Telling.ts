@@ -72,7 +72,7 @@ const forPeople = Effect.fnUntraced(function* (options: Options) {
 })
 
 /** `provider · cost (invoice + fee) · time · what the budget leaves today`. */
-export const oneLine = (receipt: Receipt.Receipt): string =>
+const oneLine = (receipt: Receipt.Receipt): string =>
   [
     Show.who(receipt.providerName, receipt.provider),
     `${Show.cost(receipt.cost)} (fee ${Show.cost(receipt.fee)})`,

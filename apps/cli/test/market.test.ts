@@ -12,10 +12,7 @@ const openAi = (words: ReadonlyArray<string>) =>
       readonly finish: () => void
       readonly close: () => void
     }>((resume) => {
-      let finish = () => {}
-      const letGo = new Promise<void>((resolve) => {
-        finish = resolve
-      })
+      const { promise: letGo, resolve: finish } = Promise.withResolvers<void>()
       const server = createServer(async (request, response) => {
         if (request.url === "/v1/models") {
           response.setHeader("content-type", "application/json")
@@ -37,7 +34,7 @@ const openAi = (words: ReadonlyArray<string>) =>
         resume(
           Effect.succeed({
             url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-            finish: () => finish(),
+            finish,
             close: () => {
               server.closeAllConnections()
               server.close()

@@ -43,7 +43,7 @@ export const database = Layer.unwrap(
 )
 
 /** A bank where the agent has money and the provider none. */
-export const bank = Layer.effectDiscard(
+const bank = Layer.effectDiscard(
   Effect.gen(function* () {
     const bank = yield* Bank.Bank
     yield* bank.open("agent")

@@ -108,6 +108,21 @@ describe("an intent", () => {
   )
 })
 
+describe("what may leave the wallet", () => {
+  it.effect("is less what was spent since the wallet was asked", () =>
+    Effect.gen(function* () {
+      const ledger = yield* ledgerOf("owner")
+      const asked = { ...rules(), funds: { spendable: sats(200), spentBefore: sats(0) } }
+      const first = yield* ledger.reserve(order("a"), asked)
+      yield* ledger.settle(first.paymentHash, proofOf("a", sats(0)))
+      const error = yield* Effect.flip(ledger.reserve(order("b"), asked))
+      assert.strictEqual(error._tag === "Refused" && error.error.limit, "reserve_sats")
+      const askedAgain = { ...rules(), funds: { spendable: sats(200), spentBefore: sats(100) } }
+      yield* ledger.reserve(order("b"), askedAgain)
+    }).pipe(Effect.provide(migrated))
+  )
+})
+
 describe("a payment whose end is told twice", () => {
   it.effect("that is settled stays settled, and is booked once", () =>
     Effect.gen(function* () {

@@ -180,6 +180,8 @@ describe("Treasury.pay", () => {
       yield* treasury.conclude(first.paymentHash, "delivered")
       yield* pay(sats(500))
       assert.strictEqual(yield* limitOf(sats(50), { payee: payee(2) }), "unproven_daily_limit_sats")
+      // What proven ones get is none of it.
+      yield* pay(sats(30), { payee: payee(2) })
     }).pipe(Effect.provide(world({ unprovenDaily: sats(100) })))
   )
 

@@ -56,7 +56,7 @@ const subscriptionTimeToLive = "1 minute"
 const lookBack = 7 * 24 * 3600
 
 /** How long relays have that did not answer within the time given, but can be reached. */
-const patience = "10 seconds"
+const patience = "15 seconds"
 
 const defaultCapacity = 10_000
 

@@ -103,17 +103,19 @@ const nobodyFits = (
   const wanted = providers.filter(Selection.isWantedBy(selection))
   const avoided = wanted.filter((provider) => Provider.isAvoided(provider, now))
   const cheapest = Selection.lowestPrice(wanted)
+  const dear = Option.map(
+    Option.filter(cheapest, (price) => price > budget),
+    (price) =>
+      `the cheapest asks ${Sat.fromMsatCeil(price)} sats and ${Sat.fromMsatFloor(budget)} may be spent`
+  )
+  const fit = selection.model === undefined ? "fit the selection" : `sell ${selection.model}`
   return new NoProviderWithinBudget({
     budget,
     ...(Option.isSome(cheapest) ? { cheapest: cheapest.value } : {}),
     message: [
-      `Of ${providers.length} providers that can be paid our way ${wanted.length} fit the selection`,
+      `Of ${providers.length} providers that can be paid our way ${wanted.length} ${fit}`,
       ...(avoided.length === 0 ? [] : [`${avoided.length} took money without delivering lately`]),
-      Option.match(cheapest, {
-        onNone: () => "none of them may be asked",
-        onSome: (price) =>
-          `the cheapest asks ${Sat.fromMsatCeil(price)} sats and ${Sat.fromMsatFloor(budget)} may be spent`
-      })
+      ...Option.toArray(dear)
     ].join("; ")
   })
 }

@@ -9,7 +9,7 @@ import type { Redacted } from "effect"
 
 export const funds = Msat.make(1_000_000)
 
-export const fees = { base: Msat.make(1_000), ppm: 5_000 }
+const fees = { base: Msat.make(1_000), ppm: 5_000 }
 
 /** A bank that errs on demand, over a book in that file. */
 export const bank = (filename = ":memory:") =>

@@ -29,11 +29,11 @@ import { Environment } from "./Environment.ts"
 import * as Home from "./Home.ts"
 import * as Identity from "./Identity.ts"
 
-/** A person at a place: the home, its configuration and its key, with this environment alone. */
-export const person = (folder: string, environment: Readonly<Record<string, string | undefined>>) =>
+/** Who lives in this environment and no other: home, configuration and key. */
+export const person = (environment: Readonly<Record<string, string | undefined>>) =>
   Identity.layer.pipe(
     Layer.provideMerge(Config.layer()),
-    Layer.provideMerge(Home.layerAt(folder)),
+    Layer.provideMerge(Home.layer),
     Layer.provide(Layer.succeed(Environment)(environment))
   )
 

@@ -95,7 +95,7 @@ export interface Options {
   readonly quorum?: number
   /** Answers relays that insist on knowing who asks (NIP-42). */
   readonly signer?: Signer.Shape
-  /** How long a relay has to take the connection; default 5 seconds. */
+  /** How long a relay has to take the connection; default 15 seconds. */
   readonly connectTimeout?: Duration.Input
   /** How long a relay has for its OK, reconnections included; default 10 seconds. */
   readonly publishTimeout?: Duration.Input

@@ -36,7 +36,7 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
       RelayConnection.make({
         url,
         signer: options.signer,
-        connectTimeout: options.connectTimeout ?? "5 seconds",
+        connectTimeout: options.connectTimeout ?? "15 seconds",
         heartbeat: options.heartbeat ?? "5 seconds",
         maxFrameBytes: options.maxFrameBytes ?? 512 * 1024,
         ignored

@@ -130,6 +130,8 @@ export const make = (options: Options): Subscription => {
     if (legs.some((leg) => leg.standing === undefined)) return
     if (legs.every((leg) => leg.standing === "refused"))
       failure ??= new RelayError({ reason: new Refused({ message: refusal }) })
+    else if (options.complete && legs.every((leg) => leg.standing === "unreachable"))
+      failure ??= nobodyThere()
     else if (legs.some(isDone) && stored === "awaited") stored = "due"
     awaken()
   }
@@ -140,15 +142,17 @@ export const make = (options: Options): Subscription => {
   /** The time is up: whoever has not answered is not waited for. */
   const giveUp = (): void => {
     for (const leg of legs) leg.standing ??= "silent"
-    if (options.complete && !legs.some(isDone))
-      failure ??= new RelayError({
-        reason: new Unreachable({
-          urls: connections.map(({ url }) => url),
-          message: connections.map((it) => `${it.url}: ${it.trouble()}`).join("; ")
-        })
-      })
+    if (options.complete && !legs.some(isDone)) failure ??= nobodyThere()
     review()
   }
+
+  const nobodyThere = (): RelayError =>
+    new RelayError({
+      reason: new Unreachable({
+        urls: connections.map(({ url }) => url),
+        message: connections.map((it) => `${it.url}: ${it.trouble()}`).join("; ")
+      })
+    })
 
   connections.forEach((connection, index) => {
     const leg = legs[index]!

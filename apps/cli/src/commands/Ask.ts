@@ -75,7 +75,7 @@ const buy = Effect.fnUntraced(function* (
     budget: budgetOf(input.budgetSats, config),
     selection: {
       policy: Option.getOrElse(input.policy, () => config.compute.policy),
-      ...(only.length === 0 ? {} : { only })
+      ...(only.length === 0 ? {} : { only, order: only })
     },
     ...Option.match(input.model, { onNone: () => ({}), onSome: (model) => ({ model }) })
   })

@@ -47,10 +47,10 @@ export const command = Command.make(
       Market.seller({ name: "corner shop", priceMsats: Msat.make(10_000) }).pipe(
         Layer.provide(Market.backend(Option.getOrUndefined(ollama))),
         Layer.provide(
-          Market.person(
-            path.join(folder, "provider"),
-            Devnet.environment(devnet.relay, providerAccount)
-          )
+          Market.person({
+            FARTHING_HOME: path.join(folder, "provider"),
+            ...Devnet.environment(devnet.relay, providerAccount)
+          })
         )
       )
     )
@@ -66,7 +66,8 @@ export const command = Command.make(
     const customer = yield* Layer.build(
       Market.customer.pipe(
         Layer.provide(
-          Market.person(path.join(folder, "agent"), {
+          Market.person({
+            FARTHING_HOME: path.join(folder, "agent"),
             ...Devnet.environment(devnet.relay, agentAccount),
             ...budget
           })

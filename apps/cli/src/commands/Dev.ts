@@ -68,7 +68,10 @@ export const command = Command.make(
 
 /** The market's own provider, once it is online. */
 const sell = Effect.fnUntraced(function* (relay: string, account: BankServer.Connection) {
-  const person = Market.person(yield* subfolder("provider"), Devnet.environment(relay, account))
+  const person = Market.person({
+    FARTHING_HOME: yield* subfolder("provider"),
+    ...Devnet.environment(relay, account)
+  })
   const seller = yield* Layer.build(
     Market.seller({ name: "devnet" }).pipe(
       Layer.provide(Market.backend(undefined)),

@@ -10,6 +10,7 @@ import { Config, Home, Identity } from "farthing"
 import * as Market from "../Market.ts"
 import { Output } from "../Output.ts"
 import * as Show from "../Show.ts"
+import { Unwell } from "../Unwell.ts"
 
 type Verdict = "ok" | "warning" | "failed"
 
@@ -127,9 +128,6 @@ const budget = check(
 )
 
 const marks: Readonly<Record<Verdict, string>> = { ok: "✓", warning: "!", failed: "✗" }
-
-/** Something that a purchase needs does not work. */
-export class Unwell extends Schema.TaggedError<Unwell>()("Unwell", { message: Schema.String }) {}
 
 export const command = Command.make(
   "doctor",

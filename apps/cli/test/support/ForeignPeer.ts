@@ -2,13 +2,12 @@
  * People who never heard of Farthing: peers made of nostr-tools alone, which speak the eight
  * messages that programs in the wild send, and pay through NWC by hand.
  */
-import { createHash } from "node:crypto"
 import type { Event, EventTemplate } from "nostr-tools/core"
 import { decode as bech32Decode } from "nostr-tools/nip19"
 import { decrypt, encrypt, getConversationKey } from "nostr-tools/nip44"
 import { finalizeEvent, generateSecretKey, getPublicKey } from "nostr-tools/pure"
 import { Relay, useWebSocketImplementation } from "nostr-tools/relay"
-import WebSocket from "ws"
+import { WebSocket } from "ws"
 
 useWebSocketImplementation(WebSocket)
 
@@ -22,7 +21,7 @@ export interface Peer {
   readonly close: () => void
 }
 
-export const connect = async (url: string): Promise<Peer> => {
+const connect = async (url: string): Promise<Peer> => {
   const secret = generateSecretKey()
   const relay = await Relay.connect(url)
   return {
@@ -218,7 +217,3 @@ export const buy = async (relayUrl: string, nwc: string, providerKey: string, pr
     bank.close()
   })
 }
-
-/** sha256 of a preimage in hex: the payment hash it proves. */
-export const hashOf = (preimage: string): string =>
-  createHash("sha256").update(Buffer.from(preimage, "hex")).digest("hex")

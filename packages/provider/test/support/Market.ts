@@ -52,7 +52,7 @@ export const fails =
     Stream.fail(fault(reason))
 
 /** Everything that outlives a provider's process. */
-export const world = Layer.mergeAll(
+const world = Layer.mergeAll(
   Relay.layerMemory,
   BankBook.layer({ network: "regtest" }).pipe(Layer.provide(Sqlite.layer({ filename: ":memory:" })))
 )

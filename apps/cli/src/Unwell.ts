@@ -1,0 +1,4 @@
+import { Schema } from "effect"
+
+/** Something that a purchase needs does not work. */
+export class Unwell extends Schema.TaggedError<Unwell>()("Unwell", { message: Schema.String }) {}

@@ -1,0 +1,64 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Bolt11, Msat } from "@farthing/protocol"
+import type { Wallet } from "@farthing/wallet"
+import { Option } from "effect"
+import * as Outcome from "../src/Outcome.ts"
+import { sats } from "./Fixture.ts"
+import { preimageOf } from "./Orders.ts"
+
+const preimage = preimageOf("spend")
+const paymentHash = Bolt11.hashOf(preimage)
+
+const answer = (rest: Partial<Wallet.Outgoing>): Option.Option<Wallet.Outgoing> =>
+  Option.some({
+    paymentHash,
+    bolt11: "",
+    amount: sats(1),
+    state: "settled",
+    fee: Option.some(Msat.make(5)),
+    preimage: Option.some(preimage),
+    createdAt: 0,
+    settledAt: Option.none(),
+    ...rest
+  })
+
+const of = (
+  found: Option.Option<Wallet.Outgoing>,
+  now = 0,
+  spend: Partial<{ invoiceExpiresAt: number; payExpiresAt: number }> = {}
+) =>
+  Outcome.of({ paymentHash, invoiceExpiresAt: 1000, payExpiresAt: 60, ...spend }, found, {
+    now,
+    margin: 120
+  })
+
+describe("Outcome.of", () => {
+  it("is settled with the proof of this payment", () => {
+    assert.deepStrictEqual(of(answer({})), { _tag: "Settled", preimage, fee: Msat.make(5) })
+    assert.deepStrictEqual(of(answer({ fee: Option.none() })), {
+      _tag: "Settled",
+      preimage,
+      fee: undefined
+    })
+  })
+
+  it("stays open without a proof, or with that of another payment", () => {
+    assert.strictEqual(of(answer({ preimage: Option.none() }))._tag, "Open")
+    const other = preimageOf("other")
+    assert.strictEqual(of(answer({ preimage: Option.some(other) }))._tag, "Open")
+    assert.strictEqual(of(answer({ paymentHash: Bolt11.hashOf(other) }))._tag, "Open")
+  })
+
+  it("is what the wallet says of a payment that is pending or has failed, however late", () => {
+    assert.strictEqual(of(answer({ state: "pending" }), 1_000_000)._tag, "Open")
+    assert.strictEqual(of(answer({ state: "failed" }))._tag, "Failed")
+  })
+
+  it("a payment the wallet does not know fails only after both expiries and the margin", () => {
+    assert.strictEqual(of(Option.none(), 1120)._tag, "Open")
+    assert.strictEqual(of(Option.none(), 1121)._tag, "Failed")
+    const late = { payExpiresAt: 2000 }
+    assert.strictEqual(of(Option.none(), 2120, late)._tag, "Open")
+    assert.strictEqual(of(Option.none(), 2121, late)._tag, "Failed")
+  })
+})
