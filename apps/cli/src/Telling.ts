@@ -53,11 +53,14 @@ const forPeople = Effect.fnUntraced(function* (options: Options) {
   const stdio = yield* Stdio.Stdio
   const stage = options.stages === "lines" ? output.note : output.progress
   const shown = (yield* stdio.stdoutIsTerminal) ? Text.printableLines : (text: string) => text
+  // On a terminal a stage would write over the line of the answer that stands there.
+  let answering = false
   return (progress: ComputeClient.Progress): Effect.Effect<void> => {
     switch (progress._tag) {
       case "Stage":
-        return stage(Text.printable(progress.message))
+        return answering ? Effect.void : stage(Text.printable(progress.message))
       case "Chunk":
+        answering ||= options.stream && progress.text !== ""
         return options.stream ? output.write(shown(progress.text)) : Effect.void
       case "Done": {
         const { text } = progress.receipt
