@@ -2,6 +2,7 @@
  * What becomes of payments that nobody takes care of any more: their leases, their look-ups, and
  * what a wallet tells late.
  */
+import { UnixTime } from "@farthing/relay"
 import { Wallet } from "@farthing/wallet"
 import { Clock, Duration, Effect, Option } from "effect"
 import type { Scope } from "effect"
@@ -102,14 +103,11 @@ export const make = Effect.fnUntraced(function* ({ ledger, room, lease, margin }
 
   const lookUp = Effect.fnUntraced(function* (spend: SpendRecord) {
     const answer = yield* available(wallet.lookupOutgoing(spend.paymentHash))
-    return Outcome.of(spend, answer, { now: yield* unixTime, margin })
+    return Outcome.of(spend, answer, { now: yield* UnixTime.now, margin })
   })
 
   return { keepLease, letGo, lookUp, recover } as const
 })
-
-/** Unix seconds. */
-export const unixTime = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(millis / 1000))
 
 export const available = <A>(
   question: Effect.Effect<A, Wallet.WalletError>

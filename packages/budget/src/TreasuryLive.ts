@@ -3,6 +3,7 @@
  */
 import { Msat } from "@farthing/protocol"
 import type { Bolt11, Network } from "@farthing/protocol"
+import { UnixTime } from "@farthing/relay"
 import { Payer, Wallet } from "@farthing/wallet"
 import { PaymentFailed, PaymentUnknown } from "@farthing/wallet/Payer"
 import { Clock, Duration, Effect, Layer, Option, Schedule } from "effect"
@@ -12,7 +13,7 @@ import * as Audit from "./Audit.ts"
 import * as BudgetDay from "./BudgetDay.ts"
 import * as Limits from "./Limits.ts"
 import * as Outcome from "./Outcome.ts"
-import { available, unixTime, warned } from "./Recovery.ts"
+import { available, warned } from "./Recovery.ts"
 import * as Recovery from "./Recovery.ts"
 import * as Room from "./Room.ts"
 import { costOf, holdOf } from "./Spend.ts"
@@ -99,7 +100,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     if (Option.isNone(invoice.amount) || invoice.amount.value === 0) {
       return yield* refuse("no_amount", "The invoice names no amount. Ask for one that does.")
     }
-    if (invoice.expiresAt <= (yield* unixTime)) {
+    if (invoice.expiresAt <= (yield* UnixTime.now)) {
       return yield* refuse("expired", "The invoice has expired. Ask for a fresh one.")
     }
     if (invoice.minFinalCltvDelta > longestFinalCltvDelta) {
@@ -130,7 +131,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   )
 
   const submit = (intent: SpendRecord) =>
-    Effect.flatMap(unixTime, (now) =>
+    Effect.flatMap(UnixTime.now, (now) =>
       ledger.submit(
         intent,
         Math.min(intent.invoiceExpiresAt, Math.ceil(now + Duration.toSeconds(payTimeout)))
@@ -277,7 +278,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const before = yield* ledger.everything
     const began = before.spends[0]?.reservedAt
     if (began === undefined) return Audit.ofBooks(before)
-    const since = Math.floor(began / 1000)
+    const since = UnixTime.fromMillis(began)
     const { outgoing } = yield* available(wallet.transactions({ since }))
     const after = yield* ledger.everything
     const report = Audit.ofBooks(after)

@@ -3,7 +3,7 @@
  * channel, however many jobs are open in it, and every answer handed to its job by a look-up.
  */
 import { AgentMessage, Channel, Key, NostrEvent } from "@farthing/protocol"
-import { Relay, Signer } from "@farthing/relay"
+import { Relay, Signer, UnixTime } from "@farthing/relay"
 import { Cause, Effect, Latch, Layer, Metric, Option, Queue, RcMap, Stream } from "effect"
 import type { Scope } from "effect"
 import { randomBytes } from "node:crypto"
@@ -17,7 +17,6 @@ import {
   type Request,
   type Shape
 } from "./JobTransport.ts"
-import { unixTime } from "./UnixTime.ts"
 
 /** Clocks differ: answers are asked for from this many seconds before the request on. */
 const clockMargin = 120
@@ -39,7 +38,10 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
     const lines: RcMap.RcMap<LineKey, Line> = yield* RcMap.make({
       lookup: (key: LineKey) =>
         Effect.gen(function* () {
-          const line = yield* makeLine(relay, signer.publicKey, { ...key, since: yield* unixTime })
+          const line = yield* makeLine(relay, signer.publicKey, {
+            ...key,
+            since: yield* UnixTime.now
+          })
           yield* line.start(Effect.suspend(() => RcMap.invalidate(lines, key)))
           return line
         }),
@@ -51,7 +53,7 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
       message: AgentMessage.AgentMessage,
       reply?: Channel.Post["reply"]
     ) {
-      const createdAt = yield* unixTime
+      const createdAt = yield* UnixTime.now
       return yield* signer.sign(
         Channel.message({
           channel: request.channel,

@@ -4,7 +4,7 @@
  */
 import type { Network, NostrEvent } from "@farthing/protocol"
 import { AgentMessage, Announcement } from "@farthing/protocol"
-import { Relay } from "@farthing/relay"
+import { Relay, UnixTime } from "@farthing/relay"
 import type { Scope } from "effect"
 import {
   Context,
@@ -20,7 +20,6 @@ import {
 } from "effect"
 import * as AnnouncementBook from "./AnnouncementBook.ts"
 import { type RelayUnavailable, relayUnavailable } from "./ComputeError.ts"
-import { unixTime } from "./UnixTime.ts"
 import type { Provider } from "./Provider.ts"
 
 /** Who sells now, without our record of them. */
@@ -90,17 +89,17 @@ export const make = Effect.fnUntraced(function* (
 
   const discover: Shape["discover"] = Effect.fnUntraced(function* (within) {
     const { book, failed, settled, stored } = yield* enter
-    if (!book.hasOpen(yield* unixTime)) yield* settled.close
+    if (!book.hasOpen(yield* UnixTime.now)) yield* settled.close
     if (!settled.isOpen())
       yield* settled.await.pipe(
         Effect.raceFirst(Deferred.await(failed)),
         Effect.timeoutOption(within)
       )
-    if (!stored.isOpen() && !book.hasOpen(yield* unixTime)) {
+    if (!stored.isOpen() && !book.hasOpen(yield* UnixTime.now)) {
       yield* requireAnswer
       yield* Effect.timeoutOption(stored.await, patience)
     }
-    const now = yield* unixTime
+    const now = yield* UnixTime.now
     const providers = book.open(now)
     const clockHint = providers.length === 0 ? book.clockHint(now) : Option.none()
     return { providers, clockHint }
@@ -110,7 +109,7 @@ export const make = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       const { book, failed, news } = yield* enter
       const coming = yield* PubSub.subscribe(news)
-      const now = yield* unixTime
+      const now = yield* UnixTime.now
       return Stream.fromIterable(book.open(now)).pipe(
         Stream.concat(Stream.fromSubscription(coming)),
         Stream.merge(Stream.fromEffectDrain(Deferred.await(failed)))
@@ -143,19 +142,19 @@ const openMarket = Effect.fnUntraced(function* (
   const settled = yield* Latch.make()
   const failed = yield* Deferred.make<never, RelayUnavailable>()
 
-  const settle = Effect.flatMap(unixTime, (now) =>
+  const settle = Effect.flatMap(UnixTime.now, (now) =>
     stored.isOpen() && book.hasOpen(now) ? settled.open : Effect.void
   )
 
   const hear = (event: NostrEvent.NostrEvent) =>
-    Effect.flatMap(unixTime, (now) =>
+    Effect.flatMap(UnixTime.now, (now) =>
       Option.match(book.add(event, now), {
         onNone: () => Effect.void,
         onSome: (offer) => Effect.andThen(PubSub.publish(news, offer), settle)
       })
     )
 
-  const start = yield* unixTime
+  const start = yield* UnixTime.now
   const recent = { kinds: [Announcement.kind], since: start - lookBack, limit: options.capacity }
   const filters = [{ ...recent, "#k": [String(AgentMessage.textGeneration)] }, recent]
 

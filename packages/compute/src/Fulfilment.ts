@@ -4,6 +4,7 @@
  */
 import { Treasury } from "@farthing/budget"
 import { Msat } from "@farthing/protocol"
+import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Schedule } from "effect"
 import type { Scope } from "effect"
 import { logged } from "./Bookkeeping.ts"
@@ -15,7 +16,6 @@ import { type EndState, Journal, type Offer as Terms } from "./Journal.ts"
 import { nameOf, type Offer, rejected, reused } from "./Negotiation.ts"
 import { type Purchase, stage, stages } from "./Purchase.ts"
 import * as Receipt from "./Receipt.ts"
-import { unixTime } from "./UnixTime.ts"
 
 /** Buys what was offered: pay - deliver - settle. */
 export const fulfil = Effect.fnUntraced(function* (purchase: Purchase, offer: Offer) {
@@ -53,7 +53,7 @@ const pay = (purchase: Purchase, offer: Offer) =>
           preimage: settled.preimage,
           fee: settled.fee,
           leftToday: settled.leftToday,
-          paidAt: Math.floor(at / 1000)
+          paidAt: UnixTime.fromMillis(at)
         })
       )
       return { ...settled, at } satisfies Paid
@@ -241,7 +241,7 @@ const settle = (purchase: Purchase, offer: Offer, paid: Paid, delivered: Deliver
           amount: paid.amount,
           fee: paid.fee,
           leftToday: paid.leftToday,
-          finishedAt: yield* unixTime,
+          finishedAt: yield* UnixTime.now,
           stages: stages(purchase)
         },
         delivered,

@@ -4,6 +4,7 @@
  */
 import { Treasury } from "@farthing/budget"
 import { Bolt11, Msat, Text } from "@farthing/protocol"
+import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Option, Queue, Result } from "effect"
 import * as ComputeError from "./ComputeError.ts"
 import * as InvoiceGate from "./InvoiceGate.ts"
@@ -12,7 +13,6 @@ import { type EndState, Journal } from "./Journal.ts"
 import { logged } from "./Bookkeeping.ts"
 import type { Provider } from "./Provider.ts"
 import { type Purchase, stage } from "./Purchase.ts"
-import { unixTime } from "./UnixTime.ts"
 
 /** A provider's invoice, checked, and the open ear for what it delivers. */
 export interface Offer {
@@ -69,7 +69,7 @@ const request = (purchase: Purchase, provider: Provider) =>
     Effect.gen(function* () {
       const journal = yield* Journal
       const transport = yield* JobTransport
-      const requestedAt = yield* unixTime
+      const requestedAt = yield* UnixTime.now
       const { jobTimeout, settlement } = purchase.options
       const request = yield* transport.prepare(provider.announcement, {
         prompt: purchase.prompt,
@@ -171,7 +171,7 @@ const check = (purchase: Purchase, job: Job, quoted: Quoted) =>
           settlement: purchase.options.settlement,
           reused: Result.isSuccess(decoded) && (yield* journal.knows(decoded.success.paymentHash))
         },
-        yield* unixTime
+        yield* UnixTime.now
       )
       if (Result.isFailure(judged)) return yield* rejected(job.provider, judged.failure)
       const invoice = judged.success

@@ -4,6 +4,7 @@
  */
 import { Treasury } from "@farthing/budget"
 import { Msat } from "@farthing/protocol"
+import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Option } from "effect"
 import { logged } from "./Bookkeeping.ts"
 import { collect } from "./Collection.ts"
@@ -15,7 +16,6 @@ import { JobTransport } from "./JobTransport.ts"
 import { type Entry, Journal, type Offer, type Payment } from "./Journal.ts"
 import type { Purchase } from "./Purchase.ts"
 import * as Receipt from "./Receipt.ts"
-import { unixTime } from "./UnixTime.ts"
 
 /** How many jobs are taken up at once; each has a subscription of its own. */
 const concurrency = 8
@@ -31,7 +31,7 @@ export const recover = Effect.fnUntraced(function* (
   const treasury = yield* Treasury.Treasury
   const journal = yield* Journal
   yield* treasury.recover
-  const now = yield* unixTime
+  const now = yield* UnixTime.now
   const lostSince = now - Math.floor(Duration.toSeconds(options.lateDelivery))
   const left = (yield* journal.unfinished({ lostSince })).filter(({ job }) => !isLive(job.purchase))
   return yield* Effect.forEach(left, (entry) => resume(entry, options), { concurrency })
@@ -110,7 +110,7 @@ const became = (entry: Entry, state: JobState, note: string): Recovered => ({
 /** Whether no process can still be at work on the job. */
 const isOver = (job: Job, options: ComputeOptions) =>
   Effect.map(
-    unixTime,
+    UnixTime.now,
     (now) =>
       now >
       job.requestedAt +
@@ -150,7 +150,7 @@ const learn = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions
     preimage: spend.preimage,
     fee: spend.fee ?? spend.allowedFee,
     leftToday: undefined,
-    paidAt: yield* unixTime
+    paidAt: yield* UnixTime.now
   }
   yield* journal.paid(job.request, payment)
   const paid: Entry = { ...entry, job: { ...job, state: "paid" }, payment }
@@ -215,7 +215,7 @@ const take = Effect.fnUntraced(function* (
       amount: offer.amount,
       fee: payment.fee,
       leftToday: payment.leftToday,
-      finishedAt: yield* unixTime,
+      finishedAt: yield* UnixTime.now,
       stages: []
     },
     delivered,

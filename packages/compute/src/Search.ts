@@ -1,6 +1,7 @@
 /** Who could be asked: everybody who sells now, and of those the few that a purchase asks. */
 import type { Settlement } from "@farthing/protocol"
 import { Sat } from "@farthing/protocol"
+import { UnixTime } from "@farthing/relay"
 import type { Duration } from "effect"
 import { Array as Arr, Effect, Option } from "effect"
 import { NoProviders, NoProviderWithinBudget } from "./ComputeError.ts"
@@ -9,7 +10,6 @@ import { Journal } from "./Journal.ts"
 import * as Provider from "./Provider.ts"
 import { type Purchase, stage } from "./Purchase.ts"
 import * as Selection from "./Selection.ts"
-import { unixTime } from "./UnixTime.ts"
 
 /** Everybody who sells now, with our record of them. */
 export const knownProviders = (within: Duration.Input) =>
@@ -74,7 +74,7 @@ export const select = (purchase: Purchase, providers: ReadonlyArray<Provider.Pro
       const { budget, options, selection } = purchase
       const rounds = selection.fallbacks ? Math.max(options.maxAttempts, 1) : 1
       const quotes = Math.max(selection.quotes, 1)
-      const now = yield* unixTime
+      const now = yield* UnixTime.now
       const able = providers.filter(takesOneOf(options.settlement))
       const chosen = Selection.rank(able, {
         budget,

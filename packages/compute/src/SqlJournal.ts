@@ -1,13 +1,13 @@
 /** The journal in the database of the home: every step is durable before the next one is taken. */
 import { Treasury } from "@farthing/budget"
 import type { Key, NostrEvent } from "@farthing/protocol"
+import { UnixTime } from "@farthing/relay"
 import { Array as Arr, Effect, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Migrator, SqlError, Statement } from "effect/sql"
 import type { JobState } from "./ComputeClient.ts"
 import { comesFrom, type EndState, Journal, type Offer } from "./Journal.ts"
 import * as Tables from "./JournalTables.ts"
-import { unixTime } from "./UnixTime.ts"
 
 /** How many delivery times a provider's median is taken from. */
 const timesKept = 31
@@ -47,7 +47,7 @@ const make = Effect.gen(function* () {
     sql`INSERT INTO compute_provider (pubkey) VALUES (${provider}) ON CONFLICT (pubkey) DO NOTHING`
 
   const countEnd = Effect.fnUntraced(function* (provider: Key.PublicKey, state: EndState) {
-    const now = yield* unixTime
+    const now = yield* UnixTime.now
     const one = (when: EndState) => (state === when ? 1 : 0)
     yield* meet(provider)
     yield* sql`

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { AgentMessage, Announcement, Key, Msat, NostrEvent } from "@farthing/protocol"
-import { Relay } from "@farthing/relay"
+import { Relay, UnixTime } from "@farthing/relay"
 import { Clock, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Discovery, layer } from "../src/Discovery.ts"
@@ -16,7 +16,7 @@ const announce = Effect.fnUntraced(function* (
   options: { readonly at?: number; readonly by?: Key.SecretKey } = {}
 ) {
   const relay = yield* Relay.Relay
-  const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+  const now = yield* UnixTime.now
   const at = options.at ?? now
   const announcement: Announcement.Announcement = {
     identifier: "offer",

@@ -11,9 +11,9 @@ import {
   Msat,
   NostrEvent
 } from "@farthing/protocol"
-import { Relay, Signer } from "@farthing/relay"
+import { Relay, Signer, UnixTime } from "@farthing/relay"
 import { Bank } from "@farthing/wallet"
-import { Clock, Effect, Latch, Option, Stream } from "effect"
+import { Effect, Latch, Option, Stream } from "effect"
 import { hash, randomBytes } from "node:crypto"
 
 export interface Profile {
@@ -74,7 +74,7 @@ export const make = Effect.fnUntraced(function* (profile: Profile) {
   const scope = yield* Effect.scope
   const signer = Signer.make(Key.generate())
   yield* Effect.orDie(bank.open(profile.name))
-  const now = yield* unixTime
+  const now = yield* UnixTime.now
   const created = yield* signer.sign(
     Channel.creation({ name: profile.name, about: "", picture: "", relays: [] }, now)
   )
@@ -87,7 +87,7 @@ export const make = Effect.fnUntraced(function* (profile: Profile) {
     as.sign(template).pipe(Effect.flatMap(relay.publish), Effect.orDie, Effect.asVoid)
 
   const announce: Peer["announce"] = Effect.fnUntraced(function* (change) {
-    announced = Math.max(announced + 1, yield* unixTime)
+    announced = Math.max(announced + 1, yield* UnixTime.now)
     const template = Announcement.toTemplate(
       {
         identifier: "offer",
@@ -133,7 +133,7 @@ export const make = Effect.fnUntraced(function* (profile: Profile) {
             ? {}
             : { reply: { to: how.reply ?? event.id, author: event.pubkey } }),
           salt: Channel.Salt.make(randomBytes(8).toString("hex")),
-          createdAt: yield* unixTime
+          createdAt: yield* UnixTime.now
         })
       )
     })
@@ -242,5 +242,3 @@ export const honest =
       yield* job.paymentSent
       yield* job.result(typeof text === "string" ? text : text(job.request.prompt))
     })
-
-const unixTime = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(millis / 1000))

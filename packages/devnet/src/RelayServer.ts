@@ -6,6 +6,7 @@
  * An `OK` means that the event is on disk. What is malformed, too large, too fast or too slow
  * costs the client its answer or its connection, and nobody else anything.
  */
+import { UnixTime } from "@farthing/relay"
 import { Sqlite } from "@farthing/sqlite"
 import type { Scope } from "effect"
 import { Clock, Context, Effect, Layer, Queue, Schedule, Schema } from "effect"
@@ -133,8 +134,8 @@ export const make = Effect.fnUntraced(function* (
     Effect.forkScoped
   )
 
-  yield* Clock.currentTimeMillis.pipe(
-    Effect.flatMap((now) => store.purge(Math.floor(now / 1_000))),
+  yield* UnixTime.now.pipe(
+    Effect.flatMap(store.purge),
     Effect.catchCause((cause) => Effect.logError("Expired events could not be removed", cause)),
     Effect.repeat(Schedule.spaced("1 minute")),
     Effect.forkScoped

@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { BankServer } from "@farthing/devnet"
 import type { NostrEvent } from "@farthing/protocol"
 import { Bolt11, Key, Msat, Nip47, Nip47Event, NwcUri } from "@farthing/protocol"
-import { Relay, Signer } from "@farthing/relay"
+import { Relay, Signer, UnixTime } from "@farthing/relay"
 import { Bank } from "@farthing/wallet"
 import * as WalletContract from "@farthing/wallet/testing/WalletContract"
-import { Clock, Effect, Exit, Fiber, Option, Queue, Redacted, Result, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Option, Queue, Redacted, Result, Scope, Stream } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -35,7 +35,7 @@ const client = Effect.fnUntraced(function* (
   )
 
   const request = Effect.fnUntraced(function* (content: string, seconds = 60) {
-    const createdAt = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+    const createdAt = yield* UnixTime.now
     const expiresAt = createdAt + seconds
     return yield* signer.sign(
       Nip47Event.request({ wallet: uri.wallet, content, createdAt, expiresAt })
@@ -282,7 +282,7 @@ describe("a wallet service whose relay does not filter", () => {
   it.live("acts on no request that has expired or is out of its time, and on one order once", () =>
     Effect.gen(function* () {
       const bank = yield* Bank.Bank
-      const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+      const now = yield* UnixTime.now
       const order = (description: string): Nip47.Request => ({
         method: "make_invoice",
         params: { amount, description }

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { RelayServer } from "@farthing/devnet"
 import { Key, NostrEvent } from "@farthing/protocol"
+import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Exit, Scope } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -9,11 +10,10 @@ import { connect } from "./RawClient.ts"
 
 const alice = Key.generate()
 const bob = Key.generate()
-const now = Effect.map(Clock.currentTimeMillis, (ms) => Math.floor(ms / 1_000))
 
 let salt = 0
 const event = (template: Partial<NostrEvent.Template> = {}, key: Key.SecretKey = alice) =>
-  Effect.map(now, (created_at) =>
+  Effect.map(UnixTime.now, (created_at) =>
     NostrEvent.sign({ kind: 1, created_at, tags: [], content: `event ${salt++}`, ...template }, key)
   )
 
@@ -87,14 +87,14 @@ describe("NIP-01: publishing", () => {
   it.live("a date more than 15 minutes ahead is refused, a little ahead is not", () =>
     Effect.gen(function* () {
       const { client } = yield* start()
-      const far = yield* event({ created_at: (yield* now) + 960 })
+      const far = yield* event({ created_at: (yield* UnixTime.now) + 960 })
       assert.deepEqual(yield* client.publish(far), [
         "OK",
         far.id,
         false,
         "invalid: created_at is in the future"
       ])
-      const near = yield* event({ created_at: (yield* now) + 600 })
+      const near = yield* event({ created_at: (yield* UnixTime.now) + 600 })
       assert.strictEqual((yield* client.publish(near))[2], true)
     })
   )
@@ -102,7 +102,7 @@ describe("NIP-01: publishing", () => {
   it.live("a replaceable event is replaced by a newer one and refuses an older one", () =>
     Effect.gen(function* () {
       const { client } = yield* start()
-      const at = yield* now
+      const at = yield* UnixTime.now
       const version = (created_at: number) =>
         event({ kind: 10_002, created_at, tags: [["r", "x"]] })
       const [older, middle, newer] = [
@@ -123,7 +123,7 @@ describe("NIP-01: publishing", () => {
   it.live("of two replaceable events of one second the lower id stays, in either order", () =>
     Effect.gen(function* () {
       const { client } = yield* start()
-      const created_at = yield* now
+      const created_at = yield* UnixTime.now
       for (const [key, lowerFirst] of [
         [alice, true],
         [bob, false]
@@ -145,7 +145,7 @@ describe("NIP-01: publishing", () => {
   it.live("addressable events live side by side under different d tags and authors", () =>
     Effect.gen(function* () {
       const { client } = yield* start()
-      const at = yield* now
+      const at = yield* UnixTime.now
       const version = (d: string, created_at: number, key = alice) =>
         event(
           {
@@ -187,7 +187,7 @@ describe("NIP-01: publishing", () => {
 describe("NIP-01: asking", () => {
   const library = Effect.gen(function* () {
     const { client } = yield* start()
-    const at = yield* now
+    const at = yield* UnixTime.now
     const events: Array<NostrEvent.NostrEvent> = []
     for (let n = 0; n < 24; n++) {
       const tags = [
@@ -405,7 +405,7 @@ describe("NIP-09: deletion", () => {
   it.live("an address is deleted up to the date of the deletion, and free again after it", () =>
     Effect.gen(function* () {
       const { client } = yield* start()
-      const at = yield* now
+      const at = yield* UnixTime.now
       const author = Key.publicKeyOf(alice)
       const version = (created_at: number) =>
         event({ kind: 31_990, created_at, tags: [["d", "x"]] })
@@ -426,7 +426,7 @@ describe("NIP-09: deletion", () => {
 describe("NIP-40: expiration", () => {
   it.live("an event that has expired is refused; one that expires is served until then", () =>
     Effect.gen(function* () {
-      const at = yield* now
+      const at = yield* UnixTime.now
       let ahead = 0
       const clock = yield* Clock.Clock
       const { client } = yield* start().pipe(
@@ -530,7 +530,7 @@ describe("NIP-42: authentication", () => {
         [yield* proof(challenge, "ws://relay.example:1/"), "invalid: made for another relay"],
         [yield* proof(challenge, "nonsense"), "invalid: made for another relay"],
         [
-          yield* proof(challenge, url, { created_at: (yield* now) - 700 }),
+          yield* proof(challenge, url, { created_at: (yield* UnixTime.now) - 700 }),
           "invalid: created_at is not now"
         ],
         [yield* proof(challenge, url, { kind: 1 }), "invalid: AUTH takes an event of kind 22242"],

@@ -1,10 +1,10 @@
 /** What a provider says in its channel: signed, salted, and meant for one customer. */
 import { type AgentMessage, Channel, type NostrEvent } from "@farthing/protocol"
 import type { Relay, Signer } from "@farthing/relay"
+import { UnixTime } from "@farthing/relay"
 import { Effect, Schedule } from "effect"
 import { randomBytes } from "node:crypto"
 import type { Request } from "./Job.ts"
-import { unixTime } from "./UnixTime.ts"
 
 export interface Answers {
   readonly sign: (
@@ -30,7 +30,7 @@ export const make = (options: {
   const { relay, signer } = options
 
   const sign: Answers["sign"] = (request, message) =>
-    Effect.flatMap(unixTime, (createdAt) =>
+    Effect.flatMap(UnixTime.now, (createdAt) =>
       signer.sign(
         Channel.message({
           channel: options.channel,

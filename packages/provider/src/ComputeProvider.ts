@@ -3,7 +3,7 @@
  * and delivers.
  */
 import { Channel, Msat, type NostrEvent } from "@farthing/protocol"
-import { Relay, Signer } from "@farthing/relay"
+import { Relay, Signer, UnixTime } from "@farthing/relay"
 import { Wallet } from "@farthing/wallet"
 import { Context, Duration, Effect, Layer, Schedule, Schema, Stream } from "effect"
 import { randomUUID } from "node:crypto"
@@ -17,7 +17,6 @@ import type { ProviderEvent } from "./ProviderEvent.ts"
 import { type Options, resolve } from "./ProviderOptions.ts"
 import * as Reception from "./Reception.ts"
 import * as Till from "./Till.ts"
-import { unixTime } from "./UnixTime.ts"
 import * as Workshop from "./Workshop.ts"
 
 export type { ProviderEvent } from "./ProviderEvent.ts"
@@ -94,14 +93,14 @@ export const make = Effect.fnUntraced(function* (given: Options) {
 
   /** Quotes from before this process may have been paid, or may still be. */
   const expectOpenQuotes = Effect.gen(function* () {
-    const longAgo = (yield* unixTime) - rememberQuotes
+    const longAgo = (yield* UnixTime.now) - rememberQuotes
     yield* book.prune(provider, longAgo)
     const quoted = yield* book.unpaid(provider, longAgo)
     yield* Effect.forEach(quoted, till.expect, { discard: true })
   })
 
   /** What was said in our channel a moment ago, and what is said from now on. */
-  const messages = unixTime.pipe(
+  const messages = UnixTime.now.pipe(
     Effect.map((now) => now - Math.ceil(Duration.toSeconds(options.requestAge))),
     Effect.map((since) => relay.subscribe([Channel.providerFilter(presence.channel, { since })])),
     Stream.unwrap

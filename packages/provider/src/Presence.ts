@@ -4,12 +4,12 @@
  */
 import { AgentMessage, Announcement, Channel, type NostrEvent } from "@farthing/protocol"
 import type { Relay, Signer } from "@farthing/relay"
+import { UnixTime } from "@farthing/relay"
 import { Duration, Effect, Option, Schedule } from "effect"
 import type * as InferenceBackend from "./InferenceBackend.ts"
 import type * as ProviderBook from "./ProviderBook.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
 import type { Resolved } from "./ProviderOptions.ts"
-import { unixTime } from "./UnixTime.ts"
 
 export interface Presence {
   readonly channel: NostrEvent.EventId
@@ -60,7 +60,7 @@ export const make = Effect.fnUntraced(function* (services: {
   )
 
   const announce = Effect.fnUntraced(function* (online: boolean) {
-    const now = yield* unixTime
+    const now = yield* UnixTime.now
     const event = yield* signer.sign(
       Announcement.toTemplate(
         {
@@ -105,7 +105,7 @@ export const make = Effect.fnUntraced(function* (services: {
   const isDue = Effect.gen(function* () {
     const changed = yield* refreshModels
     if (changed || announced === undefined) return true
-    const age = (yield* unixTime) - announced.event.created_at
+    const age = (yield* UnixTime.now) - announced.event.created_at
     return age >= announceEvery || !(yield* isShown)
   })
 
@@ -143,7 +143,7 @@ const openChannel = Effect.fnUntraced(function* ({
   const { about, name, picture = "" } = options
   const template = Channel.creation(
     { name, about, picture, relays: [...relay.urls] },
-    yield* unixTime
+    yield* UnixTime.now
   )
   return yield* book.keepChannel(yield* signer.sign(template))
 })

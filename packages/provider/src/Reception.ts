@@ -3,6 +3,7 @@
  * often get no answer at all, because answering is what they would cost us.
  */
 import { AgentMessage, type NostrEvent } from "@farthing/protocol"
+import { UnixTime } from "@farthing/relay"
 import type { Wallet } from "@farthing/wallet"
 import { Clock, Duration, Effect, Option } from "effect"
 import * as Allowance from "./Allowance.ts"
@@ -14,7 +15,6 @@ import type { BookUnavailable, Shape as ProviderBook } from "./ProviderBook.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
 import type { Resolved } from "./ProviderOptions.ts"
 import type { Till } from "./Till.ts"
-import { unixTime } from "./UnixTime.ts"
 import type { Workshop } from "./Workshop.ts"
 
 export interface Reception {
@@ -46,7 +46,7 @@ export const make = (services: {
       price: options.price,
       models: yield* presence.models,
       maxPromptBytes: options.maxPromptBytes,
-      now: yield* unixTime,
+      now: yield* UnixTime.now,
       requestAge: Duration.toSeconds(options.requestAge)
     })
     switch (judgement._tag) {

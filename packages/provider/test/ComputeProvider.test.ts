@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { AgentMessage, Msat, NostrEvent } from "@farthing/protocol"
+import { UnixTime } from "@farthing/relay"
 import { Wallet } from "@farthing/wallet"
-import { Clock, Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { hash } from "node:crypto"
 import * as Market from "./support/Market.ts"
 
@@ -13,8 +14,6 @@ const provider = (
 /** The world goes on until what was said before has been read: it answers in order. */
 const answered = (buyer: Market.Customer) =>
   buyer.ask({ model: "none" }).pipe(Effect.andThen(buyer.hear("JobError")))
-
-const now = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(millis / 1000))
 
 describe("a sale", () => {
   it.live("goes from request over quote and payment to the result", () =>
@@ -261,7 +260,7 @@ describe("a request", () => {
     Effect.gen(function* () {
       const seller = yield* provider()
       const buyer = yield* Market.customer(seller)
-      const second = yield* now
+      const second = yield* UnixTime.now
       yield* buyer.say("not json")
       yield* buyer.say('{"type":"Unheard"}')
       yield* buyer.ask({ target_provider: buyer.publicKey })
@@ -453,7 +452,7 @@ describe("a restart", () => {
       yield* Deferred.succeed(gate, undefined)
       assert.strictEqual((yield* buyer.hear("JobResult")).message.result, "hello!")
       yield* Fiber.join(stopping)
-      assert.isFalse((yield* Market.announcementOf(seller.publicKey, yield* now))?.online)
+      assert.isFalse((yield* Market.announcementOf(seller.publicKey, yield* UnixTime.now))?.online)
     }).pipe(Market.inMarket)
   )
 
@@ -513,7 +512,7 @@ describe("two processes with one book", () => {
 describe("presence", () => {
   it.live("says what is sold, and that it is over", () =>
     Effect.gen(function* () {
-      const second = yield* now
+      const second = yield* UnixTime.now
       const scope = yield* Scope.make()
       const seller = yield* provider([Market.echo], {
         about: "fast",

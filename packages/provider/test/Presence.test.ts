@@ -4,8 +4,8 @@ import { InferenceBackend, ProviderBook } from "@farthing/provider"
 import * as Presence from "@farthing/provider/Presence"
 import type { ProviderEvent } from "@farthing/provider/ProviderEvent"
 import { resolve } from "@farthing/provider/ProviderOptions"
-import { Relay, Signer } from "@farthing/relay"
-import { Clock, Effect, Layer, Stream } from "effect"
+import { Relay, Signer, UnixTime } from "@farthing/relay"
+import { Effect, Layer, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Market from "./support/Market.ts"
 
@@ -35,7 +35,6 @@ const present = Effect.gen(function* () {
   })
   yield* Effect.forkScoped(presence.keepUp)
   yield* TestClock.adjust("1 millis")
-  const now = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(millis / 1_000))
   return {
     relay,
     signer,
@@ -43,7 +42,9 @@ const present = Effect.gen(function* () {
     offer: (fresh: ReadonlyArray<string> | undefined) => {
       models = fresh
     },
-    announcement: Effect.flatMap(now, (now) => Market.announcementOf(signer.publicKey, now))
+    announcement: Effect.flatMap(UnixTime.now, (now) =>
+      Market.announcementOf(signer.publicKey, now)
+    )
   }
 })
 

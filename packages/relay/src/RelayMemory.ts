@@ -3,10 +3,11 @@
  * says, and refuses forged ones.
  */
 import { Filter, NostrEvent } from "@farthing/protocol"
-import { Clock, Effect, Queue, Stream } from "effect"
+import { Effect, Queue, Stream } from "effect"
 import { newestFirst } from "./EventOrder.ts"
 import type { PublishReport, Shape } from "./Relay.ts"
 import { QuorumMissed, RelayError } from "./RelayError.ts"
+import * as UnixTime from "./UnixTime.ts"
 
 const url = "memory:"
 
@@ -47,7 +48,7 @@ export const make: Effect.Effect<Shape> = Effect.sync(() => {
     urls: [url],
     maxEventBytes: Effect.succeed(48_000),
     publish: (event) =>
-      Effect.flatMap(nowSeconds, (now): Effect.Effect<PublishReport, RelayError> => {
+      Effect.flatMap(UnixTime.now, (now): Effect.Effect<PublishReport, RelayError> => {
         const { message, ok } = take(event, now)
         return ok
           ? Effect.succeed({ event, outcomes: [{ _tag: "Accepted", url, message }] })
@@ -62,7 +63,7 @@ export const make: Effect.Effect<Shape> = Effect.sync(() => {
           const tell = (event: NostrEvent.NostrEvent): void => {
             if (Filter.anyMatches(filters, event)) Queue.offerUnsafe(live, event)
           }
-          const stored = storedFor(filters, yield* nowSeconds)
+          const stored = storedFor(filters, yield* UnixTime.now)
           yield* Effect.acquireRelease(
             Effect.sync(() => listeners.add(tell)),
             () => Effect.sync(() => listeners.delete(tell))
@@ -73,11 +74,9 @@ export const make: Effect.Effect<Shape> = Effect.sync(() => {
           )
         })
       ),
-    query: (filters) => Effect.map(nowSeconds, (now) => storedFor(filters, now))
+    query: (filters) => Effect.map(UnixTime.now, (now) => storedFor(filters, now))
   }
 })
-
-const nowSeconds = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(millis / 1000))
 
 const isExpired = (event: NostrEvent.NostrEvent, now: number): boolean =>
   (NostrEvent.expirationOf(event) ?? Number.POSITIVE_INFINITY) <= now

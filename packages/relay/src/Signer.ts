@@ -3,11 +3,12 @@
  * The secret key never leaves it.
  */
 import { Key, NostrEvent } from "@farthing/protocol"
-import { Clock, Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
 import type { Redacted } from "effect"
 import { randomBytes } from "node:crypto"
 import * as nip44 from "nostr-tools/nip44"
 import * as Recent from "./Recent.ts"
+import * as UnixTime from "./UnixTime.ts"
 
 /** An event to be signed; without `created_at` it is dated by the Clock. */
 export interface Draft {
@@ -53,11 +54,8 @@ export const make = (secret: Key.SecretKey): Shape => {
   return {
     publicKey,
     sign: (draft) =>
-      Effect.map(Clock.currentTimeMillis, (now) =>
-        NostrEvent.sign(
-          { ...draft, created_at: draft.created_at ?? Math.floor(now / 1000) },
-          secret
-        )
+      Effect.map(UnixTime.now, (now) =>
+        NostrEvent.sign({ ...draft, created_at: draft.created_at ?? now }, secret)
       ),
     encrypt: Effect.fnUntraced(function* (peer, plaintext) {
       if (plaintext.length === 0 || Buffer.byteLength(plaintext) > maxPlaintextBytes)

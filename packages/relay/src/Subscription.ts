@@ -11,6 +11,7 @@ import type { Inquiry } from "./Inquiries.ts"
 import type { RelayConnection } from "./RelayConnection.ts"
 import { Refused, RelayError, Unreachable } from "./RelayError.ts"
 import * as SeenIds from "./SeenIds.ts"
+import * as UnixTime from "./UnixTime.ts"
 import type * as Verifier from "./Verifier.ts"
 
 export interface Subscription {
@@ -54,7 +55,7 @@ const limitOverlapSeconds = 60
 
 export const make = (options: Options): Subscription => {
   const { clock, connections, filters, ignored, verifier } = options
-  const now = (): number => Math.floor(clock.currentTimeMillisUnsafe() / 1000)
+  const now = (): number => UnixTime.fromMillis(clock.currentTimeMillisUnsafe())
   const seen = SeenIds.make(now)
   const legs: ReadonlyArray<Leg> = connections.map(() => ({
     standing: undefined,

@@ -118,6 +118,22 @@ describe("Relay.publish", () => {
     })
   )
 
+  it.live("does not take a refusal for an answer to what it sent on an earlier connection", () =>
+    Effect.gen(function* () {
+      const server = yield* TestRelay.make
+      server.behaviour.onEvent = (_, client) => {
+        server.behaviour.onEvent = () => [false, "invalid: it has expired"]
+        client.terminate()
+        return undefined
+      }
+      const relay = yield* Relay.make({ urls: [server.url] })
+      const error = yield* Effect.flip(relay.publish(note()))
+      assert.strictEqual(error.reason._tag, "Unreachable")
+      assert.include(error.message, "invalid: it has expired")
+      assert.strictEqual(server.dialled(), 2)
+    })
+  )
+
   it.live("withdraws an event that nobody waits for any more", () =>
     Effect.gen(function* () {
       const server = yield* TestRelay.make

@@ -1,5 +1,6 @@
 /** The bank over a SQLite book. Several processes may keep one book at the same time. */
 import { Bolt11, Hex, Msat, Network, Secp256k1 } from "@farthing/protocol"
+import { UnixTime } from "@farthing/relay"
 import { Duration, Effect, Layer, Option, Redacted, Stream } from "effect"
 import type { Scope } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
@@ -11,7 +12,6 @@ import * as BankPayments from "./BankPayments.ts"
 import * as BankSchema from "./BankSchema.ts"
 import * as BankStore from "./BankStore.ts"
 import * as BankWatch from "./BankWatch.ts"
-import { unixTime } from "./UnixTime.ts"
 import type { PayRequest } from "./Payer.ts"
 import { PaymentFailed, PaymentUnknown } from "./Payer.ts"
 
@@ -53,7 +53,7 @@ export const make = (
     const feeFor = feeOf(options.fees ?? noFees)
 
     const open = Effect.fn("Bank.open")(function* (account: string, balance?: Msat.Msat) {
-      const now = yield* unixTime
+      const now = yield* UnixTime.now
       yield* customerName(account).pipe(
         Effect.andThen(store.openAccount(account)),
         Effect.flatMap((isNew) =>
@@ -65,7 +65,7 @@ export const make = (
     })
 
     const deposit = Effect.fn("Bank.deposit")(function* (account: string, amount: Msat.Msat) {
-      const now = yield* unixTime
+      const now = yield* UnixTime.now
       yield* requireAccount(store, account).pipe(
         Effect.andThen(mintFor(store, account, amount, now)),
         transaction,
@@ -78,7 +78,7 @@ export const make = (
       request: MakeInvoice
     ) {
       yield* guard(payableAmount(request.amount))
-      const now = yield* unixTime
+      const now = yield* UnixTime.now
       const preimage = (yield* BankKeys.randomSecret) as Bolt11.Preimage
       const paymentHash = request.paymentHash ?? Bolt11.hashOf(preimage)
       const hold = request.paymentHash !== undefined
@@ -122,7 +122,7 @@ export const make = (
       payee: string,
       preimage: Bolt11.Preimage
     ) {
-      const now = yield* unixTime
+      const now = yield* UnixTime.now
       yield* BankPayments.releaseOverdue(store, now).pipe(transaction, guard)
       yield* BankPayments.settle(store, { payee, preimage, now }).pipe(transaction, guard)
     })
@@ -131,7 +131,7 @@ export const make = (
       payee: string,
       paymentHash: Bolt11.PaymentHash
     ) {
-      const now = yield* unixTime
+      const now = yield* UnixTime.now
       yield* BankPayments.cancel(store, { payee, paymentHash, now }).pipe(transaction, guard)
     })
 
@@ -139,7 +139,7 @@ export const make = (
       const { invoice } = request
       const unknown = (cause: { readonly message: string }) =>
         new PaymentUnknown({ paymentHash: invoice.paymentHash, message: cause.message })
-      const now = yield* unixTime
+      const now = yield* UnixTime.now
       const fee = feeFor(Option.getOrElse(invoice.amount, () => Msat.zero))
       const begun = yield* BankPayments.begin(store, { payer, request, fee, now }).pipe(
         transaction,
@@ -175,7 +175,7 @@ export const make = (
       ),
       findInvoice: Effect.fn("Bank.findInvoice")(function* (account, paymentHash) {
         const row = yield* guard(store.invoice(paymentHash))
-        const now = yield* unixTime
+        const now = yield* UnixTime.now
         return row?.account === account ? Option.some(BankStore.toInvoice(row, now)) : Option.none()
       }),
       findPayment: Effect.fn("Bank.findPayment")(function* (account, paymentHash) {
@@ -183,7 +183,7 @@ export const make = (
         return row?.account === account ? Option.some(BankStore.toPayment(row)) : Option.none()
       }),
       transactions: Effect.fn("Bank.transactions")(function* (account, range) {
-        const now = yield* unixTime
+        const now = yield* UnixTime.now
         const within = { account, since: range?.since ?? 0, limit: range?.limit ?? -1 }
         const invoices = yield* guard(store.invoices(within))
         const payments = yield* guard(store.paymentsOf(within))

@@ -3,13 +3,13 @@
  * commits at once, and by what another process commits after a short while.
  */
 import type { Bolt11 } from "@farthing/protocol"
+import { UnixTime } from "@farthing/relay"
 import type { Duration } from "effect"
 import { Effect, Option, PubSub, Schedule, Stream } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { Change } from "./Bank.ts"
 import * as BankPayments from "./BankPayments.ts"
 import * as BankStore from "./BankStore.ts"
-import { unixTime } from "./UnixTime.ts"
 
 export const make = Effect.fnUntraced(function* (
   store: BankStore.BankStore,
@@ -22,7 +22,7 @@ export const make = Effect.fnUntraced(function* (
 
   /** Ends locks that ran out and notices what other processes wrote. */
   const look = Effect.fnUntraced(function* (seen: number) {
-    const now = yield* unixTime
+    const now = yield* UnixTime.now
     if ((yield* store.overdue(now)).length > 0) {
       yield* sql.withTransaction(BankPayments.releaseOverdue(store, now))
     }
@@ -60,7 +60,7 @@ export const make = Effect.fnUntraced(function* (
         Effect.gen(function* () {
           yield* PubSub.take(woken)
           const rows = yield* store.changesAfter(account, last)
-          const now = yield* unixTime
+          const now = yield* UnixTime.now
           const news = yield* Effect.forEach(rows, (row) => toChange(store, row, now))
           return [news.flat(), Option.some(rows.at(-1)?.seq ?? last)] as const
         })

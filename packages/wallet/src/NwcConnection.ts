@@ -4,10 +4,9 @@
  */
 import type { Key, NostrEvent } from "@farthing/protocol"
 import { Nip47, Nip47Event, NwcUri } from "@farthing/protocol"
-import { Relay, Signer } from "@farthing/relay"
+import { Relay, Signer, UnixTime } from "@farthing/relay"
 import { Deferred, Effect, Latch, Option, PubSub, Result, Schedule, Schema, Stream } from "effect"
 import type { Duration, Scope } from "effect"
-import { unixTime } from "./UnixTime.ts"
 
 export interface Options {
   readonly uri: NwcUri.NwcUri
@@ -55,7 +54,7 @@ export const make: (options: Options) => Effect.Effect<NwcConnection, never, Sco
             Option.isNone(found) ? Effect.void : PubSub.publish(heard, found.value)
           )
 
-    const since = (yield* unixTime) - clockMargin
+    const since = (yield* UnixTime.now) - clockMargin
     yield* relay
       .subscribe([Nip47Event.clientFilter({ wallet, client: signer.publicKey, since })], {
         onStored: listening.open
@@ -78,7 +77,7 @@ export const make: (options: Options) => Effect.Effect<NwcConnection, never, Sco
           message: "The wallet does not know NIP-44"
         })
       }
-      const createdAt = yield* unixTime
+      const createdAt = yield* UnixTime.now
       const content = yield* signer
         .encrypt(wallet, Nip47.stringifyRequest(request))
         .pipe(Effect.mapError(({ message }) => new NotDelivered({ message })))

@@ -7,7 +7,7 @@
  */
 import type { Bolt11 } from "@farthing/protocol"
 import { Network, Nip47, NwcUri, Text } from "@farthing/protocol"
-import { Relay, Signer } from "@farthing/relay"
+import { Relay, Signer, UnixTime } from "@farthing/relay"
 import { Context, Duration, Effect, Layer, Option, Result, Schema, Stream } from "effect"
 import type { Redacted, Scope } from "effect"
 import * as NwcConnection from "./NwcConnection.ts"
@@ -15,7 +15,6 @@ import * as NwcPayment from "./NwcPayment.ts"
 import * as NwcTransaction from "./NwcTransaction.ts"
 import type { PayRequest } from "./Payer.ts"
 import { Payer, PaymentFailed } from "./Payer.ts"
-import { unixTime } from "./UnixTime.ts"
 import type { Incoming, InvoiceRequest } from "./Wallet.ts"
 import {
   Unsupported,
@@ -55,7 +54,7 @@ export const make = Effect.fnUntraced(function* (
   const ask = Effect.fnUntraced(function* <M extends Nip47.Method>(
     request: NwcConnection.RequestOf<M>
   ) {
-    const expiresAt = (yield* unixTime) + requestSeconds
+    const expiresAt = (yield* UnixTime.now) + requestSeconds
     return yield* connection
       .ask<M>(request, { expiresAt, timeout: answerTimeout })
       .pipe(Effect.mapError(toWalletError))
@@ -178,7 +177,7 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const pay = Effect.fn("NwcWallet.pay")(function* ({ expiresAt, invoice }: PayRequest) {
-    if ((yield* unixTime) > expiresAt) return yield* failed("expired", "The order has expired")
+    if ((yield* UnixTime.now) > expiresAt) return yield* failed("expired", "The order has expired")
     if (Option.isNone(invoice.amount)) return yield* failed("refused", "The invoice has no amount")
 
     const { paymentHash } = invoice

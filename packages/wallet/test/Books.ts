@@ -3,7 +3,8 @@ import { Bolt11, Msat } from "@farthing/protocol"
 import { Sqlite } from "@farthing/sqlite"
 import type { Wallet } from "@farthing/wallet"
 import { Bank, BankBook } from "@farthing/wallet"
-import { Clock, Effect, Layer } from "effect"
+import { UnixTime } from "@farthing/relay"
+import { Effect, Layer } from "effect"
 
 export const fees = { base: Msat.make(1_000), ppm: 5_000 }
 
@@ -19,7 +20,7 @@ export const pay = Effect.fnUntraced(function* (
   { bolt11 }: Pick<Wallet.Incoming, "bolt11">
 ) {
   const bank = yield* Bank.Bank
-  const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+  const now = yield* UnixTime.now
   const invoice = yield* Effect.orDie(Effect.fromResult(Bolt11.decode(bolt11)))
   return yield* bank.pay(payer, { invoice, maxFee: Msat.most, expiresAt: now + 60 })
 })

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Bolt11, Msat, Nip47, NostrEvent } from "@farthing/protocol"
-import { Relay } from "@farthing/relay"
+import { Relay, UnixTime } from "@farthing/relay"
 import type { Payer } from "@farthing/wallet"
-import { Clock, Effect, Fiber, Option, Queue, Result, Stream } from "effect"
+import { Effect, Fiber, Option, Queue, Result, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { randomBytes } from "node:crypto"
 import * as ScriptedWallet from "./ScriptedWallet.ts"
@@ -62,7 +62,7 @@ const payAt = Effect.fnUntraced(function* (
 
 const order = Effect.fnUntraced(function* (payer: Payer.Shape) {
   const invoice = yield* Effect.orDie(Effect.fromResult(Bolt11.decode(invoiceOf(amount))))
-  const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+  const now = yield* UnixTime.now
   return yield* payer.pay({ invoice, maxFee: Msat.zero, expiresAt: now + 30 })
 })
 

@@ -3,8 +3,9 @@
  * often relays deliver it and whenever the service restarts.
  */
 import { NostrEvent } from "@farthing/protocol"
+import { UnixTime } from "@farthing/relay"
 import { Sqlite } from "@farthing/sqlite"
-import { Clock, Effect, Result, Schema } from "effect"
+import { Effect, Result, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 
 const migrate = Sqlite.migrate("nwc_migrations", {
@@ -31,7 +32,7 @@ export type RequestBook = Effect.Success<typeof make>
 export const make = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* migrate
-  const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
+  const now = yield* UnixTime.now
   yield* sql`DELETE FROM nwc_request WHERE received_at < ${now - memory}`
 
   return {

@@ -3,9 +3,9 @@
  * holds the account's connection, answers them, and tells it what happens to its money.
  */
 import { Key, Nip47, Nip47Event, NostrEvent } from "@farthing/protocol"
-import { Relay, Signer } from "@farthing/relay"
+import { Relay, Signer, UnixTime } from "@farthing/relay"
 import { Bank } from "@farthing/wallet"
-import { Clock, Effect, FiberSet, Latch, Result, Schedule, Stream } from "effect"
+import { Effect, FiberSet, Latch, Result, Schedule, Stream } from "effect"
 import * as AccountMethods from "./AccountMethods.ts"
 import * as AccountTransaction from "./AccountTransaction.ts"
 import type { RequestBook } from "./RequestBook.ts"
@@ -41,7 +41,7 @@ export const serve = Effect.fnUntraced(function* (options: Options) {
 
   const reply = Effect.fnUntraced(function* (request: NostrEvent.NostrEvent, text: string) {
     const content = yield* signer.encrypt(client, text)
-    const createdAt = yield* unixTime
+    const createdAt = yield* UnixTime.now
     return yield* signer.sign(
       Nip47Event.response({ client, request: request.id, content, createdAt })
     )
@@ -62,13 +62,14 @@ export const serve = Effect.fnUntraced(function* (options: Options) {
   })
 
   const order = Effect.fnUntraced(function* (request: Nip47.Request, event: NostrEvent.NostrEvent) {
-    if (yield* book.take(account, event, yield* unixTime)) return yield* carryOut(request, event)
+    if (yield* book.take(account, event, yield* UnixTime.now))
+      return yield* carryOut(request, event)
     const earlier = yield* book.answerTo(event)
     if (earlier !== undefined) yield* publish(earlier)
   })
 
   const handle = Effect.fnUntraced(function* (event: NostrEvent.NostrEvent) {
-    const now = yield* unixTime
+    const now = yield* UnixTime.now
     if (now > expiryOf(event) || event.created_at > now + requestLife) return
     const request = yield* requestIn(signer, event)
     if (Result.isFailure(request)) {
@@ -93,13 +94,13 @@ export const serve = Effect.fnUntraced(function* (options: Options) {
     const notification = notificationOf(change)
     if (notification === undefined) return
     const content = yield* signer.encrypt(client, Nip47.stringifyNotification(notification))
-    const createdAt = yield* unixTime
+    const createdAt = yield* UnixTime.now
     yield* publish(yield* signer.sign(Nip47Event.notification({ client, content, createdAt })))
   })
 
   for (const event of yield* book.unanswered(account)) run(guarded(resume(event)))
 
-  const since = (yield* unixTime) - requestLife
+  const since = (yield* UnixTime.now) - requestLife
   yield* relay
     .subscribe([Nip47Event.walletFilter({ wallet, clients: [client], since })], {
       onStored: listening.open
@@ -112,7 +113,7 @@ export const serve = Effect.fnUntraced(function* (options: Options) {
     Stream.runForEach((change) => guarded(tell(change))),
     persistently
   )
-  yield* publish(yield* signer.sign(Nip47Event.info(capabilities, yield* unixTime)))
+  yield* publish(yield* signer.sign(Nip47Event.info(capabilities, yield* UnixTime.now)))
   yield* listening.await
 })
 
@@ -132,9 +133,6 @@ const capabilities: Nip47Event.Capabilities = {
   notifications: AccountMethods.notifications,
   encryptions: [Nip47Event.encryption]
 }
-
-/** Unix seconds. */
-const unixTime = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(millis / 1000))
 
 /** The unix second after which the request is void. */
 const expiryOf = (event: NostrEvent.NostrEvent): number =>

@@ -8,6 +8,7 @@
  */
 import type { Filter } from "@farthing/protocol"
 import { NostrEvent } from "@farthing/protocol"
+import { UnixTime } from "@farthing/relay"
 import { Clock, Effect, Result } from "effect"
 import * as Admission from "./Admission.ts"
 import * as ClientMessage from "./ClientMessage.ts"
@@ -46,7 +47,7 @@ const maxBatch = 256
 export const make = ({ authRequired, hosts, limits, store }: Options) =>
   Effect.gen(function* () {
     const clock = yield* Clock.Clock
-    const seconds = () => Math.floor(clock.currentTimeMillisUnsafe() / 1_000)
+    const seconds = () => UnixTime.fromMillis(clock.currentTimeMillisUnsafe())
     const subscriptions = Subscriptions.make<Session>()
 
     const broadcast = (event: NostrEvent.NostrEvent) => {

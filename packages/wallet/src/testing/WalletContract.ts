@@ -3,7 +3,8 @@
  * check every fact in a world of its own.
  */
 import { Bolt11, Msat, Network } from "@farthing/protocol"
-import { Clock, Effect, Fiber, Option, Stream } from "effect"
+import { UnixTime } from "@farthing/relay"
+import { Effect, Fiber, Option, Stream } from "effect"
 import type { Scope } from "effect"
 import assert from "node:assert/strict"
 import { randomBytes } from "node:crypto"
@@ -275,8 +276,7 @@ export const pay = Effect.fnUntraced(function* (
   { bolt11 }: { readonly bolt11: string }
 ) {
   const invoice = yield* decode({ bolt11 })
-  const now = yield* Clock.currentTimeMillis
-  const expiresAt = Math.floor(now / 1000) + 60
+  const expiresAt = (yield* UnixTime.now) + 60
   return yield* party.payer.pay({ invoice, maxFee: Msat.most, expiresAt })
 })
 
@@ -317,12 +317,11 @@ const strangersInvoice = Effect.fnUntraced(function* (
   network: Network.Network,
   wanted: Option.Option<Msat.Msat>
 ) {
-  const now = yield* Clock.currentTimeMillis
   return Bolt11.encode(
     {
       network,
       amount: wanted,
-      createdAt: Math.floor(now / 1000),
+      createdAt: yield* UnixTime.now,
       expirySeconds: 600,
       paymentHash: Bolt11.PaymentHash.make(randomBytes(32).toString("hex")),
       paymentSecret: randomBytes(32).toString("hex"),
