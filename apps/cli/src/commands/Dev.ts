@@ -59,7 +59,7 @@ export const command = Command.make(
     const sellerKey = seller && Context.get(seller, ComputeProvider.ComputeProvider).publicKey
     if (output.json) yield* output.value(fields(devnet.relay, offered, sellerKey))
     else for (const line of whatToPaste(devnet.relay, offered, sellerKey)) yield* output.line(line)
-    yield* seller === undefined ? Effect.never : Effect.provide(Selling.tell, seller)
+    yield* seller === undefined || output.json ? Effect.never : Effect.provide(Selling.tell, seller)
   }, Effect.scoped)
 ).pipe(
   Command.withDescription("Run a relay, a bank and a provider on this machine"),
