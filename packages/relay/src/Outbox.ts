@@ -24,14 +24,19 @@ interface Sending {
   readonly frame: string
   readonly listeners: Set<(outcome: Outcome) => void>
   authenticated: boolean
+  /** On this connection or an earlier one. */
+  sent: boolean
+  /** An earlier connection broke before the relay's answer: it may have taken the event then. */
+  doubtful: boolean
 }
 
 export const make = (options: {
   readonly url: string
+  readonly isUp: () => boolean
   readonly send: (frame: string) => void
   readonly authentication: Authentication.Authentication
 }): Outbox => {
-  const { authentication, send, url } = options
+  const { authentication, isUp, url } = options
   const sendings = new Map<string, Sending>()
   let closed = false
 
@@ -41,14 +46,26 @@ export const make = (options: {
     for (const tell of sending?.listeners ?? []) tell({ _tag, url, message })
   }
 
+  const send = (sending: Sending): void => {
+    if (!isUp()) return
+    sending.sent = true
+    options.send(sending.frame)
+  }
+
+  /** A refusal proves that nobody has the event only where it is all that the relay was asked. */
+  const refused = (id: string, { doubtful }: Sending, message: string): void =>
+    doubtful
+      ? settle(id, "Unreachable", `went away before its answer, and then said: ${message}`)
+      : settle(id, "Rejected", message)
+
   return {
     add: ({ frame, id, onOutcome }) => {
       const known = sendings.get(id)
-      const sending = known ?? { frame, listeners: new Set(), authenticated: false }
+      const sending = known ?? newSending(frame)
       sending.listeners.add(onOutcome)
       sendings.set(id, sending)
       if (closed) settle(id, "Unreachable", "the connection was closed")
-      else if (known === undefined) send(frame)
+      else if (known === undefined) send(sending)
       return () => {
         sending.listeners.delete(onOutcome)
         if (sending.listeners.size === 0 && sendings.get(id) === sending) sendings.delete(id)
@@ -59,14 +76,15 @@ export const make = (options: {
       if (sending === undefined) return
       if (accepted || RelayMessage.isHeldAlready(message)) return settle(id, "Accepted", message)
       if (!RelayMessage.wantsAuthentication(message) || sending.authenticated)
-        return settle(id, "Rejected", message)
+        return refused(id, sending, message)
       sending.authenticated = true
-      authentication.request((ok, why) => (ok ? send(sending.frame) : settle(id, "Rejected", why)))
+      authentication.request((ok, why) => (ok ? send(sending) : refused(id, sending, why)))
     },
     resend: () => {
       for (const sending of sendings.values()) {
         sending.authenticated = false
-        send(sending.frame)
+        sending.doubtful = sending.sent
+        send(sending)
       }
     },
     isEmpty: () => sendings.size === 0,
@@ -76,3 +94,11 @@ export const make = (options: {
     }
   }
 }
+
+const newSending = (frame: string): Sending => ({
+  frame,
+  listeners: new Set(),
+  authenticated: false,
+  sent: false,
+  doubtful: false
+})

@@ -55,7 +55,7 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
     const send = (frame: string): void => socket?.send(frame)
     const authentication = Authentication.make({ url, signer: options.signer, send, fork })
     const inquiries = Inquiries.make({ isUp, send, authentication })
-    const outbox = Outbox.make({ url, send, authentication })
+    const outbox = Outbox.make({ url, isUp, send, authentication })
     const frameLimit = RelayInformation.frameLimit({ url, isUp, fork })
 
     const onFrame = (data: RawData, isBinary: boolean): void => {
