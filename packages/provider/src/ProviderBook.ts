@@ -84,7 +84,11 @@ export interface Shape {
     outcome: Outcome
   ) => Effect.Effect<void, BookUnavailable>
 
-  readonly renew: (lease: Lease) => Effect.Effect<void, BookUnavailable>
+  /** For the jobs that the owner is at work on; others of its own lapse and are taken over. */
+  readonly renew: (
+    lease: Lease,
+    jobs: ReadonlyArray<NostrEvent.EventId>
+  ) => Effect.Effect<void, BookUnavailable>
   readonly release: (owner: string) => Effect.Effect<void, BookUnavailable>
   /** Takes paid jobs over whose lease has lapsed by `now` (unix milliseconds). */
   readonly takeOver: (

@@ -1,9 +1,9 @@
 /** The provider's book in a database: every step is durable before the next one is taken. */
 import type { NostrEvent } from "@farthing/protocol"
+import { GroupCommit } from "@farthing/sqlite"
 import { Effect, Layer, Option, Schema } from "effect"
 import type { Migrator, SqlError } from "effect/sql"
 import { SqlClient } from "effect/sql"
-import * as GroupCommit from "./GroupCommit.ts"
 import type { JobState, Outcome } from "./Job.ts"
 import { BookUnavailable, type Lease, ProviderBook, type Unfinished } from "./ProviderBook.ts"
 import * as Tables from "./ProviderTables.ts"
@@ -154,9 +154,10 @@ export const make = Effect.gen(function* () {
       unavailable
     ),
 
-    renew: (lease) =>
+    renew: (lease, jobs) =>
       sql`UPDATE provider_job SET lease_until = ${lease.until}
-          WHERE lease_owner = ${lease.owner} AND state IN ('paid', 'running', 'answered')`.pipe(
+          WHERE lease_owner = ${lease.owner} AND state IN ('paid', 'running', 'answered')
+            AND ${sql.in("request_id", jobs)}`.pipe(
         Effect.asVoid,
         unavailable
       ),

@@ -162,12 +162,14 @@ export const make = Effect.fnUntraced(function* (services: {
       ).pipe(hands.withPermit, Effect.ensuring(Effect.sync(() => (waits ? waiting-- : undefined))))
     })
 
+  /** A job that fails here without an end keeps its lease no longer, and is begun again. */
   const start = (job: Job, task: Effect.Effect<void, BookUnavailable>) => {
     held.add(job.id)
     return FiberSet.run(
       jobs,
       task.pipe(
         Effect.catch(({ message }) => tell({ _tag: "Trouble", message })),
+        Effect.catchDefect((defect) => tell({ _tag: "Trouble", message: `a bug: ${defect}` })),
         Effect.ensuring(Effect.sync(() => held.delete(job.id)))
       )
     ).pipe(Effect.asVoid)
@@ -212,7 +214,7 @@ export const make = Effect.fnUntraced(function* (services: {
 
   const takeOver = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
-    yield* book.renew(yield* lease)
+    yield* book.renew(yield* lease, [...held])
     const left = yield* book.takeOver(provider, yield* lease, now)
     yield* Effect.forEach(left, resume, { discard: true })
   })

@@ -476,6 +476,30 @@ describe("a restart", () => {
   )
 })
 
+describe("a paid job that its process drops", () => {
+  it.live("is taken up again by the same process", () =>
+    Effect.gen(function* () {
+      let broken = false
+      const seller = yield* provider([Market.echo], { lease: "100 millis" }).pipe(
+        Market.withBook((book) => ({
+          ...book,
+          answered: (...answer) => {
+            if (broken) return book.answered(...answer)
+            broken = true
+            return Effect.die("the disk is on fire")
+          }
+        }))
+      )
+      const buyer = yield* Market.customer(seller)
+      yield* buyer.buy()
+      assert.include((yield* seller.next("Trouble")).message, "the disk is on fire")
+      assert.strictEqual((yield* buyer.hear("JobResult")).message.result, "hello!")
+      yield* seller.next("Delivered")
+      assert.deepInclude(yield* seller.status, { delivered: 1, running: 0, waiting: 0 })
+    }).pipe(Market.inMarket)
+  )
+})
+
 describe("two processes with one book", () => {
   it.live("deliver each job once", () =>
     Effect.gen(function* () {

@@ -1,1 +1,2 @@
+export * as GroupCommit from "./GroupCommit.ts"
 export * as Sqlite from "./Sqlite.ts"

@@ -7,7 +7,7 @@ import type { SqlError } from "effect/sql"
 import { SqlClient } from "effect/sql"
 
 export interface GroupCommit {
-  /** Succeeds when the write is durable. */
+  /** Succeeds when the write is durable. Writes happen in the order in which they came. */
   <A, E>(write: Effect.Effect<A, E>): Effect.Effect<A, E | SqlError.SqlError>
 }
 
@@ -16,6 +16,7 @@ interface Entry {
   readonly settle: (committed: Exit.Exit<void, SqlError.SqlError>) => Effect.Effect<unknown>
 }
 
+/** Until the scope closes. */
 export const make = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const waiting = yield* Queue.unbounded<Entry>()
