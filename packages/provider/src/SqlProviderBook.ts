@@ -157,10 +157,7 @@ export const make = Effect.gen(function* () {
     renew: (lease, jobs) =>
       sql`UPDATE provider_job SET lease_until = ${lease.until}
           WHERE lease_owner = ${lease.owner} AND state IN ('paid', 'running', 'answered')
-            AND ${sql.in("request_id", jobs)}`.pipe(
-        Effect.asVoid,
-        unavailable
-      ),
+            AND ${sql.in("request_id", jobs)}`.pipe(Effect.asVoid, unavailable),
 
     release: (owner) =>
       sql`UPDATE provider_job SET lease_owner = '', lease_until = 0
