@@ -54,7 +54,9 @@ export const of = (
   })
 
 const failed = (note: string): Outcome => ({ _tag: "Failed", note })
-const open = (note: string): Outcome => ({ _tag: "Open", note })
+
+/** Nothing is proven. */
+export const open = (note: string): Outcome => ({ _tag: "Open", note })
 
 /** Whether the preimage is the proof of this payment, and not of another one. */
 export const proves =

@@ -45,30 +45,43 @@ export const make = Effect.fnUntraced(function* ({ ledger, room, lease, margin }
   const recover = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const abandoned = (yield* ledger.unresolved).filter(({ leaseUntil }) => leaseUntil <= now)
-    const taken = yield* Effect.forEach(abandoned, resolve, { concurrency: 4 })
+    let hasAnswered = false
+    const taken = yield* Effect.forEach(
+      abandoned,
+      (spend) =>
+        resolve(spend, () => (hasAnswered = true)).pipe(
+          // A payment that alone gets no answer must not keep the others from theirs.
+          Effect.catchIf(
+            ({ _tag }) => _tag === "WalletUnavailable" && hasAnswered,
+            ({ message }) => Effect.as(Effect.logWarning(message), Option.none())
+          )
+        ),
+      { concurrency: 4 }
+    )
     yield* learnFees
     return taken.flatMap(Option.toArray)
   }).pipe(Effect.withSpan("Treasury.recover"))
 
   /** Takes one spend over and finds out what became of it. */
-  const resolve = ({ paymentHash }: SpendRecord) =>
+  const resolve = ({ paymentHash }: SpendRecord, onAnswer: () => void) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
         ledger.takeOver(paymentHash),
         Option.match({
           onNone: () => Effect.succeedNone,
           onSome: (spend) =>
-            (spend.state === "failed" ? Effect.succeed(spend) : investigate(spend, restore)).pipe(
-              Effect.ensuring(room.release),
-              Effect.asSome
-            )
+            (spend.state === "failed"
+              ? Effect.succeed(spend)
+              : investigate(spend, restore, onAnswer)
+            ).pipe(Effect.ensuring(room.release), Effect.asSome)
         })
       )
     )
 
-  const investigate = (spend: SpendRecord, restore: Room.Restore) =>
+  const investigate = (spend: SpendRecord, restore: Room.Restore, onAnswer: () => void) =>
     keepLease(spend).pipe(
       Effect.andThen(restore(lookUp(spend))),
+      Effect.tap(() => Effect.sync(onAnswer)),
       Effect.flatMap((outcome) => record(spend, outcome)),
       Effect.onError(() => letGo(spend)),
       Effect.scoped
@@ -101,10 +114,18 @@ export const make = Effect.fnUntraced(function* ({ ledger, room, lease, margin }
     Effect.catchTag("WalletUnavailable", ({ message }) => Effect.logDebug(message))
   )
 
-  const lookUp = Effect.fnUntraced(function* (spend: SpendRecord) {
-    const answer = yield* available(wallet.lookupOutgoing(spend.paymentHash))
-    return Outcome.of(spend, answer, { now: yield* UnixTime.now, margin })
-  })
+  /** An answer that says nothing of the payment, such as an error, leaves its end open. */
+  const lookUp = (spend: SpendRecord): Effect.Effect<Outcome.Outcome, WalletUnavailable> =>
+    Effect.gen(function* () {
+      const answer = yield* wallet.lookupOutgoing(spend.paymentHash)
+      return Outcome.of(spend, answer, { now: yield* UnixTime.now, margin })
+    }).pipe(
+      Effect.catchIf(
+        ({ reason }) => reason._tag !== "WalletUnreachable",
+        ({ message }) => Effect.succeed(Outcome.open(message))
+      ),
+      available
+    )
 
   return { keepLease, letGo, lookUp, recover } as const
 })

@@ -262,3 +262,84 @@ describe("a fee that the wallet does not tell", () => {
     )
   )
 })
+
+describe("a payment that the wallet cannot be asked about", () => {
+  type Answer = Effect.Effect<never, Wallet.WalletError>
+
+  const refuses: Answer = Effect.fail(
+    new Wallet.WalletError({
+      reason: new Wallet.WalletRefused({ code: "INTERNAL", message: "lost in the books" })
+    })
+  )
+
+  /** Answers so to each look-up of the first invoice that it paid. */
+  const forgetful = (answer: Answer) =>
+    Layer.effectContext(
+      Effect.gen(function* () {
+        const wallet = yield* Wallet.Wallet
+        const payer = yield* Payer.Payer
+        let first: Bolt11.PaymentHash | undefined
+        return Context.make(Payer.Payer, {
+          ...payer,
+          pay: (request) => {
+            first ??= request.invoice.paymentHash
+            return payer.pay(request)
+          }
+        }).pipe(
+          Context.add(Wallet.Wallet, {
+            ...wallet,
+            lookupOutgoing: (paymentHash) =>
+              paymentHash === first ? answer : wallet.lookupOutgoing(paymentHash)
+          })
+        )
+      })
+    )
+
+  const worldOf = (answer: Answer) =>
+    TreasuryLive.layer({ network: "regtest", limits: open }).pipe(
+      Layer.provide(forgetful(answer)),
+      Layer.provideMerge(wallet),
+      Layer.provideMerge(database)
+    )
+
+  for (const [what, answer] of [
+    ["is answered with an error", refuses],
+    ["gets no answer", Effect.never]
+  ] as const) {
+    it.effect(`does not keep the others from being recovered (it ${what})`, () =>
+      Effect.gen(function* () {
+        const treasury = yield* Treasury
+        const wishes = [yield* spend(sats(100)), yield* spend(sats(100))]
+        for (const wish of wishes) {
+          yield* inject({ _tag: "PayThenSilence" })
+          const payment = yield* Effect.forkChild(treasury.pay(wish), { startImmediately: true })
+          yield* Fiber.interrupt(payment)
+        }
+        const recovery = yield* Effect.forkChild(treasury.recover, { startImmediately: true })
+        yield* TestClock.adjust("10 seconds")
+        yield* Fiber.join(recovery)
+        const states = yield* Effect.forEach(wishes, ({ purchase }) =>
+          Effect.map(treasury.find(purchase), ([record]) => record?.state)
+        )
+        assert.notStrictEqual(states[0], "settled")
+        assert.strictEqual(states[1], "settled")
+        assert.strictEqual((yield* treasury.status).held, sats(110))
+      }).pipe(Effect.provide(worldOf(answer)))
+    )
+  }
+
+  it.effect("is told of where no other is answered either", () =>
+    Effect.gen(function* () {
+      const treasury = yield* Treasury
+      yield* inject({ _tag: "PayThenSilence" })
+      const { payment, record } = yield* underWay
+      yield* Fiber.interrupt(payment)
+      const recovery = yield* Effect.forkChild(Effect.flip(treasury.recover), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* Fiber.join(recovery))._tag, "WalletUnavailable")
+      assert.strictEqual((yield* record)?.leaseUntil, 0)
+    }).pipe(Effect.provide(worldOf(Effect.never)))
+  )
+})
