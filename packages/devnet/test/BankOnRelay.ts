@@ -41,8 +41,7 @@ export const connect = Effect.fnUntraced(function* (
   options?: NwcWallet.Options
 ) {
   const uri = yield* Effect.fromResult(NwcUri.parse(nwc))
-  const relay = yield* Relay.make({ urls: uri.relays })
-  const context = yield* NwcWallet.make(uri, relay, options)
+  const context = yield* Layer.build(NwcWallet.layer(uri, options))
   return {
     wallet: Context.get(context, Wallet.Wallet),
     payer: Context.get(context, Payer.Payer)

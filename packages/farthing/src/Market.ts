@@ -18,7 +18,6 @@ import {
   OpenAiBackend,
   SqlProviderBook
 } from "@farthing/provider"
-import { NwcUri } from "@farthing/protocol"
 import { Relay, Signer } from "@farthing/relay"
 import { Sqlite } from "@farthing/sqlite"
 import { NoWallet, NwcWallet } from "@farthing/wallet"
@@ -68,7 +67,7 @@ export const wallet = Layer.unwrap(
       Effect.fromOption(config.wallet.nwcUri),
       () => new WalletMissing({ kind: "nwc" })
     )
-    return NwcWallet.layer(NwcUri.format(uri), { paymentTimeout: config.compute.paymentTimeout })
+    return NwcWallet.layer(uri, { paymentTimeout: config.compute.paymentTimeout })
   })
 )
 

@@ -5,11 +5,11 @@
  * The stream of incoming payments is made of the wallet's notifications: a wallet that sends
  * none, or a relay that loses some, leaves gaps, so whoever waits for money also looks up.
  */
-import type { Bolt11 } from "@farthing/protocol"
-import { Network, Nip47, NwcUri, Text } from "@farthing/protocol"
+import type { Bolt11, NwcUri } from "@farthing/protocol"
+import { Network, Nip47, Text } from "@farthing/protocol"
 import { Relay, Signer, UnixTime } from "@farthing/relay"
 import { Context, Duration, Effect, Layer, Option, Result, Schema, Stream } from "effect"
-import type { Redacted, Scope } from "effect"
+import type { Scope } from "effect"
 import * as NwcConnection from "./NwcConnection.ts"
 import * as NwcPayment from "./NwcPayment.ts"
 import * as NwcTransaction from "./NwcTransaction.ts"
@@ -199,17 +199,11 @@ export const make = Effect.fnUntraced(function* (
 })
 
 /** The wallet behind a connection URI, over a connection of its own. */
-export const layer = (
-  uri: Redacted.Redacted<string>,
-  options?: Options
-): Layer.Layer<Wallet | Payer, NwcUri.InvalidNwcUri> =>
+export const layer = (uri: NwcUri.NwcUri, options?: Options): Layer.Layer<Wallet | Payer> =>
   Layer.effectContext(
-    Effect.gen(function* () {
-      const parsed = yield* Effect.fromResult(NwcUri.parse(uri))
-      const signer = Signer.make(parsed.secret)
-      const relay = yield* Relay.make({ urls: parsed.relays, signer })
-      return yield* make(parsed, relay, options)
-    })
+    Relay.make({ urls: uri.relays, signer: Signer.make(uri.secret) }).pipe(
+      Effect.flatMap((relay) => make(uri, relay, options))
+    )
   )
 
 const failed = (reason: PaymentFailed["reason"], message: string) =>

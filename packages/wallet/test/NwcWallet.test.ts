@@ -127,6 +127,12 @@ describe("what a wallet says of a payment", () => {
           lookup_invoice({ type: "incoming", state: "settled" }),
           "no_route"
         ],
+        ["a record of unknown direction", lookup_invoice({ type: undefined }), "unknown"],
+        [
+          "a settled record of unknown direction",
+          lookup_invoice({ type: undefined, state: "settled", preimage }),
+          "unknown"
+        ],
         ["but it is settled", settled, "paid 3"],
         ["but it is under way", lookup_invoice({ state: "pending" }), "unknown"],
         ["but it is held", lookup_invoice({ state: "accepted" }), "unknown"],
