@@ -14,19 +14,22 @@ export const toIncoming = (transaction: Nip47.Transaction): Option.Option<Incomi
         amount: transaction.amount,
         state: incomingState(transaction),
         createdAt: transaction.created_at ?? 0,
-        settledAt: Option.fromUndefinedOr(transaction.settled_at)
+        settledAt: settledAt(transaction)
       })
 
 /**
- * A transaction as a payment of ours. Only one that says so itself is taken: an invoice of ours
- * with the same hash proves no payment of ours. A preimage of another hash proves nothing either.
+ * A transaction as a payment of ours. None if it says that it is an invoice of ours: one with the
+ * same hash proves no payment. One that does not say what it is counts if the preimage proves it;
+ * otherwise it may still be the payment, so it is neither missing nor failed. A preimage of another
+ * hash proves nothing.
  */
 export const toOutgoing = (
   transaction: Nip47.Transaction
 ): Result.Result<Option.Option<Outgoing>, WalletAnswerInvalid> => {
-  if (transaction.type !== "outgoing") return Result.succeed(Option.none())
-  const { payment_hash: paymentHash, preimage } = transaction
-  const state = outgoingState(transaction)
+  if (transaction.type === "incoming") return Result.succeed(Option.none())
+  const { payment_hash: paymentHash, preimage, type } = transaction
+  const said = outgoingState(transaction)
+  const state = said === "failed" && type === undefined ? "pending" : said
   if (state === "settled" && preimage !== undefined && Bolt11.hashOf(preimage) !== paymentHash) {
     return invalid("The wallet shows the preimage of another payment")
   }
@@ -39,7 +42,7 @@ export const toOutgoing = (
       fee: Option.fromUndefinedOr(transaction.fees_paid),
       preimage: state === "settled" ? Option.fromUndefinedOr(preimage) : Option.none(),
       createdAt: transaction.created_at ?? 0,
-      settledAt: Option.fromUndefinedOr(transaction.settled_at)
+      settledAt: settledAt(transaction)
     })
   )
 }
@@ -69,30 +72,36 @@ export const toMadeInvoice = (
 }
 
 /** Wallets that do not name the state show it by the time of settlement. */
-const incomingState = ({ settled_at, state }: Nip47.Transaction): Incoming["state"] => {
+const incomingState = (transaction: Nip47.Transaction): Incoming["state"] => {
+  const { state } = transaction
   switch (state) {
     case "accepted":
       return "held"
     case "failed":
       return "cancelled"
     case undefined:
-      return settled_at === undefined ? "pending" : "settled"
+      return Option.isNone(settledAt(transaction)) ? "pending" : "settled"
     default:
       return state
   }
 }
 
-const outgoingState = ({ settled_at, state }: Nip47.Transaction): Outgoing["state"] => {
+const outgoingState = (transaction: Nip47.Transaction): Outgoing["state"] => {
+  const { state } = transaction
   switch (state) {
     case "accepted":
       return "pending"
     case "expired":
       return "failed"
     case undefined:
-      return settled_at === undefined ? "pending" : "settled"
+      return Option.isNone(settledAt(transaction)) ? "pending" : "settled"
     default:
       return state
   }
 }
+
+/** Some wallets write 0 for what has not happened. */
+const settledAt = ({ settled_at }: Nip47.Transaction): Option.Option<number> =>
+  Option.filter(Option.fromUndefinedOr(settled_at), (seconds) => seconds > 0)
 
 const invalid = (message: string) => Result.fail(new WalletAnswerInvalid({ message }))

@@ -127,11 +127,16 @@ describe("what a wallet says of a payment", () => {
           lookup_invoice({ type: "incoming", state: "settled" }),
           "no_route"
         ],
-        ["a record of unknown direction", lookup_invoice({ type: undefined }), "unknown"],
+        ["a record without direction", lookup_invoice({ type: undefined }), "unknown"],
         [
-          "a settled record of unknown direction",
-          lookup_invoice({ type: undefined, state: "settled", preimage }),
+          "a record without direction, failed",
+          lookup_invoice({ type: undefined, state: "failed" }),
           "unknown"
+        ],
+        [
+          "a record without direction, but with the proof",
+          lookup_invoice({ type: undefined, state: "settled", preimage }),
+          "paid undefined"
         ],
         ["but it is settled", settled, "paid 3"],
         ["but it is under way", lookup_invoice({ state: "pending" }), "unknown"],
@@ -237,6 +242,19 @@ describe("a payment on its way", () => {
 })
 
 describe("a wallet that does not do its part", () => {
+  it.effect("has not settled what it dates to the year 1970", () =>
+    Effect.gen(function* () {
+      const { wallet } = yield* ScriptedWallet.start(() =>
+        lookup_invoice({ type: "incoming", settled_at: 0 })
+      )
+      const found = yield* wallet.lookupIncoming(paymentHash)
+      assert.deepInclude(Option.getOrUndefined(found), {
+        state: "pending",
+        settledAt: Option.none()
+      })
+    }).pipe(Effect.provide(Relay.layerMemory))
+  )
+
   it.effect("is unreachable if it does not answer", () =>
     Effect.gen(function* () {
       const { wallet } = yield* ScriptedWallet.start(() => undefined)
