@@ -173,7 +173,7 @@ const deliver = (purchase: Purchase, offer: Offer, paid: Paid) =>
       {
         first: purchase.options.firstChunkTimeout,
         idle: purchase.options.idleTimeout,
-        deadline: offer.deadline
+        deadline: lastMoment(offer, paid, purchase.options)
       },
       (text) => (text === "" ? Effect.void : purchase.tell({ _tag: "Chunk", text }))
     ).pipe(
@@ -184,6 +184,12 @@ const deliver = (purchase: Purchase, offer: Offer, paid: Paid) =>
     ),
     offer.provider
   )
+
+/** Unix milliseconds. A payment that took long takes nothing from the time that it was paid for. */
+const lastMoment = (offer: Offer, paid: Paid, options: Purchase["options"]): number => {
+  const atLeast = Duration.min(options.firstChunkTimeout, options.jobTimeout)
+  return Math.max(offer.deadline, paid.at + Duration.toMillis(atLeast))
+}
 
 const lose = Effect.fnUntraced(function* (offer: Offer, paid: Paid, undelivered: Undelivered) {
   const journal = yield* Journal

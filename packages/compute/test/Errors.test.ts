@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Treasury } from "@farthing/budget"
 import { type Bolt11, Msat } from "@farthing/protocol"
 import { Faults } from "@farthing/wallet"
-import { Effect } from "effect"
+import { Duration, Effect } from "effect"
 import { hash } from "node:crypto"
 import { ComputeClient, type InferenceRequest } from "../src/ComputeClient.ts"
 import * as TestMarket from "./TestMarket.ts"
@@ -221,6 +221,24 @@ describe("while paying", () => {
       assert.strictEqual(yield* stateOfLastJob, "unpaid")
       assert.strictEqual(yield* spent, 0)
     }).pipe(Effect.provide(TestMarket.market({ limits: { firstSpend: sats(5) } })))
+  )
+})
+
+describe("a payment that takes longer than the job may", () => {
+  it.effect("leaves the provider its time: who was paid is not blamed at once", () =>
+    Effect.gen(function* () {
+      const faults = yield* Faults.Faults
+      yield* faults.inject("customer", { _tag: "PaySlowly", delay: "50 seconds" })
+      yield* provider(
+        afterPayment((job) => Effect.delay(job.result("late, by no fault of mine"), "2 seconds"))
+      )
+      const client = yield* ComputeClient
+      const receipt = yield* passing(
+        client.requestInference({ prompt: "hello", budget: sats(100) })
+      )
+      assert.strictEqual(receipt.text, "late, by no fault of mine")
+      assert.strictEqual((yield* records)?.lost, 0)
+    }).pipe(Effect.provide(TestMarket.market({ options: { jobTimeout: Duration.seconds(40) } })))
   )
 })
 
