@@ -5,8 +5,19 @@
 import type { Key, NostrEvent } from "@farthing/protocol"
 import { Nip47, Nip47Event, NwcUri } from "@farthing/protocol"
 import { Relay, Signer, UnixTime } from "@farthing/relay"
-import { Deferred, Effect, Latch, Option, PubSub, Result, Schedule, Schema, Stream } from "effect"
-import type { Duration, Scope } from "effect"
+import {
+  Deferred,
+  Duration,
+  Effect,
+  Latch,
+  Option,
+  PubSub,
+  Result,
+  Schedule,
+  Schema,
+  Stream
+} from "effect"
+import type { Scope } from "effect"
 
 export interface Options {
   readonly uri: NwcUri.NwcUri
@@ -39,6 +50,12 @@ export type AskError = NotDelivered | NoAnswer | Refused | NotUnderstood
 
 /** How far the clocks of two machines may be apart, in seconds. */
 const clockMargin = 600
+
+/**
+ * The part of the time for an answer in which a relay has to be reached. Less than all of it, so
+ * that a caller with the same patience learns that nothing was sent, and need not fear that it was.
+ */
+const reachShare = 0.5
 
 export const make: (options: Options) => Effect.Effect<NwcConnection, never, Scope.Scope> =
   Effect.fnUntraced(function* ({ relay, signer, uri }) {
@@ -115,7 +132,7 @@ export const make: (options: Options) => Effect.Effect<NwcConnection, never, Sco
       ) {
         const event = yield* Effect.andThen(listening.await, prepare(request, expiresAt)).pipe(
           Effect.timeoutOrElse({
-            duration: timeout,
+            duration: Duration.times(Duration.fromInputUnsafe(timeout), reachShare),
             orElse: () => new NotDelivered({ message: "No relay of the wallet can be reached" })
           })
         )

@@ -221,6 +221,23 @@ describe("a payment on its way", () => {
     }).pipe(Effect.provide(Relay.layerMemory))
   )
 
+  it.effect("has failed for want of a relay before its caller gives it up as unknown", () =>
+    Effect.gen(function* () {
+      const { payer } = yield* ScriptedWallet.start(() => pay_invoice({ preimage }), {
+        relay: () => ({ subscribe: () => Stream.never }),
+        wallet: { paymentTimeout: "1 minute" }
+      })
+      const paying = yield* Effect.forkChild(
+        // Its time began before, with the reservation.
+        Effect.timeoutOption(Effect.result(order(payer)), "59 seconds"),
+        { startImmediately: true }
+      )
+      yield* TestClock.adjust("1 minute")
+      const outcome = yield* Fiber.join(paying)
+      assert.strictEqual(Option.getOrUndefined(Option.map(outcome, word)), "unreachable")
+    }).pipe(Effect.provide(Relay.layerMemory))
+  )
+
   it.effect("carries its expiration and says that it speaks NIP-44", () =>
     Effect.gen(function* () {
       const { requests } = yield* payAt(pay_invoice({ preimage }), undefined)
