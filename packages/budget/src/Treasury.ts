@@ -1,13 +1,16 @@
 /**
  * The one door to the wallet: reserves budget, pays once, records, recovers.
  */
-import type { Bolt11, Key, Msat } from "@farthing/protocol"
-import type { PaymentFailed, PaymentUnknown } from "@farthing/wallet/Payer"
-import type { Effect } from "effect"
-import { Context } from "effect"
+import type { Bolt11, Key, Msat, Network } from "@farthing/protocol"
+import type { Wallet } from "@farthing/wallet"
+import type { Payer, PaymentFailed, PaymentUnknown } from "@farthing/wallet/Payer"
+import type { Duration, Effect } from "effect"
+import { Context, Layer } from "effect"
+import type { SqlClient } from "effect/sql"
 import type { AuditReport } from "./Audit.ts"
-import type { LimitStatus } from "./Limits.ts"
+import type { Limits, LimitStatus } from "./Limits.ts"
 import type { PurchaseId, Spend, SpendOutcome, SpendRecord } from "./Spend.ts"
+import * as TreasuryLive from "./TreasuryLive.ts"
 import type {
   ApprovalRequired,
   BudgetExhausted,
@@ -118,3 +121,23 @@ export interface Shape {
 }
 
 export class Treasury extends Context.Service<Treasury, Shape>()("@farthing/budget/Treasury") {}
+
+export interface Options {
+  readonly network: Network.Network
+  /** Asked for each payment anew, so an effect may reload them. */
+  readonly limits: Limits | Effect.Effect<Limits>
+  /** Whose budget it is, where several share a database; default `main`. */
+  readonly budget?: string
+  /** How long a payment may take before its outcome is unknown; default 60 seconds. */
+  readonly payTimeout?: Duration.Input
+  /** After how long without a sign of life a payment's process counts as dead; default 30 seconds. */
+  readonly lease?: Duration.Input
+  /** By how much the clocks of wallet and ledger may differ; default 2 minutes. */
+  readonly clockMargin?: Duration.Input
+}
+
+/** Over a spend ledger in SQL and the wallet's `Payer`. */
+export const layer = (
+  options: Options
+): Layer.Layer<Treasury, LedgerUnavailable, SqlClient.SqlClient | Wallet.Wallet | Payer> =>
+  Layer.effect(Treasury, TreasuryLive.make(options))

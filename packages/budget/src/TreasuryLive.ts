@@ -2,12 +2,11 @@
  * The Treasury over a spend ledger in SQL and the wallet's `Payer`.
  */
 import { Msat } from "@farthing/protocol"
-import type { Bolt11, Network } from "@farthing/protocol"
+import type { Bolt11 } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Payer, Wallet } from "@farthing/wallet"
 import { PaymentFailed, PaymentUnknown } from "@farthing/wallet/Payer"
-import { Clock, Duration, Effect, Layer, Option, Schedule } from "effect"
-import type { SqlClient } from "effect/sql"
+import { Clock, Duration, Effect, Option, Schedule } from "effect"
 import { randomUUID } from "node:crypto"
 import * as Audit from "./Audit.ts"
 import * as BudgetDay from "./BudgetDay.ts"
@@ -20,23 +19,8 @@ import { costOf, holdOf } from "./Spend.ts"
 import type { Spend, SpendRecord } from "./Spend.ts"
 import * as SpendLedger from "./SpendLedger.ts"
 import { migrate } from "./SpendTables.ts"
-import { Treasury } from "./Treasury.ts"
-import type { Settled, Wish } from "./Treasury.ts"
+import type { Options, Settled, Shape, Wish } from "./Treasury.ts"
 import { BudgetExhausted, LedgerUnavailable, PaymentRefused } from "./TreasuryError.ts"
-
-export interface Options {
-  readonly network: Network.Network
-  /** Asked for each payment anew, so an effect may reload them. */
-  readonly limits: Limits.Limits | Effect.Effect<Limits.Limits>
-  /** Whose budget it is, where several share a database; default `main`. */
-  readonly budget?: string
-  /** How long a payment may take before its outcome is unknown; default 60 seconds. */
-  readonly payTimeout?: Duration.Input
-  /** After how long without a sign of life a payment's process counts as dead; default 30 seconds. */
-  readonly lease?: Duration.Input
-  /** By how much the clocks of wallet and ledger may differ; default 2 minutes. */
-  readonly clockMargin?: Duration.Input
-}
 
 /** A payment that takes longer to be claimed at its end is none that we want to wait for. */
 const longestFinalCltvDelta = 144
@@ -286,7 +270,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     return { ...report, findings: [...report.findings, ...differences] }
   }).pipe(Effect.withSpan("Treasury.audit"))
 
-  return Treasury.of({
+  return {
     pay,
     check,
     conclude: ledger.conclude,
@@ -296,13 +280,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     freeze: ledger.freeze,
     unfreeze: ledger.unfreeze,
     audit
-  })
+  } satisfies Shape
 })
-
-export const layer = (
-  options: Options
-): Layer.Layer<Treasury, LedgerUnavailable, SqlClient.SqlClient | Wallet.Wallet | Payer.Payer> =>
-  Layer.effect(Treasury, make(options))
 
 const withinCap = (limits: Limits.Limits, amount: Msat.Msat, callersCap: Msat.Msat) => {
   const { limit, most } = Limits.capOf(limits, callersCap)

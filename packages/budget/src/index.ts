@@ -1,3 +1,2 @@
 export * as Limits from "./Limits.ts"
 export * as Treasury from "./Treasury.ts"
-export * as TreasuryLive from "./TreasuryLive.ts"

@@ -3,13 +3,13 @@ import { Payer } from "@farthing/wallet"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Audit from "../src/Audit.ts"
-import { Treasury } from "../src/Treasury.ts"
+import * as Treasury from "../src/Treasury.ts"
 import { invoice, sats, spend, world } from "./Fixture.ts"
 
 const kinds = (findings: ReadonlyArray<Audit.Finding>) => findings.map(({ kind }) => kind)
 
 const pay = Effect.gen(function* () {
-  const treasury = yield* Treasury
+  const treasury = yield* Treasury.Treasury
   return yield* treasury.pay(yield* spend(sats(100)))
 })
 
@@ -18,13 +18,13 @@ const after = (tamper: (sql: SqlClient.SqlClient) => Effect.Effect<unknown, unkn
   Effect.gen(function* () {
     yield* pay
     yield* tamper(yield* SqlClient.SqlClient)
-    return kinds((yield* (yield* Treasury).audit).findings)
+    return kinds((yield* (yield* Treasury.Treasury).audit).findings)
   }).pipe(Effect.provide(world()))
 
 describe("Treasury.audit", () => {
   it.effect("finds nothing in a ledger that is whole, even before the first spend", () =>
     Effect.gen(function* () {
-      const treasury = yield* Treasury
+      const treasury = yield* Treasury.Treasury
       assert.deepStrictEqual((yield* treasury.audit).findings, [])
       yield* pay
       const report = yield* treasury.audit
@@ -74,7 +74,7 @@ describe("Treasury.audit", () => {
 
   it.effect("finds what the wallet paid without the treasury", () =>
     Effect.gen(function* () {
-      const treasury = yield* Treasury
+      const treasury = yield* Treasury.Treasury
       const payer = yield* Payer.Payer
       yield* pay
       const other = yield* invoice(sats(5))
@@ -87,7 +87,7 @@ describe("Treasury.audit", () => {
 
   it.effect("finds what is settled here and unknown to the wallet", () =>
     Effect.gen(function* () {
-      const treasury = yield* Treasury
+      const treasury = yield* Treasury.Treasury
       const wish = yield* spend(sats(100))
       yield* treasury.pay(wish)
       const spends = yield* treasury.find(wish.purchase)

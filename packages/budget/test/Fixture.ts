@@ -11,7 +11,7 @@ import { join } from "node:path"
 import type * as Limits from "../src/Limits.ts"
 import { PurchaseId, TickId } from "../src/Spend.ts"
 import type { Spend } from "../src/Spend.ts"
-import * as TreasuryLive from "../src/TreasuryLive.ts"
+import * as Treasury from "../src/Treasury.ts"
 
 export const sats = (amount: number): Msat.Msat => Sat.toMsat(Sat.make(amount))
 
@@ -57,7 +57,7 @@ const bank = Layer.effectDiscard(
 
 export const wallet = LedgerWallet.layer({ account: "agent" }).pipe(Layer.provideMerge(bank))
 
-type Options = Partial<Omit<TreasuryLive.Options, "limits">>
+type Options = Partial<Omit<Treasury.Options, "limits">>
 
 /** A world in a database of its own, which lasts as long as the scope. */
 export const world = (limits?: Partial<Limits.Limits>, options?: Options) =>
@@ -69,7 +69,7 @@ export const worldIn = <E>(
   limits: Partial<Limits.Limits> = {},
   options: Options = {}
 ) =>
-  TreasuryLive.layer({ network: "regtest", ...options, limits: { ...open, ...limits } }).pipe(
+  Treasury.layer({ network: "regtest", ...options, limits: { ...open, ...limits } }).pipe(
     Layer.provideMerge(wallet),
     Layer.provideMerge(database)
   )

@@ -10,7 +10,7 @@ import { once } from "node:events"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
-import { Treasury } from "../src/Treasury.ts"
+import * as Treasury from "../src/Treasury.ts"
 import { databaseFile, fee, funds, sats, worldIn } from "./Fixture.ts"
 
 const program = new URL("program.ts", import.meta.url).pathname
@@ -63,7 +63,7 @@ const count = (outcomes: ReadonlyArray<string>) =>
 const inFile = <A, E>(
   body: (
     filename: string
-  ) => Effect.Effect<A, E, Treasury | Wallet.Wallet | Bank.Bank | Scope.Scope>
+  ) => Effect.Effect<A, E, Treasury.Treasury | Wallet.Wallet | Bank.Bank | Scope.Scope>
 ) =>
   Effect.flatMap(databaseFile, (filename) =>
     body(filename).pipe(Effect.provide(worldIn(Sqlite.layer({ filename }))))
@@ -78,7 +78,7 @@ describe("processes that share a ledger", () => {
   it.live("that race spend the daily limit to the last sat and never more", () =>
     inFile(
       Effect.fnUntraced(function* (filename) {
-        const treasury = yield* Treasury
+        const treasury = yield* Treasury.Treasury
         const outcomes = yield* race(filename, "race", 3)
         assert.deepStrictEqual(count(outcomes), { paid: 30, daily_limit_sats: 30 })
         assert.strictEqual((yield* treasury.status).spentToday, sats(300))
@@ -111,7 +111,7 @@ describe("processes that share a ledger", () => {
 
 describe("a process that is killed", () => {
   /** Until the dead process's lease has lapsed there is nothing to recover. */
-  const recovered = Effect.flatMap(Treasury, ({ recover }) => recover).pipe(
+  const recovered = Effect.flatMap(Treasury.Treasury, ({ recover }) => recover).pipe(
     Effect.repeat({
       until: (records) => records.length > 0,
       schedule: Schedule.spaced(Duration.millis(100))
@@ -121,7 +121,7 @@ describe("a process that is killed", () => {
   it.live("after it paid loses nothing and pays nothing twice", () =>
     inFile(
       Effect.fnUntraced(function* (filename) {
-        const treasury = yield* Treasury
+        const treasury = yield* Treasury.Treasury
         yield* killed(filename, "paidAndSilent", "paid")
         assert.strictEqual((yield* treasury.status).held, sats(101))
         assert.deepStrictEqual(
@@ -138,7 +138,7 @@ describe("a process that is killed", () => {
   it.live("before it submitted gives its reservation back", () =>
     inFile(
       Effect.fnUntraced(function* (filename) {
-        const treasury = yield* Treasury
+        const treasury = yield* Treasury.Treasury
         yield* killed(filename, "reserved", "reserved")
         assert.strictEqual((yield* treasury.status).held, sats(110))
         assert.deepStrictEqual(

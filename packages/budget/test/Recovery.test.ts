@@ -4,7 +4,7 @@ import { Bank, Faults, Payer, Wallet } from "@farthing/wallet"
 import { Context, Effect, Fiber, Layer, Option, Ref } from "effect"
 import { TestClock } from "effect/testing"
 import { randomBytes } from "node:crypto"
-import { Treasury } from "../src/Treasury.ts"
+import * as Treasury from "../src/Treasury.ts"
 import * as TreasuryLive from "../src/TreasuryLive.ts"
 import { database, fee, funds, open, sats, spend, wallet, world } from "./Fixture.ts"
 
@@ -17,7 +17,7 @@ const cost = Msat.add(sats(100), fee)
 
 /** A payment of 100 sats under way, and what the ledger says of it. */
 const underWay = Effect.gen(function* () {
-  const treasury = yield* Treasury
+  const treasury = yield* Treasury.Treasury
   const wish = yield* spend(sats(100))
   const payment = yield* Effect.forkChild(treasury.pay(wish), { startImmediately: true })
   const record = Effect.map(treasury.find(wish.purchase), ([record]) => record)
@@ -33,7 +33,7 @@ describe("a payment whose end the wallet does not tell", () => {
         yield* TestClock.adjust("1 minute")
         const settled = yield* Fiber.join(payment)
         assert.strictEqual(Bolt11.hashOf(settled.preimage), settled.paymentHash)
-        const status = yield* (yield* Treasury).status
+        const status = yield* (yield* Treasury.Treasury).status
         assert.strictEqual(status.spentEver, cost)
         assert.strictEqual(status.held, Msat.zero)
       }).pipe(Effect.provide(world()))
@@ -43,7 +43,7 @@ describe("a payment whose end the wallet does not tell", () => {
   for (const fault of ["BreakBeforePaying", "SilenceBeforePaying"] as const) {
     it.effect(`keeps its reservation until it cannot be executed any more (${fault})`, () =>
       Effect.gen(function* () {
-        const treasury = yield* Treasury
+        const treasury = yield* Treasury.Treasury
         yield* inject({ _tag: fault })
         const { payment, record, wish } = yield* underWay
         yield* TestClock.adjust("2 minutes")
@@ -81,7 +81,7 @@ describe("a payment whose end the wallet does not tell", () => {
 
   it.effect("stays while a lock holds the money, and ends as the lock does", () =>
     Effect.gen(function* () {
-      const treasury = yield* Treasury
+      const treasury = yield* Treasury.Treasury
       const bank = yield* Bank.Bank
       const preimages = Array.from({ length: 2 }, () =>
         Bolt11.Preimage.make(randomBytes(32).toString("hex"))
@@ -125,7 +125,7 @@ describe("a payment whose end the wallet does not tell", () => {
       yield* inject({ _tag: "PayThenFail", reason: "no_route" })
       const { payment, wish } = yield* underWay
       assert.strictEqual((yield* Effect.flip(Fiber.join(payment)))._tag, "PaymentFailed")
-      const { findings } = yield* (yield* Treasury).audit
+      const { findings } = yield* (yield* Treasury.Treasury).audit
       assert.deepStrictEqual(
         findings.map(({ kind, paymentHash }) => ({ kind, paymentHash })),
         [{ kind: "wallet_differs", paymentHash: wish.invoice.paymentHash }]
@@ -137,7 +137,7 @@ describe("a payment whose end the wallet does not tell", () => {
 describe("an interrupted payment", () => {
   it.effect("that was submitted stays so, without a lease, and is recovered", () =>
     Effect.gen(function* () {
-      const treasury = yield* Treasury
+      const treasury = yield* Treasury.Treasury
       yield* inject({ _tag: "PayThenSilence" })
       const { payment, record } = yield* underWay
       yield* Fiber.interrupt(payment)
@@ -160,7 +160,7 @@ describe("an interrupted payment", () => {
       assert.strictEqual((yield* record)?.leaseUntil, 0)
     }).pipe(
       Effect.provide(
-        TreasuryLive.layer({ network: "regtest", limits: open }).pipe(
+        Treasury.layer({ network: "regtest", limits: open }).pipe(
           Layer.provide(
             Layer.succeed(Payer.Payer, {
               capsFee: true,
@@ -197,7 +197,7 @@ describe("leases", () => {
 
   it.effect("what one process recovers, another one at the same time does not", () =>
     Effect.gen(function* () {
-      const treasury = yield* Treasury
+      const treasury = yield* Treasury.Treasury
       const other = yield* another
       yield* inject({ _tag: "PayThenSilence" })
       const { payment } = yield* underWay
@@ -242,7 +242,7 @@ describe("a fee that the wallet does not tell", () => {
 
   it.effect("is booked with the whole fee reserve until it is known", () =>
     Effect.gen(function* () {
-      const treasury = yield* Treasury
+      const treasury = yield* Treasury.Treasury
       const settled = yield* treasury.pay(yield* spend(sats(100)))
       assert.strictEqual(settled.fee, sats(10))
       assert.strictEqual(settled.feeKnown, false)
@@ -253,7 +253,7 @@ describe("a fee that the wallet does not tell", () => {
       assert.deepStrictEqual((yield* treasury.audit).findings, [])
     }).pipe(
       Effect.provide(
-        TreasuryLive.layer({ network: "regtest", limits: open }).pipe(
+        Treasury.layer({ network: "regtest", limits: open }).pipe(
           Layer.provide(shy),
           Layer.provideMerge(wallet),
           Layer.provideMerge(database)
@@ -263,40 +263,40 @@ describe("a fee that the wallet does not tell", () => {
   )
 })
 
-describe("a payment that the wallet cannot be asked about", () => {
-  type Answer = Effect.Effect<never, Wallet.WalletError>
+type Answer = Effect.Effect<never, Wallet.WalletError>
 
+/** Answers so to each look-up of the first invoice that it paid. */
+const forgetful = (answer: Answer) =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const wallet = yield* Wallet.Wallet
+      const payer = yield* Payer.Payer
+      let first: Bolt11.PaymentHash | undefined
+      return Context.make(Payer.Payer, {
+        ...payer,
+        pay: (request) => {
+          first ??= request.invoice.paymentHash
+          return payer.pay(request)
+        }
+      }).pipe(
+        Context.add(Wallet.Wallet, {
+          ...wallet,
+          lookupOutgoing: (paymentHash) =>
+            paymentHash === first ? answer : wallet.lookupOutgoing(paymentHash)
+        })
+      )
+    })
+  )
+
+describe("a payment that the wallet cannot be asked about", () => {
   const refuses: Answer = Effect.fail(
     new Wallet.WalletError({
       reason: new Wallet.WalletRefused({ code: "INTERNAL", message: "lost in the books" })
     })
   )
 
-  /** Answers so to each look-up of the first invoice that it paid. */
-  const forgetful = (answer: Answer) =>
-    Layer.effectContext(
-      Effect.gen(function* () {
-        const wallet = yield* Wallet.Wallet
-        const payer = yield* Payer.Payer
-        let first: Bolt11.PaymentHash | undefined
-        return Context.make(Payer.Payer, {
-          ...payer,
-          pay: (request) => {
-            first ??= request.invoice.paymentHash
-            return payer.pay(request)
-          }
-        }).pipe(
-          Context.add(Wallet.Wallet, {
-            ...wallet,
-            lookupOutgoing: (paymentHash) =>
-              paymentHash === first ? answer : wallet.lookupOutgoing(paymentHash)
-          })
-        )
-      })
-    )
-
   const worldOf = (answer: Answer) =>
-    TreasuryLive.layer({ network: "regtest", limits: open }).pipe(
+    Treasury.layer({ network: "regtest", limits: open }).pipe(
       Layer.provide(forgetful(answer)),
       Layer.provideMerge(wallet),
       Layer.provideMerge(database)
@@ -308,7 +308,7 @@ describe("a payment that the wallet cannot be asked about", () => {
   ] as const) {
     it.effect(`does not keep the others from being recovered (it ${what})`, () =>
       Effect.gen(function* () {
-        const treasury = yield* Treasury
+        const treasury = yield* Treasury.Treasury
         const wishes = [yield* spend(sats(100)), yield* spend(sats(100))]
         for (const wish of wishes) {
           yield* inject({ _tag: "PayThenSilence" })
@@ -330,7 +330,7 @@ describe("a payment that the wallet cannot be asked about", () => {
 
   it.effect("is told of where no other is answered either", () =>
     Effect.gen(function* () {
-      const treasury = yield* Treasury
+      const treasury = yield* Treasury.Treasury
       yield* inject({ _tag: "PayThenSilence" })
       const { payment, record } = yield* underWay
       yield* Fiber.interrupt(payment)

@@ -5,8 +5,7 @@ import { Effect, Fiber, Layer, Option, Ref } from "effect"
 import { TestClock } from "effect/testing"
 import { PurchaseId, TickId } from "../src/Spend.ts"
 import type { Spend } from "../src/Spend.ts"
-import { Treasury } from "../src/Treasury.ts"
-import * as TreasuryLive from "../src/TreasuryLive.ts"
+import * as Treasury from "../src/Treasury.ts"
 import * as Fixture from "./Fixture.ts"
 import { fee, funds, invoice, open, payee, sats, spend, world } from "./Fixture.ts"
 
@@ -14,7 +13,7 @@ const inject = (...faults: ReadonlyArray<Faults.Fault>) =>
   Effect.flatMap(Faults.Faults, ({ inject }) => inject("agent", ...faults))
 
 const pay = Effect.fnUntraced(function* (amount: Msat.Msat, rest?: Partial<Spend>) {
-  const treasury = yield* Treasury
+  const treasury = yield* Treasury.Treasury
   return yield* treasury.pay(yield* spend(amount, rest))
 })
 
@@ -31,14 +30,14 @@ const from = <A, E, R>(time: string, body: Effect.Effect<A, E, R>) =>
   Effect.andThen(TestClock.setTime(Date.parse(time)), body)
 
 const untouched = Effect.gen(function* () {
-  const { held, spentEver } = yield* (yield* Treasury).status
+  const { held, spentEver } = yield* (yield* Treasury.Treasury).status
   assert.deepStrictEqual({ held, spentEver }, { held: Msat.zero, spentEver: Msat.zero })
 })
 
 describe("Treasury.pay", () => {
   it.effect("pays the invoice, proves it and books amount and fee", () =>
     Effect.gen(function* () {
-      const treasury = yield* Treasury
+      const treasury = yield* Treasury.Treasury
       const wallet = yield* Wallet.Wallet
       const wish = yield* spend(sats(100))
 
@@ -155,7 +154,7 @@ describe("Treasury.pay", () => {
 
   it.effect("trusts a provider as far as it has delivered", () =>
     Effect.gen(function* () {
-      const treasury = yield* Treasury
+      const treasury = yield* Treasury.Treasury
       const first = yield* pay(sats(60), { cap: sats(61) })
       assert.strictEqual(yield* limitOf(sats(60)), "first_spend_limit_sats")
 
@@ -174,7 +173,7 @@ describe("Treasury.pay", () => {
 
   it.effect("caps all unproven providers together, and proven ones not", () =>
     Effect.gen(function* () {
-      const treasury = yield* Treasury
+      const treasury = yield* Treasury.Treasury
       const first = yield* pay(sats(50))
       assert.strictEqual(yield* limitOf(sats(50), { payee: payee(2) }), "unproven_daily_limit_sats")
       yield* treasury.conclude(first.paymentHash, "delivered")
@@ -222,7 +221,7 @@ describe("Treasury.pay", () => {
         assert.strictEqual(yield* limitOf(sats(1)), "daily_limit_sats")
         yield* Ref.set(limits, { ...open, daily: sats(100) })
         yield* pay(sats(1))
-      }).pipe(Effect.provide(TreasuryLive.layer({ network: "regtest", limits: Ref.get(limits) })))
+      }).pipe(Effect.provide(Treasury.layer({ network: "regtest", limits: Ref.get(limits) })))
     }).pipe(Effect.provide(Fixture.wallet.pipe(Layer.provideMerge(Fixture.database))))
   )
 })
@@ -235,7 +234,7 @@ describe("one payment", () => {
       yield* pay(sats(10), { purchase })
       const error = yield* refusal(sats(10), { purchase, payee: payee(2) })
       assert.strictEqual(error._tag === "PaymentRefused" && error.reason, "purchase_already_paid")
-      assert.strictEqual((yield* (yield* Treasury).status).spentEver, sats(11))
+      assert.strictEqual((yield* (yield* Treasury.Treasury).status).spentEver, sats(11))
     }).pipe(Effect.provide(world()))
   )
 
@@ -259,7 +258,7 @@ describe("one payment", () => {
       yield* inject({ _tag: "FailBeforePaying", reason: "no_route" })
       yield* refusal(sats(10), { purchase })
       yield* pay(sats(10), { purchase, payee: payee(2) })
-      const states = (yield* (yield* Treasury).find(purchase)).map(({ state }) => state)
+      const states = (yield* (yield* Treasury.Treasury).find(purchase)).map(({ state }) => state)
       assert.deepStrictEqual(states, ["failed", "settled"])
     }).pipe(Effect.provide(world()))
   )
@@ -286,17 +285,17 @@ describe("one payment", () => {
         const error = yield* refusal(sats(50), { invoice: used })
         assert.strictEqual(error._tag === "PaymentRefused" && error.reason, "already_used")
         yield* pay(sats(50))
-        assert.strictEqual((yield* (yield* Treasury).status).spentEver, sats(51))
+        assert.strictEqual((yield* (yield* Treasury.Treasury).status).spentEver, sats(51))
       }).pipe(
         Effect.provide(
-          TreasuryLive.layer({
+          Treasury.layer({
             network: "regtest",
             budget: "another agent",
             limits: { ...open, lifetime: sats(100) }
           })
         )
       )
-      assert.strictEqual((yield* (yield* Treasury).status).spentEver, sats(51))
+      assert.strictEqual((yield* (yield* Treasury.Treasury).status).spentEver, sats(51))
     }).pipe(Effect.provide(world({ lifetime: sats(100) })))
   )
 })
@@ -314,7 +313,7 @@ describe("waiting for what is held", () => {
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(first)
       yield* Fiber.join(second)
-      assert.strictEqual((yield* (yield* Treasury).status).spentEver, sats(122))
+      assert.strictEqual((yield* (yield* Treasury.Treasury).status).spentEver, sats(122))
     }).pipe(Effect.provide(world({ unresolved: sats(100), wait: Fixture.seconds(10) })))
   )
 
@@ -349,7 +348,7 @@ describe("waiting for what is held", () => {
       const second = yield* Effect.forkChild(pay(sats(60)), { startImmediately: true })
       yield* TestClock.adjust("1 second")
       yield* Fiber.interrupt(second)
-      assert.strictEqual((yield* (yield* Treasury).status).held, sats(70))
+      assert.strictEqual((yield* (yield* Treasury.Treasury).status).held, sats(70))
       yield* TestClock.adjust("2 seconds")
       yield* Fiber.join(first)
     }).pipe(Effect.provide(world({ unresolved: sats(100), wait: Fixture.seconds(10) })))
@@ -376,7 +375,7 @@ describe("days", () => {
         yield* pay(sats(60))
         yield* TestClock.setTime(Date.parse("2026-07-01T23:59:00Z"))
         assert.strictEqual(yield* limitOf(sats(60)), "daily_limit_sats")
-        assert.strictEqual((yield* (yield* Treasury).status).day, "2026-07-02")
+        assert.strictEqual((yield* (yield* Treasury.Treasury).status).day, "2026-07-02")
       }).pipe(Effect.provide(world({ daily: sats(100) })))
     )
   )
@@ -385,7 +384,7 @@ describe("days", () => {
     from(
       "2026-07-01T23:59:59Z",
       Effect.gen(function* () {
-        const treasury = yield* Treasury
+        const treasury = yield* Treasury.Treasury
         yield* inject({ _tag: "PaySlowly", delay: "5 seconds" })
         const wish = yield* spend(sats(60))
         const payment = yield* Effect.forkChild(treasury.pay(wish), { startImmediately: true })
@@ -402,7 +401,7 @@ describe("days", () => {
 describe("Treasury.freeze", () => {
   it.effect("refuses everything until it is unfrozen", () =>
     Effect.gen(function* () {
-      const treasury = yield* Treasury
+      const treasury = yield* Treasury.Treasury
       yield* treasury.freeze("lost my phone")
       const error = yield* refusal(sats(1))
       assert.strictEqual(error._tag === "BudgetExhausted" && error.limit, "frozen")
@@ -420,7 +419,7 @@ describe("Treasury.freeze", () => {
       yield* inject({ _tag: "Overcharge", by: sats(50) })
       const settled = yield* pay(sats(10))
       assert.strictEqual(settled.fee, sats(52))
-      const treasury = yield* Treasury
+      const treasury = yield* Treasury.Treasury
       assert.include((yield* treasury.status).frozen, settled.paymentHash)
       assert.strictEqual((yield* treasury.status).spentEver, sats(62))
       assert.strictEqual(yield* limitOf(sats(1)), "frozen")
@@ -433,7 +432,7 @@ describe("Treasury.check", () => {
 
   it.effect("refuses an exhausted budget before anything is asked of anybody", () =>
     Effect.gen(function* () {
-      const treasury = yield* Treasury
+      const treasury = yield* Treasury.Treasury
       yield* treasury.check({ tick, amount: sats(100), payee: payee(1) })
       const error = yield* Effect.flip(treasury.check({ tick, amount: sats(101) }))
       assert.strictEqual(error._tag === "BudgetExhausted" && error.limit, "daily_limit_sats")
@@ -443,7 +442,7 @@ describe("Treasury.check", () => {
 
   it.effect("asks a person where pay would", () =>
     Effect.gen(function* () {
-      const treasury = yield* Treasury
+      const treasury = yield* Treasury.Treasury
       const wish = { tick, amount: sats(101) }
       assert.strictEqual((yield* Effect.flip(treasury.check(wish)))._tag, "ApprovalRequired")
       yield* treasury.check({ ...wish, approved: true })
@@ -456,7 +455,7 @@ describe("Treasury.check", () => {
   ] as const) {
     it.effect(`what is only held is ${expected} where pay waits ${wait} seconds`, () =>
       Effect.gen(function* () {
-        const treasury = yield* Treasury
+        const treasury = yield* Treasury.Treasury
         yield* inject({ _tag: "PaySlowly", delay: "1 second" })
         const first = yield* Effect.forkChild(pay(sats(60)), { startImmediately: true })
         const answer = yield* treasury.check({ tick, amount: sats(60) }).pipe(

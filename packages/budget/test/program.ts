@@ -6,7 +6,7 @@ import { Effect, Option } from "effect"
 import type { Limits } from "../src/Limits.ts"
 import { PurchaseId } from "../src/Spend.ts"
 import type { Spend } from "../src/Spend.ts"
-import { Treasury } from "../src/Treasury.ts"
+import * as Treasury from "../src/Treasury.ts"
 import { fee, sats, seconds, spend, worldIn } from "./Fixture.ts"
 import { ledgerOf, order, rules } from "./Orders.ts"
 
@@ -30,7 +30,7 @@ const world = (limits: Partial<Limits> = {}) =>
 /** Pays 10 sats so many times, five at once, and says what came of it. */
 const payMany = (times: number, rest: Partial<Spend> = {}) =>
   Effect.gen(function* () {
-    const treasury = yield* Treasury
+    const treasury = yield* Treasury.Treasury
     const wishes = yield* Effect.replicateEffect(spend(Msat.subtract(sats(10), fee), rest), times)
     yield* say("ready")
     yield* told
@@ -50,7 +50,7 @@ const payMany = (times: number, rest: Partial<Spend> = {}) =>
 
 /** Has paid, and never learns of it. */
 const paidAndSilent = Effect.gen(function* () {
-  const treasury = yield* Treasury
+  const treasury = yield* Treasury.Treasury
   const wallet = yield* Wallet.Wallet
   const { inject } = yield* Faults.Faults
   yield* inject("agent", { _tag: "PayThenSilence" })

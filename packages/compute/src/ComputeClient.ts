@@ -2,13 +2,28 @@
  * The customer's side of the market: discover providers, choose one, buy an inference.
  */
 import type { Treasury } from "@farthing/budget"
-import type { Bolt11, Key, Msat, NostrEvent, Settlement } from "@farthing/protocol"
+import type { Key, Msat, Network } from "@farthing/protocol"
+import type { Relay, Signer } from "@farthing/relay"
 import type { Duration, Effect, Stream } from "effect"
-import { Context, Schema } from "effect"
+import { Context, Layer } from "effect"
+import type { Migrator, SqlClient, SqlError } from "effect/sql"
+import * as ChannelTransport from "./ChannelTransport.ts"
+import * as ComputeClientLive from "./ComputeClientLive.ts"
 import type { ComputeError } from "./ComputeError.ts"
+import { type ComputeOptions, defaults } from "./ComputeOptions.ts"
+import * as Discovery from "./Discovery.ts"
+import type { Job } from "./Job.ts"
+import type { JobTransport } from "./JobTransport.ts"
+import type { Journal } from "./Journal.ts"
 import type { Provider } from "./Provider.ts"
 import type { Receipt } from "./Receipt.ts"
 import type { Selection } from "./Selection.ts"
+import * as SqlJournal from "./SqlJournal.ts"
+
+export type { Job } from "./Job.ts"
+export { JobState } from "./Job.ts"
+/** The cheapest provider whose price is known and within the budget. */
+export { selectCheapestProvider } from "./Selection.ts"
 
 /** What is wanted, and the most that it may cost (invoice and fee together). */
 export interface InferenceRequest {
@@ -75,54 +90,46 @@ export interface Shape {
   }) => Effect.Effect<ReadonlyArray<Receipt>, ComputeError>
 }
 
-/** The cheapest provider whose price is known and within the budget. */
-export { selectCheapestProvider } from "./Selection.ts"
+export interface Recovered {
+  readonly job: Job
+  readonly receipt: Receipt | undefined
+}
 
 export class ComputeClient extends Context.Service<ComputeClient, Shape>()(
   "@farthing/compute/ComputeClient"
 ) {}
 
-/** One request to one provider, as the journal remembers it. */
-export interface Job {
-  readonly request: NostrEvent.EventId
-  readonly purchase: Treasury.PurchaseId
-  readonly provider: Key.PublicKey
-  readonly providerName: string
-  readonly settlement: Settlement.Settlement
-  readonly state: JobState
-  readonly amount: Msat.Msat | undefined
-  readonly paymentHash: Bolt11.PaymentHash | undefined
-  /** Unix seconds. */
-  readonly requestedAt: number
-  /** Why it ended as it did, for people. */
-  readonly note: string
+/** The network, and what differs from the defaults. */
+export interface Options extends Partial<Omit<ComputeOptions, "network">> {
+  readonly network: Network.Network
+  /** The most offers that discovery remembers; default 10,000. */
+  readonly maxProviders?: number
 }
 
-/**
- * - `requested`, `quoted`, `paying`, `paid`: under way
- * - `delivered`: the result is here
- * - `refused`, `unanswered`: the provider did not quote
- * - `rejected`: its invoice must not be paid
- * - `unpaid`: nothing was paid, for a reason of ours or of the wallet
- * - `unknown`: the payment may have been made
- * - `lost`: paid, and no result so far
- */
-export const JobState = Schema.Literals([
-  "requested",
-  "quoted",
-  "paying",
-  "paid",
-  "delivered",
-  "refused",
-  "rejected",
-  "unanswered",
-  "unpaid",
-  "unknown",
-  "lost"
-])
-export type JobState = typeof JobState.Type
+/** With its own discovery, journal and channel transport. */
+export const layer = (
+  options: Options
+): Layer.Layer<
+  ComputeClient,
+  Migrator.MigrationError | SqlError.SqlError,
+  Relay.Relay | Signer.Signer | SqlClient.SqlClient | Treasury.Treasury
+> =>
+  layerWith(options).pipe(
+    Layer.provide([
+      Discovery.layer({
+        network: options.network,
+        ...(options.maxProviders === undefined ? {} : { capacity: options.maxProviders })
+      }),
+      SqlJournal.layer,
+      ChannelTransport.layer
+    ])
+  )
 
-export interface Recovered {
-  readonly job: Job
-  readonly receipt: Receipt | undefined
-}
+/** Over any discovery, journal and transport. */
+export const layerWith = (
+  options: Options
+): Layer.Layer<
+  ComputeClient,
+  never,
+  Discovery.Discovery | JobTransport | Journal | Treasury.Treasury
+> => Layer.effect(ComputeClient, ComputeClientLive.make({ ...defaults, ...options }))

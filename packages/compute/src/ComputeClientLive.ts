@@ -7,15 +7,11 @@
  * then on the purchase ends with the result, or with an error that tells what it cost.
  */
 import type { Treasury } from "@farthing/budget"
-import type { Network } from "@farthing/protocol"
-import type { Relay, Signer } from "@farthing/relay"
 import type { Duration } from "effect"
-import { Array as Arr, Context, Effect, Layer, Option, Queue, Stream } from "effect"
-import type { Migrator, SqlClient, SqlError } from "effect/sql"
-import * as ChannelTransport from "./ChannelTransport.ts"
-import { ComputeClient, type InferenceRequest, type Progress } from "./ComputeClient.ts"
+import { Array as Arr, Context, Effect, Option, Queue, Stream } from "effect"
+import type { InferenceRequest, Progress, Shape } from "./ComputeClient.ts"
 import type { ComputeError } from "./ComputeError.ts"
-import { type ComputeOptions, defaults } from "./ComputeOptions.ts"
+import type { ComputeOptions } from "./ComputeOptions.ts"
 import * as Discovery from "./Discovery.ts"
 import { inTurn } from "./Fallback.ts"
 import { fulfil } from "./Fulfilment.ts"
@@ -26,41 +22,10 @@ import * as Purchase from "./Purchase.ts"
 import { bestOffers, passOver } from "./Quotes.ts"
 import * as Recovery from "./Recovery.ts"
 import { discover, knownProviders, select, withRecord } from "./Search.ts"
-import * as SqlJournal from "./SqlJournal.ts"
-
-/** The options that a layer needs: the network, and what differs from the defaults. */
-export interface Options extends Partial<Omit<ComputeOptions, "network">> {
-  readonly network: Network.Network
-  /** The most offers that discovery remembers; default 10,000. */
-  readonly maxProviders?: number
-}
 
 type Requirements = Discovery.Discovery | JobTransport | Journal | Treasury.Treasury
 
-/** With its own discovery, journal and channel transport. */
-export const layer = (
-  options: Options
-): Layer.Layer<
-  ComputeClient,
-  Migrator.MigrationError | SqlError.SqlError,
-  Relay.Relay | Signer.Signer | SqlClient.SqlClient | Treasury.Treasury
-> =>
-  layerWith(options).pipe(
-    Layer.provide([
-      Discovery.layer({
-        network: options.network,
-        ...(options.maxProviders === undefined ? {} : { capacity: options.maxProviders })
-      }),
-      SqlJournal.layer,
-      ChannelTransport.layer
-    ])
-  )
-
-/** Over any discovery, journal and transport. */
-export const layerWith = (options: Options): Layer.Layer<ComputeClient, never, Requirements> =>
-  Layer.effect(ComputeClient, make({ ...defaults, ...options }))
-
-const make = Effect.fnUntraced(function* (options: ComputeOptions) {
+export const make = Effect.fnUntraced(function* (options: ComputeOptions) {
   const context = yield* Effect.context<Requirements>()
   const journal = Context.get(context, Journal)
   const discovery = Context.get(context, Discovery.Discovery)
@@ -81,7 +46,7 @@ const make = Effect.fnUntraced(function* (options: ComputeOptions) {
       Effect.provideContext(context)
     )
 
-  return ComputeClient.of({
+  return {
     discoverProviders: Effect.fn("ComputeClient.discoverProviders")(
       (within: Duration.Input = options.discoveryTimeout) =>
         knownProviders(within).pipe(Effect.provideContext(context))
@@ -118,7 +83,7 @@ const make = Effect.fnUntraced(function* (options: ComputeOptions) {
     receipts: Effect.fn("ComputeClient.receipts")((page) =>
       journal.receipts(page?.limit ?? defaultPage)
     )
-  })
+  } satisfies Shape
 })
 
 /** How many jobs or receipts are told where nobody says how many. */

@@ -5,7 +5,7 @@ import { UnixTime } from "@farthing/relay"
 import { Array as Arr, Effect, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Migrator, SqlError, Statement } from "effect/sql"
-import type { JobState } from "./ComputeClient.ts"
+import type { JobState } from "./Job.ts"
 import { comesFrom, type EndState, Journal, type Offer } from "./Journal.ts"
 import * as Tables from "./JournalTables.ts"
 

@@ -1,6 +1,5 @@
 export * as ChannelTransport from "./ChannelTransport.ts"
 export * as ComputeClient from "./ComputeClient.ts"
-export * as ComputeClientLive from "./ComputeClientLive.ts"
 export * as ComputeError from "./ComputeError.ts"
 export * as ComputeOptions from "./ComputeOptions.ts"
 export * as Delivery from "./Delivery.ts"

@@ -1,5 +1,5 @@
 /** A whole market in one process: a relay, a bank, and a customer with a budget. */
-import { type Limits, TreasuryLive } from "@farthing/budget"
+import { type Limits, Treasury } from "@farthing/budget"
 import { Key, Msat, Sat } from "@farthing/protocol"
 import { Relay, Signer } from "@farthing/relay"
 import { Sqlite } from "@farthing/sqlite"
@@ -8,7 +8,7 @@ import { Duration, Effect, Layer } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as ComputeClientLive from "../src/ComputeClientLive.ts"
+import * as ComputeClient from "../src/ComputeClient.ts"
 
 export const sats = (amount: number): Msat.Msat => Sat.toMsat(Sat.make(amount))
 
@@ -40,14 +40,14 @@ export interface Customer {
   readonly secret?: Key.SecretKey
   readonly filename?: string
   readonly limits?: Partial<Limits.Limits>
-  readonly options?: Partial<ComputeClientLive.Options>
+  readonly options?: Partial<ComputeClient.Options>
 }
 
 /** A customer with a home of its own. */
 export const customer = (who: Customer = {}) =>
-  ComputeClientLive.layer({ network: "regtest", ...who.options }).pipe(
+  ComputeClient.layer({ network: "regtest", ...who.options }).pipe(
     Layer.provideMerge(
-      TreasuryLive.layer({ network: "regtest", limits: { ...limits, ...who.limits } })
+      Treasury.layer({ network: "regtest", limits: { ...limits, ...who.limits } })
     ),
     Layer.provide(LedgerWallet.layer({ account: "customer" })),
     Layer.provide(Signer.layer(who.secret ?? Key.generate())),

@@ -9,8 +9,8 @@
  *   Config   ─ wallet ───┴─ seller
  * ```
  */
-import { TreasuryLive } from "@farthing/budget"
-import { ComputeClientLive } from "@farthing/compute"
+import { Treasury } from "@farthing/budget"
+import { ComputeClient } from "@farthing/compute"
 import {
   ComputeProvider,
   EmbeddedBackend,
@@ -80,7 +80,7 @@ export const anyWallet = wallet.pipe(
 export const treasury = Layer.unwrap(
   Effect.gen(function* () {
     const { compute, network, runway } = yield* Config.Config
-    return TreasuryLive.layer({
+    return Treasury.layer({
       network,
       limits: runway.limits,
       payTimeout: compute.paymentTimeout
@@ -89,9 +89,7 @@ export const treasury = Layer.unwrap(
 )
 
 const computeClient = Layer.unwrap(
-  Effect.map(Config.Config, ({ compute, network }) =>
-    ComputeClientLive.layer({ network, ...compute })
-  )
+  Effect.map(Config.Config, ({ compute, network }) => ComputeClient.layer({ network, ...compute }))
 )
 
 const marketplace = relay.pipe(Layer.provideMerge(signer), Layer.provideMerge(database))
