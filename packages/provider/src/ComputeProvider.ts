@@ -99,6 +99,18 @@ export const make = Effect.fnUntraced(function* (given: Options) {
     yield* Effect.forEach(quoted, till.expect, { discard: true })
   })
 
+  /** Those of other processes too, each of which may die before its quotes are paid. */
+  const expectQuotesOfOthers = Effect.gen(function* () {
+    let since = yield* UnixTime.now
+    while (true) {
+      yield* Effect.sleep(options.lease)
+      const now = yield* UnixTime.now
+      const quoted = yield* book.unpaid(provider, since - clocksApart)
+      yield* Effect.forEach(quoted, till.expect, { discard: true })
+      since = now
+    }
+  }).pipe(Effect.catch(report))
+
   /** What was said in our channel a moment ago, and what is said from now on. */
   const messages = UnixTime.now.pipe(
     Effect.map((now) => now - Math.ceil(Duration.toSeconds(options.requestAge))),
@@ -144,7 +156,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
   yield* expectOpenQuotes
   yield* serve([inferAndDeliver])
   yield* Effect.addFinalizer(() => stop.pipe(Effect.catch(report)))
-  yield* serve([announce, quote, takePayments])
+  yield* serve([announce, quote, takePayments, expectQuotesOfOthers])
 
   return ComputeProvider.of({
     publicKey: provider,
@@ -181,6 +193,9 @@ const atOnce = 64
 
 /** A quote that nobody has paid within a week will not be; in seconds. */
 const rememberQuotes = 7 * 24 * 60 * 60
+
+/** By how much the clocks of two processes of one provider may differ; in seconds. */
+const clocksApart = 60
 
 const isPaid = ({ state }: { readonly state: JobState }): boolean =>
   state !== "refused" && state !== "quoted"

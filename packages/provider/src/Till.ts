@@ -142,6 +142,7 @@ export const make = (options: {
   return {
     expect: (job) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
+        if (expected.has(job.paymentHash)) return
         const entry: Expected = {
           job,
           since: job.receivedAt * 1_000,

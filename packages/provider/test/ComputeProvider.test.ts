@@ -533,6 +533,26 @@ describe("two processes with one book", () => {
   )
 })
 
+describe("a quote of a process that died", () => {
+  it.live("is honoured by the others, though the wallet reports nothing", () =>
+    Effect.gen(function* () {
+      const secret = Market.newSecret()
+      const scope = yield* Scope.fork(yield* Scope.Scope)
+      const dead = yield* Market.start(secret).pipe(Scope.provide(scope))
+      yield* Market.start(secret, [Market.echo], { lease: "300 millis" }).pipe(
+        Market.withWallet((wallet) => ({ ...wallet, incoming: Stream.never })),
+        Market.withBook((book) => ({ ...book, quoted: () => Effect.succeed(false) }))
+      )
+      const buyer = yield* Market.customer(dead)
+      yield* buyer.ask({ model: "small" })
+      const { message } = yield* buyer.hear("Invoice")
+      yield* Scope.close(scope, Exit.void)
+      yield* buyer.pay(message.bolt11)
+      assert.strictEqual((yield* buyer.hear("JobResult")).message.result, "hello!")
+    }).pipe(Market.inMarket)
+  )
+})
+
 describe("presence", () => {
   it.live("says what is sold, and that it is over", () =>
     Effect.gen(function* () {
