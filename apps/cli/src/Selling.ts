@@ -1,14 +1,13 @@
 /** How a provider's work is told while it goes on. */
-import { ComputeProvider, type ProviderEvent } from "@farthing/provider"
+import type { ComputeProvider, ProviderEvent } from "@farthing/provider"
 import { Text } from "@farthing/protocol"
 import { Effect, Stream } from "effect"
 import { Output } from "./Output.ts"
 import * as Show from "./Show.ts"
 
 /** Tells of everything that happens, until it is interrupted. */
-export const tell = Effect.gen(function* () {
+export const tell = Effect.fnUntraced(function* (provider: ComputeProvider.Shape) {
   const output = yield* Output
-  const provider = yield* ComputeProvider.ComputeProvider
   yield* Stream.runForEach(provider.events, (event) =>
     output.json ? output.value(fields(event)) : output.note(sentence(event))
   )

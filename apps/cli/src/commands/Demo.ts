@@ -2,18 +2,20 @@
 import { ComputeClient } from "@farthing/compute"
 import { Devnet } from "@farthing/devnet"
 import { Msat, Sat } from "@farthing/protocol"
-import { ComputeProvider } from "@farthing/provider"
-import { Context, Effect, FileSystem, Layer, Option, Path } from "effect"
+import { Context, Effect, FileSystem, Option, Path } from "effect"
 import { Command } from "effect/cli"
 import { Market } from "farthing"
+import * as People from "../People.ts"
 import { Output } from "../Output.ts"
 import * as Show from "../Show.ts"
 import { inFull, tell } from "../Telling.ts"
 
 const balance = Sat.toMsat(Sat.make(10_000))
 
-/** What the demo's agent may spend. */
-const budget = {
+const price = Msat.make(10_000)
+
+/** What the agent may spend. */
+const limits = {
   FARTHING_RUNWAY_DAILY_LIMIT_SATS: "1000",
   FARTHING_RUNWAY_PER_JOB_LIMIT_SATS: "50"
 }
@@ -32,59 +34,65 @@ export const command = Command.make(
   {},
   Effect.fnUntraced(function* () {
     const output = yield* Output
-    const fs = yield* FileSystem.FileSystem
-    const path = yield* Path.Path
-    const folder = yield* fs.makeTempDirectoryScoped({ prefix: "farthing-demo-" })
-
-    const devnet = yield* Devnet.make({ folder, accounts: ["provider", "agent"], balance })
-    const [providerAccount, agentAccount] = devnet.accounts
-    if (providerAccount === undefined || agentAccount === undefined) return
-    yield* output.note(`relay      ${devnet.relay}`)
-    yield* output.note("bank       two accounts, each a wallet over Nostr Wallet Connect")
-
-    const ollama = yield* Market.localOllama
-    const seller = yield* Layer.build(
-      Market.seller({ name: "corner shop", priceMsats: Msat.make(10_000) }).pipe(
-        Layer.provide(Market.backend(Option.getOrUndefined(ollama))),
-        Layer.provide(
-          Market.person({
-            FARTHING_HOME: path.join(folder, "provider"),
-            ...Devnet.environment(devnet.relay, providerAccount)
-          })
-        )
-      )
-    )
-    const provider = Context.get(seller, ComputeProvider.ComputeProvider)
-    yield* provider.online
-    const { models } = yield* provider.status
-    yield* output.note(
-      `provider   ${Show.short(Show.npub(provider.publicKey))} sells ${models.join(", ")}${
-        Option.isSome(ollama) ? ` of the Ollama at ${ollama.value}` : ""
-      } at 10 sats`
-    )
-
-    const customer = yield* Layer.build(
-      Market.customer.pipe(
-        Layer.provide(
-          Market.person({
-            FARTHING_HOME: path.join(folder, "agent"),
-            ...Devnet.environment(devnet.relay, agentAccount),
-            ...budget
-          })
-        )
-      )
-    )
+    const { agent, provider, relay } = yield* openMarket
+    yield* sell({ ...provider, relay })
     yield* output.note(
       `agent      has ${Show.balance(balance)}, may spend 1,000 sats a day and 50 a job\n`
     )
-    const receipt = yield* tell(
-      Context.get(customer, ComputeClient.ComputeClient).streamInference({
-        prompt,
-        maxTokens: 80,
-        budget: Sat.toMsat(Sat.make(50))
-      }),
-      { stream: true, stages: "lines" }
-    )
+    const receipt = yield* buy({ ...agent, relay })
     if (!output.json) for (const line of ["", ...inFull(receipt)]) yield* output.line(line)
   }, Effect.scoped)
 ).pipe(Command.withDescription("Watch an agent buy an answer, on a market of its own, offline"))
+
+/** A relay and a bank in a folder that goes with the scope, and an account for each person. */
+const openMarket = Effect.gen(function* () {
+  const output = yield* Output
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const folder = yield* fs.makeTempDirectoryScoped({ prefix: "farthing-demo-" })
+  const devnet = yield* Devnet.make({ folder, accounts: ["provider", "agent"], balance })
+  yield* output.note(`relay      ${devnet.relay}`)
+  yield* output.note("bank       two accounts, each a wallet over Nostr Wallet Connect")
+  const placeOf = (name: string) =>
+    Effect.map(
+      Effect.fromNullishOr(devnet.accounts.find((it) => it.account === name)),
+      (account) => ({
+        folder: path.join(folder, name),
+        account
+      })
+    )
+  return {
+    relay: devnet.relay,
+    provider: yield* placeOf("provider"),
+    agent: yield* placeOf("agent")
+  }
+})
+
+/** Sells what the Ollama of this machine infers, if there is one, else what needs no server. */
+const sell = Effect.fnUntraced(function* (place: People.Place) {
+  const output = yield* Output
+  const ollama = yield* Market.localOllama
+  const provider = yield* People.seller(
+    place,
+    { name: "corner shop", priceMsats: price },
+    Option.getOrUndefined(ollama)
+  )
+  const { models } = yield* provider.status
+  const origin = Option.match(ollama, {
+    onNone: () => "",
+    onSome: (url) => ` of the Ollama at ${url}`
+  })
+  yield* output.note(
+    `provider   ${Show.short(Show.npub(provider.publicKey))} sells ${models.join(", ")}${origin} at ${Show.cost(price)}`
+  )
+})
+
+const buy = Effect.fnUntraced(function* (place: People.Place) {
+  const customer = yield* People.customer(place, limits)
+  const purchase = Context.get(customer, ComputeClient.ComputeClient).streamInference({
+    prompt,
+    maxTokens: 80,
+    budget: Sat.toMsat(Sat.make(50))
+  })
+  return yield* tell(purchase, { stream: true, stages: "lines" })
+})

@@ -1,12 +1,12 @@
 /** `farthing dev`: a whole market on this machine, until it is stopped. */
 import { BankServer, Devnet } from "@farthing/devnet"
 import { Key, Msat, Sat } from "@farthing/protocol"
-import { ComputeProvider } from "@farthing/provider"
-import { Context, Effect, FileSystem, Layer, Path, Redacted } from "effect"
+import { Effect, FileSystem, Path, Redacted } from "effect"
 import { Command, Flag } from "effect/cli"
-import { Home, Market } from "farthing"
+import { Home } from "farthing"
 import * as Options from "../Options.ts"
 import { Output } from "../Output.ts"
+import * as People from "../People.ts"
 import * as Selling from "../Selling.ts"
 import * as Show from "../Show.ts"
 
@@ -55,32 +55,24 @@ export const command = Command.make(
       balance: Sat.toMsat(Sat.make(balanceSats))
     })
     const [own, ...offered] = devnet.accounts
-    const seller = provider && own !== undefined ? yield* sell(devnet.relay, own) : undefined
-    const sellerKey = seller && Context.get(seller, ComputeProvider.ComputeProvider).publicKey
-    if (output.json) yield* output.value(fields(devnet.relay, offered, sellerKey))
-    else for (const line of whatToPaste(devnet.relay, offered, sellerKey)) yield* output.line(line)
-    yield* seller === undefined || output.json ? Effect.never : Effect.provide(Selling.tell, seller)
+    const seller =
+      provider && own !== undefined
+        ? yield* People.seller(
+            { folder: yield* subfolder("provider"), relay: devnet.relay, account: own },
+            { name: "devnet" },
+            undefined
+          )
+        : undefined
+    if (output.json) yield* output.value(fields(devnet.relay, offered, seller?.publicKey))
+    else
+      for (const line of whatToPaste(devnet.relay, offered, seller?.publicKey))
+        yield* output.line(line)
+    yield* seller === undefined || output.json ? Effect.never : Selling.tell(seller)
   }, Effect.scoped)
 ).pipe(
   Command.withDescription("Run a relay, a bank and a provider on this machine"),
   Command.provide(Home.layer)
 )
-
-/** The market's own provider, once it is online. */
-const sell = Effect.fnUntraced(function* (relay: string, account: BankServer.Connection) {
-  const person = Market.person({
-    FARTHING_HOME: yield* subfolder("provider"),
-    ...Devnet.environment(relay, account)
-  })
-  const seller = yield* Layer.build(
-    Market.seller({ name: "devnet" }).pipe(
-      Layer.provide(Market.backend(undefined)),
-      Layer.provide(person)
-    )
-  )
-  yield* Context.get(seller, ComputeProvider.ComputeProvider).online
-  return seller
-})
 
 const fields = (
   relay: string,

@@ -1,6 +1,7 @@
 /** `farthing provider`: sells inference until it is stopped. */
 import { Msat } from "@farthing/protocol"
-import { Option, Schema } from "effect"
+import { ComputeProvider } from "@farthing/provider"
+import { Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { seller } from "../Market.ts"
 import * as Options from "../Options.ts"
@@ -43,7 +44,9 @@ const given = <K extends string, A>(name: K, value: Option.Option<A>) =>
     onSome: (value) => ({ [name]: value }) as { readonly [N in K]: A }
   })
 
-export const command = Command.make("provider", flags, () => Selling.tell).pipe(
+export const command = Command.make("provider", flags, () =>
+  Effect.flatMap(ComputeProvider.ComputeProvider, Selling.tell)
+).pipe(
   Command.withDescription("Sell inference until stopped (Ctrl-C finishes what is paid)"),
   Command.provide((input) =>
     seller(
