@@ -114,18 +114,25 @@ export const backend = (url: string | undefined) =>
     ? EmbeddedBackend.layer
     : OpenAiBackend.layer({ baseUrl: url }).pipe(Layer.provide(FetchHttpClient.layer))
 
-/** Where Ollama listens unless it is told otherwise. */
-const ollama = "http://127.0.0.1:11434/v1"
+/** Where Ollama listens: at `OLLAMA_HOST`, which it reads itself, else at its usual port. */
+const ollamaUrl = Effect.map(Environment, (environment) => {
+  const host = (environment["OLLAMA_HOST"] ?? "").replace(/^https?:\/\//, "").replace(/\/$/, "")
+  const [name = "", port = ""] = host.split(":")
+  const reachable = name === "" || name === "0.0.0.0" ? "127.0.0.1" : name
+  return `http://${reachable}:${port || "11434"}/v1`
+})
 
 /** The Ollama of this machine, if one answers and has a model. */
-export const localOllama: Effect.Effect<Option.Option<string>> =
-  InferenceBackend.InferenceBackend.pipe(
+export const localOllama = Effect.gen(function* () {
+  const url = yield* ollamaUrl
+  return yield* InferenceBackend.InferenceBackend.pipe(
     Effect.flatMap(({ models }) => models),
     Effect.timeout("2 seconds"),
-    Effect.map((models) => (models.length === 0 ? Option.none() : Option.some(ollama))),
+    Effect.map((models) => (models.length === 0 ? Option.none() : Option.some(url))),
     Effect.orElseSucceed(() => Option.none<string>()),
-    Effect.provide(backend(ollama))
+    Effect.provide(backend(url))
   )
+})
 
 /** What a seller decides that no configuration says. */
 export type Offer = Partial<Omit<ComputeProvider.Options, "network">>
