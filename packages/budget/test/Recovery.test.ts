@@ -1,12 +1,25 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Bolt11, Msat } from "@farthing/protocol"
+import { Sqlite } from "@farthing/sqlite"
 import { Bank, Faults, Payer, Wallet } from "@farthing/wallet"
 import { Context, Effect, Fiber, Layer, Option, Ref } from "effect"
 import { TestClock } from "effect/testing"
 import { randomBytes } from "node:crypto"
+import { DatabaseSync } from "node:sqlite"
 import * as Treasury from "../src/Treasury.ts"
 import * as TreasuryLive from "../src/TreasuryLive.ts"
-import { database, fee, funds, open, sats, spend, wallet, world } from "./Fixture.ts"
+import {
+  database,
+  databaseFile,
+  fee,
+  funds,
+  open,
+  sats,
+  spend,
+  wallet,
+  world,
+  worldIn
+} from "./Fixture.ts"
 
 const inject = (...faults: ReadonlyArray<Faults.Fault>) =>
   Effect.flatMap(Faults.Faults, ({ inject }) => inject("agent", ...faults))
@@ -150,6 +163,27 @@ describe("an interrupted payment", () => {
       assert.strictEqual((yield* treasury.status).spentEver, cost)
       assert.deepStrictEqual((yield* treasury.audit).findings, [])
     }).pipe(Effect.provide(world()))
+  )
+
+  it.live("is let go of although another process holds the database just then", () =>
+    Effect.gen(function* () {
+      const filename = yield* databaseFile
+      yield* Effect.gen(function* () {
+        yield* inject({ _tag: "PayThenSilence" })
+        const { payment, record } = yield* underWay
+        yield* Effect.repeat(record, { until: (spend) => spend?.state === "submitted" })
+        const other = new DatabaseSync(filename)
+        other.exec("BEGIN IMMEDIATE")
+        const stopping = yield* Effect.forkChild(Fiber.interrupt(payment), {
+          startImmediately: true
+        })
+        yield* Effect.repeat(Effect.yieldNow, { times: 20 })
+        other.exec("ROLLBACK")
+        other.close()
+        yield* Fiber.join(stopping)
+        assert.strictEqual((yield* record)?.leaseUntil, 0)
+      }).pipe(Effect.provide(worldIn(Sqlite.layer({ filename, synchronous: "NORMAL" }))))
+    })
   )
 
   it.effect("whose wallet breaks down for good is left to recovery too", () =>

@@ -130,14 +130,17 @@ const isBusy = (error: SqlError.SqlError): boolean => error.reason._tag === "Loc
 const setWait = (db: DatabaseSync, milliseconds: number): void =>
   db.exec(`PRAGMA busy_timeout = ${milliseconds}`)
 
-/** Tries again while another writer holds the lock, letting other fibers run in between. */
+/**
+ * Tries again while another writer holds the lock, letting other fibers run in between. Whoever
+ * must not be interrupted is not interrupted here either.
+ */
 const patiently = <A>(
   db: DatabaseSync,
   busyTimeout: number,
   effect: Effect.Effect<A, SqlError.SqlError>
 ): Effect.Effect<A, SqlError.SqlError> => {
   const again = (wait: number, left: number): Effect.Effect<A, SqlError.SqlError> =>
-    Effect.interruptible(Effect.yieldNow).pipe(
+    Effect.yieldNow.pipe(
       Effect.andThen(Effect.sync(() => setWait(db, Math.min(wait, left)))),
       Effect.andThen(effect),
       Effect.catchIf(
