@@ -138,8 +138,32 @@ export const isEphemeral = (kind: number): boolean => kind >= 20_000 && kind < 3
 /** Kinds of which a relay keeps the newest event per author and `d` tag (NIP-01). */
 export const isAddressable = (kind: number): boolean => kind >= 30_000 && kind < 40_000
 
+/**
+ * What a newer event takes the place of, as an `a` tag names it (NIP-01); undefined for kinds of
+ * which every event stands for itself.
+ */
+export const addressOf = (event: NostrEvent): string | undefined =>
+  isAddressable(event.kind)
+    ? `${event.kind}:${event.pubkey}:${tagValue(event, "d") ?? ""}`
+    : isReplaceable(event.kind)
+      ? `${event.kind}:${event.pubkey}:`
+      : undefined
+
+/** NIP-01: newest first; of two events of one second the one with the lower id comes first. */
+export const newestFirst = (a: Dated, b: Dated): number =>
+  b.created_at - a.created_at || (a.id < b.id ? -1 : 1)
+
+interface Dated {
+  readonly created_at: number
+  readonly id: string
+}
+
 /** NIP-40: the unix second after which the event is void, if it names one. */
 export const expirationOf = (event: { readonly tags: Tags }): number | undefined => {
   const value = tagValue(event, "expiration")
   return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined
 }
+
+/** NIP-40: whether the event is void by that unix second. */
+export const isExpired = (event: { readonly tags: Tags }, now: number): boolean =>
+  (expirationOf(event) ?? Number.POSITIVE_INFINITY) <= now

@@ -4,7 +4,6 @@
  */
 import { Filter, NostrEvent } from "@farthing/protocol"
 import { Effect, Queue, Stream } from "effect"
-import { newestFirst } from "./EventOrder.ts"
 import type { PublishReport, Shape } from "./Relay.ts"
 import { QuorumMissed, RelayError } from "./RelayError.ts"
 import * as UnixTime from "./UnixTime.ts"
@@ -21,22 +20,22 @@ export const make: Effect.Effect<Shape> = Effect.sync(() => {
     now: number
   ): ReadonlyArray<NostrEvent.NostrEvent> => {
     const living = [...events.values()]
-      .filter((event) => !isExpired(event, now))
-      .toSorted(newestFirst)
+      .filter((event) => !NostrEvent.isExpired(event, now))
+      .toSorted(NostrEvent.newestFirst)
     const wanted = filters.flatMap((filter) =>
       living.filter((event) => Filter.matches(filter, event)).slice(0, filter.limit)
     )
-    return [...new Set(wanted)].toSorted(newestFirst)
+    return [...new Set(wanted)].toSorted(NostrEvent.newestFirst)
   }
 
   const take = (event: NostrEvent.NostrEvent, now: number): { ok: boolean; message: string } => {
     if (!NostrEvent.verify(event)) return { ok: false, message: "invalid: id or signature" }
-    if (isExpired(event, now)) return { ok: false, message: "invalid: expired" }
+    if (NostrEvent.isExpired(event, now)) return { ok: false, message: "invalid: expired" }
     if (!NostrEvent.isEphemeral(event.kind)) {
-      const address = addressOf(event)
+      const address = NostrEvent.addressOf(event) ?? event.id
       const held = events.get(address)
       if (held?.id === event.id) return { ok: true, message: "duplicate: have it" }
-      if (held !== undefined && newestFirst(held, event) < 0)
+      if (held !== undefined && NostrEvent.newestFirst(held, event) < 0)
         return { ok: true, message: "duplicate: have a newer one" }
       events.set(address, event)
     }
@@ -77,13 +76,3 @@ export const make: Effect.Effect<Shape> = Effect.sync(() => {
     query: (filters) => Effect.map(UnixTime.now, (now) => storedFor(filters, now))
   }
 })
-
-const isExpired = (event: NostrEvent.NostrEvent, now: number): boolean =>
-  (NostrEvent.expirationOf(event) ?? Number.POSITIVE_INFINITY) <= now
-
-const addressOf = (event: NostrEvent.NostrEvent): string => {
-  if (NostrEvent.isReplaceable(event.kind)) return `${event.kind}:${event.pubkey}`
-  if (NostrEvent.isAddressable(event.kind))
-    return `${event.kind}:${event.pubkey}:${NostrEvent.tagValue(event, "d") ?? ""}`
-  return event.id
-}

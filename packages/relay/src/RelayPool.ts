@@ -1,8 +1,8 @@
 /** The relays as one: a connection each, one verifier for all. */
-import type { Filter, NostrEvent } from "@farthing/protocol"
+import type { Filter } from "@farthing/protocol"
+import { NostrEvent } from "@farthing/protocol"
 import type { Scope } from "effect"
 import { Cause, Clock, Effect, FiberSet, Option, Stream } from "effect"
-import { newestFirst } from "./EventOrder.ts"
 import * as IgnoredFrames from "./IgnoredFrames.ts"
 import * as Publication from "./Publication.ts"
 import type { Options, Outcome, Shape } from "./Relay.ts"
@@ -122,7 +122,7 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
             storedTimeout: settings?.timeout ?? storedTimeout
           })
         )
-        return events.toSorted(newestFirst)
+        return events.toSorted(NostrEvent.newestFirst)
       })
     }
   })

@@ -1,22 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { GroupCommit, Sqlite } from "@farthing/sqlite"
+import { GroupCommit } from "@farthing/sqlite"
 import { Deferred, Effect, Fiber } from "effect"
-import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-
-const file = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "sqlite-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-).pipe(Effect.map((path) => join(path, "test.db")))
+import { file, open } from "./TestFile.ts"
 
 /** Writes of one connection, and what another one sees of them. */
 const book = Effect.gen(function* () {
   const filename = yield* file
-  const open = Sqlite.make({ filename }).pipe(Effect.provide(Reactivity.layer))
-  const [sql, other] = yield* Effect.all([open, open])
+  const [sql, other] = yield* Effect.all([open(filename), open(filename)])
   yield* sql`CREATE TABLE item (
     name TEXT PRIMARY KEY,
     parent TEXT REFERENCES item (name) DEFERRABLE INITIALLY DEFERRED

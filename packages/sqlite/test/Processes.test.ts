@@ -1,22 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Sqlite } from "@farthing/sqlite"
 import { Effect } from "effect"
-import { Reactivity } from "effect/reactivity"
 import type { ChildProcess } from "node:child_process"
 import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { file, open } from "./TestFile.ts"
 
 const program = new URL("program.ts", import.meta.url).pathname
 
 /** Fifty processes would spend their time compiling the same files. */
 const env = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), "farthing-compile-cache") }
-
-const file = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "sqlite-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-).pipe(Effect.map((path) => join(path, "test.db")))
 
 const start = (filename: string, task: "count" | "hang") =>
   Effect.acquireRelease(
@@ -35,8 +28,6 @@ const printed = (child: ChildProcess) =>
   Effect.callback<string>((resume) => {
     child.stdout?.once("data", (text) => resume(Effect.succeed(String(text))))
   })
-
-const open = (filename: string) => Sqlite.make({ filename }).pipe(Effect.provide(Reactivity.layer))
 
 describe("processes that share a file", () => {
   it.live(

@@ -1,21 +1,10 @@
 import { Sqlite } from "@farthing/sqlite"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Layer, Stream } from "effect"
-import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-
-const directory = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "sqlite-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-)
-
-const file = Effect.map(directory, (path) => join(path, "test.db"))
-
-const open = (filename: string, options?: Omit<Sqlite.Options, "filename">) =>
-  Sqlite.make({ filename, ...options }).pipe(Effect.provide(Reactivity.layer))
+import { directory, file, open } from "./TestFile.ts"
 
 const names = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient

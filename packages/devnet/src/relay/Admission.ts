@@ -20,15 +20,9 @@ export const refusalOf = (
   if (event.content.length > limits.maxContentLength)
     return `invalid: content longer than ${limits.maxContentLength} characters`
   if (event.created_at > now + limits.createdAtAhead) return "invalid: created_at is in the future"
-  if (isExpired(event, now)) return "invalid: the event has expired"
+  if (NostrEvent.isExpired(event, now)) return "invalid: the event has expired"
   if (!NostrEvent.verify(event)) return "invalid: bad id or signature"
   return undefined
-}
-
-/** NIP-40 */
-const isExpired = (event: NostrEvent.NostrEvent, now: number): boolean => {
-  const expiration = NostrEvent.expirationOf(event)
-  return expiration !== undefined && expiration <= now
 }
 
 /** Why the event proves nobody's identity on this connection (NIP-42). */

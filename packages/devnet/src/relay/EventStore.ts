@@ -10,15 +10,9 @@ import type { SqlError } from "effect/sql"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import * as StoredQuery from "./StoredQuery.ts"
+import type { StoredEvent } from "./StoredQuery.ts"
 
 export type Outcome = "Stored" | "Duplicate" | "Replaced" | "Deleted"
-
-/** An event as the relay sends it. */
-export interface StoredEvent {
-  readonly id: string
-  readonly created_at: number
-  readonly json: string
-}
 
 export interface EventStore {
   /** Stores them all in one transaction: once it succeeds they are on disk. */
@@ -79,7 +73,7 @@ export const make = Effect.gen(function* () {
         AND event.kind = 5 AND event.pubkey = ${Hex.toBytes(event.pubkey)}
     UNION ALL
     SELECT 1 FROM tag CROSS JOIN event ON event.seq = tag.seq
-      WHERE tag.name = 'a' AND tag.value = ${addressOf(event) ?? ""}
+      WHERE tag.name = 'a' AND tag.value = ${NostrEvent.addressOf(event) ?? ""}
         AND tag.created_at >= ${event.created_at}
         AND event.kind = 5 AND event.pubkey = ${Hex.toBytes(event.pubkey)}`
 
@@ -145,7 +139,7 @@ export const make = Effect.gen(function* () {
   }
 
   const storeOne = Effect.fnUntraced(function* (event: NostrEvent.NostrEvent) {
-    const address = addressOf(event)
+    const address = NostrEvent.addressOf(event)
     const refusal = address === undefined ? undefined : yield* replace(event, address)
     if (refusal !== undefined) return refusal
     const seq = yield* insert(event, address)
@@ -162,7 +156,7 @@ export const make = Effect.gen(function* () {
       for (const filter of filters) {
         for (const event of yield* StoredQuery.run(sql, filter, options)) found.set(event.id, event)
       }
-      return [...found.values()].toSorted(StoredQuery.newestFirst)
+      return [...found.values()].toSorted(NostrEvent.newestFirst)
     }),
     purge: (now) =>
       sql<{ seq: number }>`SELECT seq FROM event WHERE expires_at <= ${now}`.pipe(
@@ -172,11 +166,3 @@ export const make = Effect.gen(function* () {
   }
   return store
 })
-
-/** What a newer event takes the place of (NIP-01); nothing for regular events. */
-const addressOf = (event: NostrEvent.NostrEvent): string | undefined =>
-  NostrEvent.isAddressable(event.kind)
-    ? `${event.kind}:${event.pubkey}:${NostrEvent.tagValue(event, "d") ?? ""}`
-    : NostrEvent.isReplaceable(event.kind)
-      ? `${event.kind}:${event.pubkey}:`
-      : undefined

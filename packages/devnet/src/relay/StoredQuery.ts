@@ -4,9 +4,16 @@
  * The other fields are checked on the way.
  */
 import type { Filter } from "@farthing/protocol"
+import { NostrEvent } from "@farthing/protocol"
 import { Effect } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
-import type { StoredEvent } from "./EventStore.ts"
+
+/** An event as the relay sends it. */
+export interface StoredEvent {
+  readonly id: string
+  readonly created_at: number
+  readonly json: string
+}
 
 interface Options {
   readonly now: number
@@ -37,9 +44,6 @@ const maxBranches = 256
 /** How many rows of each lead are counted to find the most telling one. */
 const sample = 500
 
-export const newestFirst = (a: StoredEvent, b: StoredEvent): number =>
-  b.created_at - a.created_at || (a.id < b.id ? -1 : 1)
-
 export const run = Effect.fnUntraced(function* (
   sql: SqlClient.SqlClient,
   filter: Filter.Filter,
@@ -60,7 +64,7 @@ export const run = Effect.fnUntraced(function* (
   return only !== undefined && others.length === 0
     ? only
     : [...new Map(found.flat().map((event) => [event.id, event])).values()]
-        .toSorted(newestFirst)
+        .toSorted(NostrEvent.newestFirst)
         .slice(0, limit)
 })
 
