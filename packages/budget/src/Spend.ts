@@ -25,6 +25,26 @@ export interface Spend {
   readonly approved: boolean
 }
 
+/** The least that somebody is about to ask for. */
+export interface Wish extends Pick<Spend, "tick"> {
+  readonly amount: Msat.Msat
+  readonly payee?: Key.PublicKey
+  /** A person has agreed to it; default false. */
+  readonly approved?: boolean
+}
+
+/** A payment that is done. */
+export interface Settled {
+  readonly paymentHash: Bolt11.PaymentHash
+  readonly preimage: Bolt11.Preimage
+  readonly amount: Msat.Msat
+  /** What was booked: the fee, or the whole allowed fee while the wallet does not say. */
+  readonly fee: Msat.Msat
+  readonly feeKnown: boolean
+  /** What the daily limit still allows; undefined without one. */
+  readonly leftToday: Msat.Msat | undefined
+}
+
 /**
  * - `intended`: reserved, not yet given to the wallet
  * - `submitted`: given to the wallet, which has not answered

@@ -1,15 +1,15 @@
 /**
  * The one door to the wallet: reserves budget, pays once, records, recovers.
  */
-import type { Bolt11, Key, Msat, Network } from "@farthing/protocol"
+import type { Bolt11, Msat } from "@farthing/protocol"
 import type { Wallet } from "@farthing/wallet"
 import type { Payer, PaymentFailed, PaymentUnknown } from "@farthing/wallet/Payer"
-import type { Duration, Effect } from "effect"
+import type { Effect } from "effect"
 import { Context, Layer } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { AuditReport } from "./Audit.ts"
-import type { Limits, LimitStatus } from "./Limits.ts"
-import type { PurchaseId, Spend, SpendOutcome, SpendRecord } from "./Spend.ts"
+import type { LimitStatus } from "./Limits.ts"
+import type { PurchaseId, Settled, Spend, SpendOutcome, SpendRecord, Wish } from "./Spend.ts"
 import * as TreasuryLive from "./TreasuryLive.ts"
 import type {
   ApprovalRequired,
@@ -24,7 +24,8 @@ export type { AuditReport, Finding } from "./Audit.ts"
 export { LimitName } from "./Limits.ts"
 export type { LimitStatus } from "./Limits.ts"
 export { PurchaseId, SpendOutcome, SpendRecord, SpendState, TickId } from "./Spend.ts"
-export type { Spend } from "./Spend.ts"
+export type { Settled, Spend, Wish } from "./Spend.ts"
+export type { Options } from "./TreasuryLive.ts"
 export {
   ApprovalRequired,
   BudgetExhausted,
@@ -32,18 +33,6 @@ export {
   PaymentRefused,
   WalletUnavailable
 } from "./TreasuryError.ts"
-
-/** A payment that is done. */
-export interface Settled {
-  readonly paymentHash: Bolt11.PaymentHash
-  readonly preimage: Bolt11.Preimage
-  readonly amount: Msat.Msat
-  /** What was booked: the fee, or the whole allowed fee while the wallet does not say. */
-  readonly fee: Msat.Msat
-  readonly feeKnown: boolean
-  /** What the daily limit still allows; undefined without one. */
-  readonly leftToday: Msat.Msat | undefined
-}
 
 export type PayError =
   | PaymentRefused
@@ -53,14 +42,6 @@ export type PayError =
   | PaymentUnknown
   | WalletUnavailable
   | LedgerUnavailable
-
-/** The least that somebody is about to ask for. */
-export interface Wish extends Pick<Spend, "tick"> {
-  readonly amount: Msat.Msat
-  readonly payee?: Key.PublicKey
-  /** A person has agreed to it; default false. */
-  readonly approved?: boolean
-}
 
 export interface Status {
   /** `YYYY-MM-DD` in the ledger's time zone. */
@@ -122,22 +103,8 @@ export interface Shape {
 
 export class Treasury extends Context.Service<Treasury, Shape>()("@farthing/budget/Treasury") {}
 
-export interface Options {
-  readonly network: Network.Network
-  /** Asked for each payment anew, so an effect may reload them. */
-  readonly limits: Limits | Effect.Effect<Limits>
-  /** Whose budget it is, where several share a database; default `main`. */
-  readonly budget?: string
-  /** How long a payment may take before its outcome is unknown; default 60 seconds. */
-  readonly payTimeout?: Duration.Input
-  /** After how long without a sign of life a payment's process counts as dead; default 30 seconds. */
-  readonly lease?: Duration.Input
-  /** By how much the clocks of wallet and ledger may differ; default 2 minutes. */
-  readonly clockMargin?: Duration.Input
-}
-
 /** Over a spend ledger in SQL and the wallet's `Payer`. */
 export const layer = (
-  options: Options
+  options: TreasuryLive.Options
 ): Layer.Layer<Treasury, LedgerUnavailable, SqlClient.SqlClient | Wallet.Wallet | Payer> =>
   Layer.effect(Treasury, TreasuryLive.make(options))

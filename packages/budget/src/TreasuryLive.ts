@@ -2,7 +2,7 @@
  * The Treasury over a spend ledger in SQL and the wallet's `Payer`.
  */
 import { Msat } from "@farthing/protocol"
-import type { Bolt11 } from "@farthing/protocol"
+import type { Bolt11, Network } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Payer, Wallet } from "@farthing/wallet"
 import { PaymentFailed, PaymentUnknown } from "@farthing/wallet/Payer"
@@ -16,11 +16,24 @@ import { available, warned } from "./Recovery.ts"
 import * as Recovery from "./Recovery.ts"
 import * as Room from "./Room.ts"
 import { costOf, holdOf } from "./Spend.ts"
-import type { Spend, SpendRecord } from "./Spend.ts"
+import type { Settled, Spend, SpendRecord, Wish } from "./Spend.ts"
 import * as SpendLedger from "./SpendLedger.ts"
 import { migrate } from "./SpendTables.ts"
-import type { Options, Settled, Shape, Wish } from "./Treasury.ts"
 import { BudgetExhausted, LedgerUnavailable, PaymentRefused } from "./TreasuryError.ts"
+
+export interface Options {
+  readonly network: Network.Network
+  /** Asked for each payment anew, so an effect may reload them. */
+  readonly limits: Limits.Limits | Effect.Effect<Limits.Limits>
+  /** Whose budget it is, where several share a database; default `main`. */
+  readonly budget?: string
+  /** How long a payment may take before its outcome is unknown; default 60 seconds. */
+  readonly payTimeout?: Duration.Input
+  /** After how long without a sign of life a payment's process counts as dead; default 30 seconds. */
+  readonly lease?: Duration.Input
+  /** By how much the clocks of wallet and ledger may differ; default 2 minutes. */
+  readonly clockMargin?: Duration.Input
+}
 
 /** A payment that takes longer to be claimed at its end is none that we want to wait for. */
 const longestFinalCltvDelta = 144
@@ -280,7 +293,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     freeze: ledger.freeze,
     unfreeze: ledger.unfreeze,
     audit
-  } satisfies Shape
+  }
 })
 
 const withinCap = (limits: Limits.Limits, amount: Msat.Msat, callersCap: Msat.Msat) => {

@@ -2,7 +2,7 @@
  * The customer's side of the market: discover providers, choose one, buy an inference.
  */
 import type { Treasury } from "@farthing/budget"
-import type { Key, Msat, Network } from "@farthing/protocol"
+import type { Network } from "@farthing/protocol"
 import type { Relay, Signer } from "@farthing/relay"
 import type { Duration, Effect, Stream } from "effect"
 import { Context, Layer } from "effect"
@@ -12,59 +12,19 @@ import * as ComputeClientLive from "./ComputeClientLive.ts"
 import type { ComputeError } from "./ComputeError.ts"
 import { type ComputeOptions, defaults } from "./ComputeOptions.ts"
 import * as Discovery from "./Discovery.ts"
-import type { Job } from "./Job.ts"
+import type { InferenceRequest, Progress } from "./Inference.ts"
+import type { Job, Recovered } from "./Job.ts"
 import type { JobTransport } from "./JobTransport.ts"
 import type { Journal } from "./Journal.ts"
 import type { Provider } from "./Provider.ts"
 import type { Receipt } from "./Receipt.ts"
-import type { Selection } from "./Selection.ts"
 import * as SqlJournal from "./SqlJournal.ts"
 
-export type { Job } from "./Job.ts"
+export type { InferenceRequest, Progress, Stage } from "./Inference.ts"
+export type { Job, Recovered } from "./Job.ts"
 export { JobState } from "./Job.ts"
 /** The cheapest provider whose price is known and within the budget. */
 export { selectCheapestProvider } from "./Selection.ts"
-
-/** What is wanted, and the most that it may cost (invoice and fee together). */
-export interface InferenceRequest {
-  readonly prompt: string
-  readonly maxTokens?: number
-  readonly budget: Msat.Msat
-  readonly model?: string
-  /** The one provider to buy from, as `discoverProviders` told of it; saves the discovery. */
-  readonly provider?: Provider
-  readonly tick?: Treasury.TickId
-  /**
-   * Names the purchase across restarts: asked for again, it is gone on with, and what was
-   * delivered already is not paid for twice.
-   */
-  readonly purchase?: Treasury.PurchaseId
-  /** A person has agreed to the cost. */
-  readonly approved?: boolean
-  readonly selection?: Selection
-}
-
-/** What a purchase tells while it goes on. */
-export type Progress =
-  | {
-      readonly _tag: "Stage"
-      readonly stage: Stage
-      readonly provider?: Key.PublicKey
-      readonly message: string
-    }
-  | { readonly _tag: "Chunk"; readonly text: string }
-  | { readonly _tag: "Done"; readonly receipt: Receipt }
-
-export type Stage =
-  | "discover"
-  | "select"
-  | "request"
-  | "quote"
-  | "check"
-  | "reserve"
-  | "pay"
-  | "deliver"
-  | "settle"
 
 export interface Shape {
   /** Everybody who sells now, as far as the relays knew within the time given. */
@@ -88,11 +48,6 @@ export interface Shape {
   readonly receipts: (options?: {
     readonly limit?: number
   }) => Effect.Effect<ReadonlyArray<Receipt>, ComputeError>
-}
-
-export interface Recovered {
-  readonly job: Job
-  readonly receipt: Receipt | undefined
 }
 
 export class ComputeClient extends Context.Service<ComputeClient, Shape>()(

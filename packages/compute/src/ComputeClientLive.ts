@@ -9,12 +9,12 @@
 import type { Treasury } from "@farthing/budget"
 import type { Duration } from "effect"
 import { Array as Arr, Context, Effect, Option, Queue, Stream } from "effect"
-import type { InferenceRequest, Progress, Shape } from "./ComputeClient.ts"
 import type { ComputeError } from "./ComputeError.ts"
 import type { ComputeOptions } from "./ComputeOptions.ts"
 import * as Discovery from "./Discovery.ts"
 import { inTurn } from "./Fallback.ts"
 import { fulfil } from "./Fulfilment.ts"
+import type { InferenceRequest, Progress } from "./Inference.ts"
 import type { JobTransport } from "./JobTransport.ts"
 import { Journal } from "./Journal.ts"
 import type { Provider } from "./Provider.ts"
@@ -61,7 +61,7 @@ export const make = Effect.fnUntraced(function* (options: ComputeOptions) {
       run(request, { stream: false, tell: () => Effect.void })
     ),
 
-    streamInference: (request) =>
+    streamInference: (request: InferenceRequest) =>
       Stream.callback<Progress, ComputeError>((queue) =>
         run(request, {
           stream: true,
@@ -78,13 +78,19 @@ export const make = Effect.fnUntraced(function* (options: ComputeOptions) {
       Effect.withSpan("ComputeClient.recover")
     ),
 
-    jobs: Effect.fn("ComputeClient.jobs")((page) => journal.jobs(page?.limit ?? defaultPage)),
+    jobs: Effect.fn("ComputeClient.jobs")((page?: Page) =>
+      journal.jobs(page?.limit ?? defaultPage)
+    ),
 
-    receipts: Effect.fn("ComputeClient.receipts")((page) =>
+    receipts: Effect.fn("ComputeClient.receipts")((page?: Page) =>
       journal.receipts(page?.limit ?? defaultPage)
     )
-  } satisfies Shape
+  }
 })
+
+interface Page {
+  readonly limit?: number
+}
 
 /** How many jobs or receipts are told where nobody says how many. */
 const defaultPage = 100

@@ -14,6 +14,7 @@ import type { Delivered } from "./Delivery.ts"
 import type { Conversation } from "./JobTransport.ts"
 import { type EndState, Journal, type Offer as Terms } from "./Journal.ts"
 import { nameOf, type Offer, rejected, reused } from "./Negotiation.ts"
+import { modelFor } from "./Provider.ts"
 import { type Purchase, stage, stages } from "./Purchase.ts"
 import * as Receipt from "./Receipt.ts"
 
@@ -251,7 +252,7 @@ const settle = (purchase: Purchase, offer: Offer, paid: Paid, delivered: Deliver
           stages: stages(purchase)
         },
         delivered,
-        purchase.selection.model
+        modelFor(offer.provider, purchase.selection.model)
       )
       const millis = (yield* Clock.currentTimeMillis) - paid.at
       yield* logged(journal.delivered(receipt, millis))

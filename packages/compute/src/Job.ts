@@ -2,6 +2,7 @@
 import type { Treasury } from "@farthing/budget"
 import type { Bolt11, Key, Msat, NostrEvent, Settlement } from "@farthing/protocol"
 import { Schema } from "effect"
+import type { Receipt } from "./Receipt.ts"
 
 /** One request to one provider, as the journal remembers it. */
 export interface Job {
@@ -42,3 +43,9 @@ export const JobState = Schema.Literals([
   "lost"
 ])
 export type JobState = typeof JobState.Type
+
+/** A job that was taken up again, as it stands now. */
+export interface Recovered {
+  readonly job: Job
+  readonly receipt: Receipt | undefined
+}

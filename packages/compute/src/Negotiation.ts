@@ -11,7 +11,7 @@ import * as InvoiceGate from "./InvoiceGate.ts"
 import { type Conversation, JobTransport, type Quoted, type Request } from "./JobTransport.ts"
 import { type EndState, Journal } from "./Journal.ts"
 import { logged } from "./Bookkeeping.ts"
-import type { Provider } from "./Provider.ts"
+import { modelFor, type Provider } from "./Provider.ts"
 import { type Purchase, stage } from "./Purchase.ts"
 
 /** A provider's invoice, checked, and the open ear for what it delivers. */
@@ -86,7 +86,7 @@ const request = (purchase: Purchase, provider: Provider) =>
         purchase: purchase.id,
         providerName: provider.name,
         settlement: "upfront",
-        model: purchase.selection.model,
+        model: modelFor(provider, purchase.selection.model),
         requestedAt
       })
       const conversation = yield* transport.listen(request)

@@ -57,3 +57,9 @@ export const fromAnnouncement = (
 /** Whether it took money without delivering and has not sat that out yet. */
 export const isAvoided = (provider: Provider, now: number): boolean =>
   provider.record.avoidUntil !== undefined && provider.record.avoidUntil > now
+
+/** The model that does a job, if no answer tells it: the one asked for, or the only one sold. */
+export const modelFor = (
+  { models: [first, ...others] }: Provider,
+  wanted: string | undefined
+): string | undefined => wanted ?? (others.length === 0 ? first : undefined)

@@ -31,19 +31,19 @@ export interface Receipt {
   readonly stages: ReadonlyArray<{ readonly stage: string; readonly millis: number }>
 }
 
-/** The receipt for a text that was delivered; `wanted` is the model that was asked for. */
+/** The receipt for a text that was delivered; `model` is what is known of it without the answer. */
 export const make = (
   parts: Omit<
     Receipt,
     "text" | "resultSha256" | "model" | "finishReason" | "tokensIn" | "tokensOut" | "cost"
   >,
   { sha256, summary, text }: Delivered,
-  wanted: string | undefined
+  model: string | undefined
 ): Receipt => ({
   ...parts,
   text,
   resultSha256: sha256,
-  model: summary.model ?? wanted,
+  model: summary.model ?? model,
   finishReason: summary.finishReason,
   tokensIn: summary.tokensIn,
   tokensOut: summary.tokensOut,
