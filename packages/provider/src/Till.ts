@@ -98,15 +98,21 @@ export const make = (options: {
       Effect.catch((error) => Effect.logDebug("the wallet cannot be asked", error.message))
     )
 
+  /** Those who are said to have paid first, and then those who were not asked for the longest. */
   const takeDue = (now: number): ReadonlyArray<Expected> => {
-    const due: Array<Expected> = []
+    const hinted: Array<Expected> = []
+    const others: Array<Expected> = []
     for (const entry of expected.values()) {
       if (now >= entry.job.invoiceExpiresAt * 1_000) expire(entry)
-      if (entry.lookAt <= now && due.length < looksPerTurn) {
-        due.push(entry)
-        entry.lookAt = now + patience(entry, now)
-        if (now - entry.since > givenUpAfter) forget(entry)
-      }
+      if (entry.lookAt <= now) (now < entry.hintedUntil ? hinted : others).push(entry)
+    }
+    const due = [...hinted, ...others].slice(0, looksPerTurn)
+    for (const entry of due) {
+      entry.lookAt = now + patience(entry, now)
+      // The map keeps the order of insertion: the next ones come first.
+      expected.delete(entry.job.paymentHash)
+      if (now - entry.since > givenUpAfter) forget(entry)
+      else expected.set(entry.job.paymentHash, entry)
     }
     return due
   }
