@@ -2,6 +2,7 @@
  * The folder with everything that Farthing keeps for one user: configuration, identity, and
  * the books. `FARTHING_HOME`, else the platform's place for the data of programs.
  */
+import type { PlatformError } from "effect"
 import { Context, Effect, FileSystem, Layer, Path, Schema } from "effect"
 import * as os from "node:os"
 import { Environment } from "./Environment.ts"
@@ -26,7 +27,7 @@ export const make = Effect.fnUntraced(function* (folder: string) {
   const fileSystem = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const home = path.resolve(folder)
-  yield* fileSystem.makeDirectory(home, { recursive: true, mode: 0o700 }).pipe(
+  yield* makeFolder(home).pipe(
     Effect.andThen(fileSystem.readDirectory(home)),
     Effect.andThen(fileSystem.access(home, { readable: true, writable: true })),
     Effect.mapError((error) => new HomeUnavailable({ path: home, cause: error.reason._tag }))
@@ -39,6 +40,27 @@ export const make = Effect.fnUntraced(function* (folder: string) {
     database: path.join(home, "farthing.db")
   })
 })
+
+/**
+ * Makes a folder and what is missing above it. A step at a time: Node's own recursion never ends
+ * where a file system takes no folders (`/proc`).
+ */
+const makeFolder = (
+  folder: string
+): Effect.Effect<void, PlatformError.PlatformError, FileSystem.FileSystem | Path.Path> =>
+  Effect.gen(function* () {
+    const fileSystem = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    if (yield* fileSystem.exists(folder)) return
+    const parent = path.dirname(folder)
+    if (parent !== folder) yield* makeFolder(parent)
+    yield* Effect.catchIf(
+      fileSystem.makeDirectory(folder, { mode: 0o700 }),
+      // Another process was faster.
+      (error) => error.reason._tag === "AlreadyExists",
+      () => Effect.void
+    )
+  })
 
 /** Where the home is on this machine. */
 export const locate = Effect.gen(function* () {

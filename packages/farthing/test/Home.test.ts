@@ -13,6 +13,15 @@ const place = (
     Home.place({ platform, userHome: () => userHome, environment }, path)
   ).pipe(Effect.provide(TestHome.platform))
 
+describe("A home that cannot be made", () => {
+  it.live("is refused where a file system takes no folders", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Home.make("/proc/farthing/home"))
+      assert.strictEqual(error._tag, "HomeUnavailable")
+    }).pipe(Effect.provide(TestHome.platform))
+  )
+})
+
 describe("The home is where the platform keeps the data of programs", () => {
   it.effect("on Linux", () =>
     Effect.gen(function* () {
