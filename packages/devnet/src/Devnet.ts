@@ -9,6 +9,7 @@ import { BankBook } from "@farthing/wallet"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { join } from "node:path"
 import * as BankServer from "./BankServer.ts"
+import * as Claim from "./Claim.ts"
 import * as RelayServer from "./RelayServer.ts"
 
 /** The only network on which everybody may make money. */
@@ -33,8 +34,9 @@ export interface Shape {
 
 export class Devnet extends Context.Service<Devnet, Shape>()("@farthing/devnet/Devnet") {}
 
-/** Serves until the scope closes. */
+/** Serves until the scope closes. Fails with `MarketRunning` where the folder serves already. */
 export const make = Effect.fnUntraced(function* ({ accounts, balance, folder, port }: Options) {
+  yield* Claim.make(folder)
   const { url } = yield* RelayServer.make({
     store: { filename: join(folder, "relay.db") },
     ...(port === undefined ? {} : { port })
