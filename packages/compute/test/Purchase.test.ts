@@ -50,6 +50,7 @@ describe("a purchase", () => {
       assert.deepStrictEqual(texts.join(""), "one two three")
       const last = progress.at(-1)
       assert.strictEqual(last?._tag === "Done" ? last.receipt.text : "", "one two three")
+      assert.strictEqual(last?._tag === "Done" ? last.receipt.model : "", "tiny")
     }).pipe(Effect.provide(TestMarket.market()))
   )
 
