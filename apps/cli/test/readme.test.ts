@@ -14,7 +14,7 @@ describe("the README", () => {
       const program = /```js\n([\s\S]*?)```/.exec(readme)?.[1] ?? ""
       const market = yield* Cli.market()
       // Beside the package, because it imports what the package depends on.
-      const folder = yield* fs.makeTempDirectoryScoped({ directory: path("../dist") })
+      const folder = yield* fs.makeTempDirectoryScoped({ directory: path("../node_modules") })
       const file = `${folder}/readme.mjs`
       yield* fs.writeFileString(file, program.replace("ws://127.0.0.1:7777", market.relay))
       const handle = yield* ChildProcess.make(process.execPath, [file], {

@@ -1,11 +1,23 @@
-/** Bundles the command once, so that what the tests run is what is published. */
+/**
+ * Bundles the command once, so that what the tests run is what is published; in a folder of this
+ * run's own, so that no other build takes it away.
+ */
+import { rm } from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { build } from "tsdown"
+import type { TestProject } from "vitest/node"
 
 const folder = fileURLToPath(new URL("../..", import.meta.url))
 
-export const bundle = `${folder}dist/main.mjs`
+declare module "vitest" {
+  export interface ProvidedContext {
+    readonly bundle: string
+  }
+}
 
-export default async () => {
-  await build({ cwd: folder, config: `${folder}tsdown.config.ts`, logLevel: "error" })
+export default async (project: TestProject) => {
+  const outDir = `${folder}node_modules/.test-${process.pid}`
+  await build({ cwd: folder, config: `${folder}tsdown.config.ts`, outDir, logLevel: "error" })
+  project.provide("bundle", `${outDir}/main.mjs`)
+  return () => rm(outDir, { recursive: true })
 }

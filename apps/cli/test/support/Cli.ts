@@ -4,7 +4,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, FileSystem, Option, Schema, Stream, SubscriptionRef } from "effect"
 import { ChildProcess } from "effect/process"
-import { bundle } from "./Bundle.ts"
+import { inject } from "vitest"
 
 export type Env = Readonly<Record<string, string>>
 
@@ -26,7 +26,7 @@ const spawn = (
   env: Env,
   stdin: Stream.Stream<Uint8Array> | "ignore"
 ) =>
-  ChildProcess.make(process.execPath, [bundle, ...args], {
+  ChildProcess.make(process.execPath, [inject("bundle"), ...args], {
     env: cleanEnv(env),
     extendEnv: false,
     stdin
