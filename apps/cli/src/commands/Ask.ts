@@ -6,7 +6,9 @@ import { Argument, Command, Flag } from "effect/cli"
 import { Config } from "farthing"
 import * as Market from "../Market.ts"
 import * as Options from "../Options.ts"
+import { Output } from "../Output.ts"
 import * as Prompt from "../Prompt.ts"
+import * as Readiness from "../Readiness.ts"
 import { tell } from "../Telling.ts"
 import { UsageError } from "../UsageError.ts"
 
@@ -69,6 +71,9 @@ const buy = Effect.fnUntraced(function* (
 ) {
   const config = yield* Config.Config
   const client = yield* ComputeClient.ComputeClient
+  const output = yield* Output
+  yield* output.progress("asking the wallet …")
+  yield* Readiness.forBuying
   const purchase = client.streamInference({
     ...wish,
     maxTokens: Option.getOrElse(input.maxTokens, () => config.compute.maxTokens),

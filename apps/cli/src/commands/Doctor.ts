@@ -4,11 +4,12 @@ import { ComputeClient } from "@farthing/compute"
 import { Key, Secp256k1, Text } from "@farthing/protocol"
 import { Relay } from "@farthing/relay"
 import { Wallet } from "@farthing/wallet"
-import { Duration, Effect, Option, Schema } from "effect"
+import { Duration, Effect, Option } from "effect"
 import { Command } from "effect/cli"
 import { Config, Home, Identity } from "farthing"
 import * as Market from "../Market.ts"
 import { Output } from "../Output.ts"
+import * as Readiness from "../Readiness.ts"
 import * as Show from "../Show.ts"
 import { Unwell } from "../Unwell.ts"
 
@@ -92,21 +93,11 @@ const providers = check(
   "warning"
 )
 
-/** The wallet is on another network than the configuration. */
-class WrongNetwork extends Schema.TaggedError<WrongNetwork>()("WrongNetwork", {
-  message: Schema.String
-}) {}
-
 const wallet = check(
   "wallet",
   Effect.gen(function* () {
-    const config = yield* Config.Config
     const wallet = yield* Wallet.Wallet
-    const info = yield* wallet.info
-    if (info.network !== config.network)
-      return yield* new WrongNetwork({
-        message: `the wallet is on ${info.network}, the configuration on ${config.network}`
-      })
+    const info = yield* Readiness.walletInfo
     const balance = yield* wallet.balance
     return `${Text.printable(info.alias, 40) || "answers"}, ${Show.balance(balance)} on ${info.network}`
   })
