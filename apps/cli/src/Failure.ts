@@ -8,7 +8,8 @@ import { Output } from "./Output.ts"
 
 const whatToDo: Readonly<Record<string, string>> = {
   NoProviders: "Start one with `farthing provider`, or check your relays with `farthing doctor`.",
-  NoProviderWithinBudget: "Raise --budget-sats, or wait for a cheaper provider.",
+  NoProviderWithinBudget:
+    "See `farthing providers` for who sells, at what price and with what record, or raise --budget-sats.",
   ProviderRefused: "Try another provider, or change what you ask for.",
   QuoteTimeout: "Nothing was paid. The provider may be offline: try again, or choose another.",
   InvoiceRejected: "Nothing was paid. Choose another provider.",
@@ -22,14 +23,21 @@ const whatToDo: Readonly<Record<string, string>> = {
   DeliveryInvalid: "The payment stands and the provider is marked for it.",
   RelayUnavailable: "Check the relays with `farthing doctor`.",
   WalletUnavailable: "Check the wallet's connection with `farthing doctor`.",
-  LedgerUnavailable: "Check that FARTHING_HOME can be written and its disk has room."
+  WalletError: "Check the wallet's connection with `farthing doctor`.",
+  WrongNetwork:
+    "Nothing was paid. Set FARTHING_NETWORK or the key `network`, or use another wallet.",
+  LedgerUnavailable: "Check that FARTHING_HOME can be written and its disk has room.",
+  SqlError: "Check that FARTHING_HOME can be written and its disk has room.",
+  MarketRunning: "Stop the other market, or give this one a folder of its own with FARTHING_HOME.",
+  ListenError: "Choose another port with --port, or 0 for any that is free."
 }
 
 const tagOf = (error: unknown): string =>
   Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) ? error._tag : "Defect"
 
+/** Configurations have several faults at times: a line each. */
 const messageOf = (error: unknown): string =>
-  Text.printable(error instanceof Error ? error.message : String(error))
+  Text.clip(Text.printableLines(error instanceof Error ? error.message : String(error)), 4000)
 
 /** What left the wallet before the failure, in msat. */
 const costOf = (error: unknown): number =>

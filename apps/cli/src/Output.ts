@@ -1,8 +1,8 @@
 /**
- * Where words go: answers to stdout, everything else to stderr. A reader that goes away
- * (`farthing ask | head -1`) ends the command quietly, as it would any other.
+ * Where words go: answers to stdout, everything else to stderr. A reader of the answer that goes
+ * away (`farthing ask | head -1`) ends the command quietly, as it would any other.
  */
-import { Context, Effect, Layer, Option, Ref, Stdio, Stream } from "effect"
+import { Context, Effect, Layer, Ref, Stdio, Stream } from "effect"
 
 export interface Shape {
   /** Whether answers are JSON for programs. */
@@ -15,11 +15,17 @@ export interface Shape {
   readonly value: (value: unknown) => Effect.Effect<void>
   /** A line for the person who watches. */
   readonly note: (text: string) => Effect.Effect<void>
-  /** What is being waited for: one line of a terminal, written over by whatever comes next. */
+  /**
+   * What is being waited for: one line of a terminal, written over by whatever comes next. Not
+   * told while the cursor stands behind a line of the answer that is not at its end.
+   */
   readonly progress: (text: string) => Effect.Effect<void>
 }
 
 export class Output extends Context.Service<Output, Shape>()("@farthing/cli/Output") {}
+
+/** What the terminal's last line holds. */
+type Line = "empty" | "progress" | "answer"
 
 const eraseLine = "\r\u001b[2K"
 
@@ -30,34 +36,45 @@ export const layer = Layer.effect(
     // Before the command line is parsed, so that what is wrong with it is told in JSON too.
     const json = (yield* stdio.args).includes("--json")
     const terminal = yield* stdio.stderrIsTerminal
-    const pending = yield* Ref.make(Option.none<string>())
+    const sharesTerminal = terminal && (yield* stdio.stdoutIsTerminal)
+    const line = yield* Ref.make<Line>("empty")
 
     const send = (to: "stdout" | "stderr", text: string) =>
-      Stream.make(text).pipe(
-        Stream.run(stdio[to]({ endOnDone: false })),
-        Effect.catch(() => Effect.interrupt)
-      )
+      Stream.make(text).pipe(Stream.run(stdio[to]({ endOnDone: false })))
 
-    const clear = Effect.gen(function* () {
-      const shown = yield* Ref.getAndSet(pending, Option.none())
-      if (Option.isSome(shown)) yield* send("stderr", eraseLine)
+    /** Nobody has to listen to what is said beside the answer. */
+    const say = (text: string) => Effect.ignore(send("stderr", text))
+
+    const clear = Effect.flatMap(Ref.get(line), (now) =>
+      now === "progress" ? Effect.andThen(say(eraseLine), Ref.set(line, "empty")) : Effect.void
+    )
+
+    const write = Effect.fnUntraced(function* (text: string) {
+      if (text === "") return
+      yield* clear
+      if (sharesTerminal) yield* Ref.set(line, text.endsWith("\n") ? "empty" : "answer")
+      yield* Effect.catch(send("stdout", text), () => Effect.interrupt)
     })
 
-    const write = (text: string) => Effect.andThen(clear, send("stdout", text))
+    const note = Effect.fnUntraced(function* (text: string) {
+      yield* clear
+      const before = yield* Ref.getAndSet(line, "empty")
+      yield* say(`${before === "answer" ? "\n" : ""}${text}\n`)
+    })
+
+    const progress = Effect.fnUntraced(function* (text: string) {
+      if (!terminal || json || (yield* Ref.get(line)) === "answer") return
+      yield* Ref.set(line, "progress")
+      yield* say(`${eraseLine}${text}`)
+    })
 
     return Output.of({
       json,
       write,
       line: (text) => write(`${text}\n`),
       value: (value) => write(`${JSON.stringify(value)}\n`),
-      note: (text) => Effect.andThen(clear, send("stderr", `${text}\n`)),
-      progress: (text) =>
-        terminal && !json
-          ? Effect.andThen(
-              Ref.set(pending, Option.some(text)),
-              send("stderr", `${eraseLine}${text}`)
-            )
-          : Effect.void
+      note,
+      progress
     })
   })
 )

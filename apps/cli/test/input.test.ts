@@ -97,6 +97,11 @@ const refusals: ReadonlyArray<{
   },
   { name: "a price that is none", args: ["provider", "--price-msats", "-1"], says: /price-msats/ },
   { name: "a backend that is no URL", args: ["provider", "--backend", "here"], says: /backend/ },
+  {
+    name: "a relay that is none, before anything is written",
+    args: ["init", "--relay", "https://example.com"],
+    says: /wss:/
+  },
   { name: "a port that is none", args: ["dev", "--port", "70000"], says: /port/ },
   {
     name: "a configuration that is not there",
@@ -134,6 +139,17 @@ describe("input that cannot be used is refused with exit 2 and a word on what wo
     }).pipe(Effect.provide(Cli.layer))
   )
 
+  it.live("every fault of a configuration has a line of its own", () =>
+    Effect.gen(function* () {
+      const finished = yield* Cli.run(["budget"], {
+        FARTHING_HOME: yield* Cli.tempHome,
+        FARTHING_NETWORK: "moonnet",
+        FARTHING_WALLET_KIND: "gold"
+      })
+      assert.match(finished.stderr, /moonnet.*\n.*gold/)
+    }).pipe(Effect.provide(Cli.layer))
+  )
+
   it.live("a configuration in the current directory is not read", () =>
     Effect.gen(function* () {
       const finished = yield* Cli.run(["budget", "--json"], { FARTHING_HOME: yield* Cli.tempHome })
@@ -147,8 +163,9 @@ describe("input that cannot be used is refused with exit 2 and a word on what wo
       const market = yield* Cli.market()
       const env = yield* market.account(0, { FARTHING_NETWORK: "signet" })
       const finished = yield* Cli.run(["ask", "hello", "--json"], env)
-      assert.include([1, 2, 4], finished.code, finished.stderr)
-      assert.notInclude(finished.stdout, '"receipt"')
+      assert.strictEqual(finished.code, 2, finished.stderr)
+      assert.include(finished.stdout, '"tag":"WrongNetwork"')
+      assert.notInclude(finished.stdout, '"stage"')
     }).pipe(Effect.provide(Cli.layer))
   )
 

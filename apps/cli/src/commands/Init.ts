@@ -1,10 +1,16 @@
 /** `farthing init`: a home with a configuration, limits and an identity. */
 import { Key, Network, NwcUri } from "@farthing/protocol"
-import { Effect, FileSystem, Layer, Path, Redacted, Stdio } from "effect"
+import { Effect, FileSystem, Layer, Path, Redacted, Schema, Stdio } from "effect"
 import { Command, Flag, Prompt } from "effect/cli"
 import { Config, Home, Identity, SecretFile } from "farthing"
 import { Output } from "../Output.ts"
 import { UsageError } from "../UsageError.ts"
+
+const RelayUrl = Schema.String.check(
+  Schema.makeFilter((url: string) => URL.canParse(url) && /^wss?:$/.test(new URL(url).protocol), {
+    message: "Expected a URL such as wss://relay.example"
+  })
+)
 
 const flags = {
   network: Flag.Literals("network", Network.Network.literals).pipe(
@@ -12,6 +18,7 @@ const flags = {
     Flag.withDefault("regtest" as const)
   ),
   relays: Flag.String("relay").pipe(
+    Flag.withSchema(RelayUrl),
     Flag.withDescription("Where the market is (ws:// or wss://); may be given several times"),
     Flag.atLeast(0)
   ),

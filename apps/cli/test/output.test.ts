@@ -1,0 +1,61 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Sink, Stdio } from "effect"
+import { systemError } from "effect/PlatformError"
+import * as Output from "../src/Output.ts"
+
+/** One screen on which stdout and stderr end up, as on a terminal. */
+const terminal = () => {
+  const written: Array<string | Uint8Array> = []
+  const sink = () =>
+    Sink.forEach((text: string | Uint8Array) => Effect.sync(() => void written.push(text)))
+  return {
+    written,
+    layer: Output.layer.pipe(
+      Layer.provide(
+        Stdio.layerTest({
+          args: Effect.succeed([]),
+          stdoutIsTerminal: Effect.succeed(true),
+          stderrIsTerminal: Effect.succeed(true),
+          stdout: sink,
+          stderr: sink
+        })
+      )
+    )
+  }
+}
+
+describe("the output on a terminal", () => {
+  it.effect("never writes progress over an unfinished line of the answer", () => {
+    const { layer, written } = terminal()
+    return Effect.gen(function* () {
+      const output = yield* Output.Output
+      yield* output.progress("waiting")
+      yield* output.write("half an ")
+      yield* output.progress("writing the receipt")
+      yield* output.write("answer\n")
+      yield* output.note("paid")
+      assert.strictEqual(written.join(""), "\r\u001b[2Kwaiting\r\u001b[2Khalf an answer\npaid\n")
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("tells of a failure on a line of its own", () => {
+    const { layer, written } = terminal()
+    return Effect.gen(function* () {
+      const output = yield* Output.Output
+      yield* output.write("half an")
+      yield* output.note("farthing: it stopped")
+      assert.strictEqual(written.join(""), "half an\nfarthing: it stopped\n")
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("goes on when nobody listens beside the answer", () => {
+    const gone = () =>
+      Sink.fail(systemError({ _tag: "BadResource", module: "Stdio", method: "write" }))
+    const layer = Output.layer.pipe(
+      Layer.provide(Stdio.layerTest({ args: Effect.succeed([]), stderr: gone }))
+    )
+    return Effect.flatMap(Output.Output, (output) => output.note("paid")).pipe(
+      Effect.provide(layer)
+    )
+  })
+})
