@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Key } from "@farthing/protocol"
 import { Effect, FileSystem, Layer, Option, Redacted } from "effect"
 import { execFile, execFileSync } from "node:child_process"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Config from "../src/Config.ts"
 import * as Environment from "../src/Environment.ts"
@@ -187,7 +189,9 @@ const createInProcess = (home: string) =>
     execFile(
       process.execPath,
       [fileURLToPath(new URL("identity-process.ts", import.meta.url))],
-      { env: { FARTHING_HOME: home } },
+      {
+        env: { FARTHING_HOME: home, NODE_COMPILE_CACHE: join(tmpdir(), "farthing-compile-cache") }
+      },
       (error, stdout) => resume(error === null ? Effect.succeed(stdout) : Effect.fail(error))
     )
   })

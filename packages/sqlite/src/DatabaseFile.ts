@@ -1,6 +1,6 @@
 /** The database file itself: who may read it, and why it could not be opened. */
-import { Effect } from "effect"
-import { SqlError } from "effect/sql"
+import * as Effect from "effect/Effect"
+import * as SqlError from "effect/sql/SqlError"
 import { accessSync, chmodSync, closeSync, constants, openSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 

@@ -2,9 +2,12 @@
  * Writes that come at the same time share a transaction, so that the disk is waited for once
  * for all of them. A write that fails takes none of the others with it.
  */
-import { Deferred, Effect, Exit, Queue } from "effect"
-import type { SqlError } from "effect/sql"
-import { SqlClient } from "effect/sql"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Queue from "effect/Queue"
+import type * as SqlError from "effect/sql/SqlError"
+import * as SqlClient from "effect/sql/SqlClient"
 
 export interface GroupCommit {
   /** Succeeds when the write is durable. Writes happen in the order in which they came. */

@@ -6,11 +6,15 @@
  * so what it reads stays true until it commits. Keep transactions short and put nothing but SQL
  * inside. A transaction inside a transaction is a savepoint.
  */
-import type { Scope } from "effect"
-import { Effect, Layer, Semaphore } from "effect"
-import { Reactivity } from "effect/reactivity"
-import { Migrator, SqlClient, Statement } from "effect/sql"
-import type { SqlError } from "effect/sql"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import * as Reactivity from "effect/reactivity/Reactivity"
+import * as Migrator from "effect/sql/Migrator"
+import * as SqlClient from "effect/sql/SqlClient"
+import type * as SqlError from "effect/sql/SqlError"
+import * as Statement from "effect/sql/Statement"
 import * as Connection from "./Connection.ts"
 
 export interface Options {

@@ -1,7 +1,7 @@
 /** What the processes of `Processes.test.ts` run: `node program.ts <file> <task>`. */
-import { Sqlite } from "@farthing/sqlite"
-import { Effect } from "effect"
-import { SqlClient } from "effect/sql"
+import * as Sqlite from "@farthing/sqlite/Sqlite"
+import * as Effect from "effect/Effect"
+import * as SqlClient from "effect/sql/SqlClient"
 import { writeSync } from "node:fs"
 
 const [filename = "", task] = process.argv.slice(2)
