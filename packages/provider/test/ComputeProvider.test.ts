@@ -2,23 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { AgentMessage, Msat, NostrEvent } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Wallet } from "@farthing/wallet"
-import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Queue, Scope, Stream } from "effect"
 import { hash } from "node:crypto"
 import * as Market from "./support/Market.ts"
-
-const provider = (
-  plays?: ReadonlyArray<Market.Play>,
-  options?: Parameters<typeof Market.start>[2]
-) => Market.start(Market.newSecret(), plays, options)
-
-/** The world goes on until what was said before has been read: it answers in order. */
-const answered = (buyer: Market.Customer) =>
-  buyer.ask({ model: "none" }).pipe(Effect.andThen(buyer.hear("JobError")))
 
 describe("a sale", () => {
   it.live("goes from request over quote and payment to the result", () =>
     Effect.gen(function* () {
-      const seller = yield* provider()
+      const seller = yield* Market.provider()
       const buyer = yield* Market.customer(seller)
       const request = yield* buyer.ask({ model: "small" })
       const quote = yield* buyer.hear("Invoice")
@@ -63,7 +54,7 @@ describe("a sale", () => {
 
   it.live("needs nothing but the seed's messages, and answers with nothing else", () =>
     Effect.gen(function* () {
-      const seller = yield* provider()
+      const seller = yield* Market.provider()
       const buyer = yield* Market.customer(seller)
       const request = yield* buyer.ask({ target_provider: seller.publicKey })
       const job_id = AgentMessage.jobIdOf(request.id)
@@ -85,7 +76,7 @@ describe("a sale", () => {
   it.live("passes on what the customer wished, within the provider's bounds", () =>
     Effect.gen(function* () {
       const asked = yield* Queue.unbounded<unknown>()
-      const seller = yield* provider(
+      const seller = yield* Market.provider(
         [(request) => Stream.unwrap(Effect.as(Queue.offer(asked, request), Market.echo(request)))],
         { maxTokens: 100 }
       )
@@ -115,7 +106,7 @@ describe("a stream", () => {
   it.live("comes in numbered chunks, and the last one seals the whole", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
-      const seller = yield* provider([
+      const seller = yield* Market.provider([
         () =>
           Stream.fromIterable(Market.text("Paris ", "is ")).pipe(
             Stream.concat(Stream.drain(Stream.fromEffect(Deferred.await(gate)))),
@@ -150,7 +141,7 @@ describe("a stream", () => {
   it.live("is cut where relays would refuse it, never inside a character", () =>
     Effect.gen(function* () {
       const fox = '🦊"\\\n'.repeat(20_000)
-      const seller = yield* provider([
+      const seller = yield* Market.provider([
         () => Stream.fromIterable([...Market.text(fox.slice(0, 7), fox.slice(7)), Market.finish])
       ])
       for (const stream of [true, false]) {
@@ -177,7 +168,7 @@ describe("a stream", () => {
 describe("payment", () => {
   it.live("is believed from the wallet alone: the customer's word starts nothing", () =>
     Effect.gen(function* () {
-      const seller = yield* provider()
+      const seller = yield* Market.provider()
       const buyer = yield* Market.customer(seller)
       const request = yield* buyer.ask()
       const { message: quote } = yield* buyer.hear("Invoice")
@@ -187,7 +178,7 @@ describe("payment", () => {
         payment_id: "trust me"
       } as const
       yield* buyer.say(claim)
-      yield* answered(buyer)
+      yield* Market.answered(buyer)
       assert.strictEqual(seller.inferred(), 0)
       yield* buyer.pay(quote.bolt11)
       assert.strictEqual((yield* buyer.hear("JobResult")).message.result, "hello!")
@@ -197,7 +188,7 @@ describe("payment", () => {
   it.live("is asked for at once when the customer says so, but not when a stranger does", () =>
     Effect.gen(function* () {
       const looks = yield* Queue.unbounded<string>()
-      const seller = yield* provider([Market.echo], {}).pipe(
+      const seller = yield* Market.provider([Market.echo], {}).pipe(
         Market.withWallet((wallet) => ({
           ...wallet,
           incoming: Stream.never,
@@ -215,7 +206,7 @@ describe("payment", () => {
         payment_id: "p"
       } as const
       yield* stranger.say(paymentSent)
-      yield* answered(stranger)
+      yield* Market.answered(stranger)
       assert.strictEqual(yield* Queue.size(looks), 0)
       yield* buyer.pay(quote.bolt11)
       yield* buyer.say(paymentSent)
@@ -225,7 +216,7 @@ describe("payment", () => {
 
   it.live("is found by asking, where neither wallet nor customer says anything", () =>
     Effect.gen(function* () {
-      const seller = yield* provider().pipe(
+      const seller = yield* Market.provider().pipe(
         Market.withWallet((wallet) => ({ ...wallet, incoming: Stream.never }))
       )
       const buyer = yield* Market.customer(seller)
@@ -247,7 +238,7 @@ describe("a request", () => {
   for (const [what, wish, code] of refusals) {
     it.live(`is refused for ${what}`, () =>
       Effect.gen(function* () {
-        const seller = yield* provider()
+        const seller = yield* Market.provider()
         const buyer = yield* Market.customer(seller)
         const request = yield* buyer.ask(wish)
         const { message } = yield* buyer.hear("JobError")
@@ -258,7 +249,7 @@ describe("a request", () => {
 
   it.live("is refused if it cannot be read, ignored if it is not for us or too old", () =>
     Effect.gen(function* () {
-      const seller = yield* provider()
+      const seller = yield* Market.provider()
       const buyer = yield* Market.customer(seller)
       const second = yield* UnixTime.now
       yield* buyer.say("not json")
@@ -268,14 +259,18 @@ describe("a request", () => {
       yield* buyer.say(Market.request(), second - 600)
       yield* buyer.say('{"type":"JobRequest","prompt":7}')
       assert.strictEqual((yield* buyer.hear("JobError")).message.code, "invalid_request")
-      yield* answered(buyer)
+      yield* Market.answered(buyer)
       assert.strictEqual(yield* Queue.size(buyer.heard), 0)
     }).pipe(Market.inMarket)
   )
 
   it.live("is not quoted while too many paid jobs wait", () =>
     Effect.gen(function* () {
-      const seller = yield* provider([() => Stream.never], { capacity: 1, queue: 1, stopWithin: 0 })
+      const seller = yield* Market.provider([() => Stream.never], {
+        capacity: 1,
+        queue: 1,
+        stopWithin: 0
+      })
       const buyer = yield* Market.customer(seller)
       yield* buyer.buy()
       yield* seller.next("Paid")
@@ -291,7 +286,7 @@ describe("a request", () => {
 
   it.live("is refused while the wallet makes no invoices, and trouble is told", () =>
     Effect.gen(function* () {
-      const seller = yield* provider().pipe(
+      const seller = yield* Market.provider().pipe(
         Market.withWallet((wallet) => ({
           ...wallet,
           makeInvoice: () =>
@@ -311,18 +306,18 @@ describe("a request", () => {
 
   it.live("of somebody who asks too often gets no answer", () =>
     Effect.gen(function* () {
-      const seller = yield* provider([Market.echo], { requestsPerMinute: 2 })
+      const seller = yield* Market.provider([Market.echo], { requestsPerMinute: 2 })
       const flood = yield* Market.customer(seller)
       for (let asked = 0; asked < 20; asked++) yield* flood.ask({ model: "none" })
       const other = yield* Market.customer(seller)
-      yield* answered(other)
+      yield* Market.answered(other)
       assert.strictEqual(yield* Queue.size(flood.heard), 2)
     }).pipe(Market.inMarket)
   )
 
   it.live("is not quoted to who leaves quotes unpaid", () =>
     Effect.gen(function* () {
-      const seller = yield* provider([Market.echo], { unpaidPerCustomer: 2 })
+      const seller = yield* Market.provider([Market.echo], { unpaidPerCustomer: 2 })
       const buyer = yield* Market.customer(seller)
       for (const _ of [1, 2]) {
         yield* buyer.ask()
@@ -337,228 +332,12 @@ describe("a request", () => {
   )
 })
 
-describe("a failure of the backend", () => {
-  it.live("is mended as long as nothing was sent", () =>
-    Effect.gen(function* () {
-      const seller = yield* provider([
-        Market.fails("overloaded"),
-        () =>
-          Stream.concat(
-            Stream.fromIterable(Market.text("hal")),
-            Stream.fail(Market.fault("timeout"))
-          ),
-        Market.echo
-      ])
-      const buyer = yield* Market.customer(seller)
-      yield* buyer.buy()
-      assert.strictEqual((yield* buyer.hear("JobResult")).message.result, "hello!")
-    }).pipe(Market.inMarket)
-  )
-
-  it.live("is told honestly, without what is none of the customer's business", () =>
-    Effect.gen(function* () {
-      const seller = yield* provider([Market.fails("refused")])
-      const buyer = yield* Market.customer(seller)
-      const request = yield* buyer.buy()
-      const { message } = yield* buyer.hear("JobError")
-      assert.deepStrictEqual(message, {
-        type: "JobError",
-        request_id: request.id,
-        job_id: AgentMessage.jobIdOf(request.id),
-        code: "inference_failed",
-        message: "paid, and not delivered: the model server refused the request"
-      })
-      assert.include((yield* seller.next("Failed")).reason, "10.0.0.7")
-      assert.deepInclude(yield* seller.status, { delivered: 0, failed: 1, earned: Market.price })
-    }).pipe(Market.inMarket)
-  )
-
-  it.live("ends a stream that has begun: no second beginning", () =>
-    Effect.gen(function* () {
-      const failure = yield* Deferred.make<never, ReturnType<typeof Market.fault>>()
-      const seller = yield* provider([
-        () =>
-          Stream.concat(
-            Stream.fromIterable(Market.text("Par")),
-            Stream.fromEffect(Deferred.await(failure))
-          ),
-        Market.echo
-      ])
-      const buyer = yield* Market.customer(seller)
-      yield* buyer.buy({ stream: true })
-      assert.strictEqual((yield* buyer.hear("StreamChunk")).message.chunk, "Par")
-      yield* Deferred.fail(failure, Market.fault("timeout"))
-      assert.strictEqual((yield* buyer.hear("JobError")).message.code, "inference_failed")
-      assert.strictEqual(seller.inferred(), 1)
-    }).pipe(Market.inMarket)
-  )
-
-  it.live("of the worst kind harms nobody else", () =>
-    Effect.gen(function* () {
-      const seller = yield* provider([() => Stream.die("a bug"), Market.echo])
-      const buyer = yield* Market.customer(seller)
-      yield* buyer.buy()
-      assert.strictEqual((yield* buyer.hear("JobResult")).message.result, "hello!")
-    }).pipe(Market.inMarket)
-  )
-})
-
-describe("a restart", () => {
-  it.live("answers no request twice, and honours a quote from before", () =>
-    Effect.gen(function* () {
-      const secret = Market.newSecret()
-      const scope = yield* Scope.make()
-      const before = yield* Scope.provide(Market.start(secret), scope)
-      const buyer = yield* Market.customer(before)
-      yield* buyer.ask()
-      const { message: quote } = yield* buyer.hear("Invoice")
-      yield* buyer.ask({ model: "gpt-9" })
-      yield* buyer.hear("JobError")
-      yield* Scope.close(scope, Exit.void)
-      yield* buyer.pay(quote.bolt11)
-
-      const after = yield* Market.start(secret)
-      assert.strictEqual(after.channel, before.channel)
-      assert.strictEqual((yield* buyer.hear("JobResult")).message.result, "hello!")
-      yield* answered(buyer)
-      assert.strictEqual(yield* Queue.size(buyer.heard), 0)
-    }).pipe(Market.inMarket)
-  )
-
-  it.live("hears what was asked a moment ago", () =>
-    Effect.gen(function* () {
-      const secret = Market.newSecret()
-      const before = yield* Effect.scoped(Market.start(secret))
-      const buyer = yield* Market.customer(before)
-      yield* buyer.ask()
-      yield* Market.start(secret)
-      yield* buyer.hear("Invoice")
-    }).pipe(Market.inMarket)
-  )
-
-  it.live("waits for the jobs that are paid", () =>
-    Effect.gen(function* () {
-      const gate = yield* Deferred.make<void>()
-      const scope = yield* Scope.make()
-      const seller = yield* provider([
-        (request) => Stream.unwrap(Effect.as(Deferred.await(gate), Market.echo(request)))
-      ]).pipe(Scope.provide(scope))
-      const buyer = yield* Market.customer(seller)
-      yield* buyer.buy()
-      yield* seller.next("Paid")
-      const stopping = yield* Effect.forkChild(Scope.close(scope, Exit.void), {
-        startImmediately: true
-      })
-      yield* Deferred.succeed(gate, undefined)
-      assert.strictEqual((yield* buyer.hear("JobResult")).message.result, "hello!")
-      yield* Fiber.join(stopping)
-      assert.isFalse((yield* Market.announcementOf(seller.publicKey, yield* UnixTime.now))?.online)
-    }).pipe(Market.inMarket)
-  )
-
-  it.live("takes up what could not be finished, and gives it whole", () =>
-    Effect.gen(function* () {
-      const secret = Market.newSecret()
-      const scope = yield* Scope.make()
-      const before = yield* Market.start(
-        secret,
-        [() => Stream.concat(Stream.fromIterable(Market.text("hal")), Stream.never)],
-        { stopWithin: 0 }
-      ).pipe(Scope.provide(scope))
-      const buyer = yield* Market.customer(before)
-      yield* buyer.buy({ stream: true })
-      yield* buyer.hear("StreamChunk")
-      yield* Scope.close(scope, Exit.void)
-
-      yield* Market.start(secret)
-      assert.strictEqual((yield* buyer.hear("JobResult")).message.result, "hello!")
-    }).pipe(Market.inMarket)
-  )
-})
-
-describe("a paid job that its process drops", () => {
-  it.live("is taken up again by the same process", () =>
-    Effect.gen(function* () {
-      let broken = false
-      const seller = yield* provider([Market.echo], { lease: "100 millis" }).pipe(
-        Market.withBook((book) => ({
-          ...book,
-          answered: (...answer) => {
-            if (broken) return book.answered(...answer)
-            broken = true
-            return Effect.die("the disk is on fire")
-          }
-        }))
-      )
-      const buyer = yield* Market.customer(seller)
-      yield* buyer.buy()
-      assert.include((yield* seller.next("Trouble")).message, "the disk is on fire")
-      assert.strictEqual((yield* buyer.hear("JobResult")).message.result, "hello!")
-      yield* seller.next("Delivered")
-      assert.deepInclude(yield* seller.status, { delivered: 1, running: 0, waiting: 0 })
-    }).pipe(Market.inMarket)
-  )
-})
-
-describe("two processes with one book", () => {
-  it.live("deliver each job once", () =>
-    Effect.gen(function* () {
-      const secret = Market.newSecret()
-      const one = yield* Market.start(secret)
-      const other = yield* Market.start(secret)
-      assert.strictEqual(one.channel, other.channel)
-      const buyer = yield* Market.customer(one)
-      for (const prompt of ["a", "b", "c", "d"]) {
-        yield* buyer.buy({ prompt })
-        assert.strictEqual((yield* buyer.hear("JobResult")).message.result, `${prompt}!`)
-      }
-      assert.strictEqual(one.inferred() + other.inferred(), 4)
-      assert.strictEqual(yield* Queue.size(buyer.heard), 0)
-    }).pipe(Market.inMarket)
-  )
-
-  it.live("take over from each other when one falls silent", () =>
-    Effect.gen(function* () {
-      const secret = Market.newSecret()
-      const dead = yield* Market.start(secret, [() => Stream.never], {
-        lease: "50 millis",
-        stopWithin: 0
-      }).pipe(Market.withBook((book) => ({ ...book, renew: () => Effect.void })))
-      const buyer = yield* Market.customer(dead)
-      yield* buyer.buy()
-      yield* dead.next("Paid")
-      yield* Market.start(secret, [Market.echo], { lease: "300 millis" })
-      assert.strictEqual((yield* buyer.hear("JobResult")).message.result, "hello!")
-    }).pipe(Market.inMarket)
-  )
-})
-
-describe("a quote of a process that died", () => {
-  it.live("is honoured by the others, though the wallet reports nothing", () =>
-    Effect.gen(function* () {
-      const secret = Market.newSecret()
-      const scope = yield* Scope.fork(yield* Scope.Scope)
-      const dead = yield* Market.start(secret).pipe(Scope.provide(scope))
-      yield* Market.start(secret, [Market.echo], { lease: "300 millis" }).pipe(
-        Market.withWallet((wallet) => ({ ...wallet, incoming: Stream.never })),
-        Market.withBook((book) => ({ ...book, quoted: () => Effect.succeed(false) }))
-      )
-      const buyer = yield* Market.customer(dead)
-      yield* buyer.ask({ model: "small" })
-      const { message } = yield* buyer.hear("Invoice")
-      yield* Scope.close(scope, Exit.void)
-      yield* buyer.pay(message.bolt11)
-      assert.strictEqual((yield* buyer.hear("JobResult")).message.result, "hello!")
-    }).pipe(Market.inMarket)
-  )
-})
-
 describe("presence", () => {
   it.live("says what is sold, and that it is over", () =>
     Effect.gen(function* () {
       const second = yield* UnixTime.now
       const scope = yield* Scope.make()
-      const seller = yield* provider([Market.echo], {
+      const seller = yield* Market.provider([Market.echo], {
         about: "fast",
         models: ["large", "huge"]
       }).pipe(Scope.provide(scope))
@@ -582,7 +361,7 @@ describe("presence", () => {
 
   it.live("is refused where the wallet lives on another network", () =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(provider([Market.echo], { network: "mainnet" }))
+      const error = yield* Effect.flip(Market.provider([Market.echo], { network: "mainnet" }))
       assert.include(error.message, "regtest")
     }).pipe(Market.inMarket)
   )

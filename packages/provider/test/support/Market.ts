@@ -126,6 +126,10 @@ export const start = Effect.fnUntraced(function* (
   }
 })
 
+/** A provider that nobody has seen before. */
+export const provider = (plays?: ReadonlyArray<Play>, options?: Parameters<typeof start>[2]) =>
+  start(newSecret(), plays, options)
+
 export const request = (wish?: Wish): AgentMessage.JobRequest => ({
   type: "JobRequest",
   kind: AgentMessage.textGeneration,
@@ -235,3 +239,7 @@ export const announcementOf = Effect.fnUntraced(function* (provider: Key.PublicK
   const [event] = yield* relay.query([{ kinds: [Announcement.kind], authors: [provider] }])
   return event === undefined ? undefined : Result.getOrUndefined(Announcement.fromEvent(event, now))
 })
+
+/** The world goes on until what was said before has been read: it answers in order. */
+export const answered = (buyer: Customer) =>
+  buyer.ask({ model: "none" }).pipe(Effect.andThen(buyer.hear("JobError")))
