@@ -1,7 +1,7 @@
 /** What has to be right with wallet and ledger before anybody is asked for anything. */
 import { Treasury } from "@farthing/budget"
 import { Wallet } from "@farthing/wallet"
-import { Effect, Schema } from "effect"
+import { Effect, Predicate, Schema } from "effect"
 import { Config } from "farthing"
 
 /** Where the wallet is, as it says itself; fails if that is not where the configuration is. */
@@ -16,20 +16,27 @@ export const walletInfo = Effect.gen(function* () {
   return info
 })
 
-/** A wallet that does not answer by then will not pay either. */
-const patience = "10 seconds"
-
 const noAnswer = new Treasury.WalletUnavailable({ message: "The wallet did not answer in time." })
 
-/** Fails while nothing is spent; a wallet that pays but does not describe itself may be used. */
-const checkWallet = walletInfo.pipe(
-  Effect.catchTag("WalletError", (error) =>
-    error.reason._tag === "WalletUnreachable"
-      ? Effect.fail(new Treasury.WalletUnavailable({ message: error.message }))
-      : Effect.logDebug(error.message)
-  ),
-  Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.fail(noAnswer) })
-)
+const isUnreachable = (error: { readonly _tag: string; readonly reason?: unknown }): boolean =>
+  error._tag === "WalletError" && Predicate.isTagged(error.reason, "WalletUnreachable")
+
+/**
+ * Fails while nothing is spent. A wallet has the time of a payment to answer, because a machine
+ * may be busy with many purchases; one that pays but does not describe itself may be used.
+ */
+const checkWallet = Effect.gen(function* () {
+  const { compute } = yield* Config.Config
+  yield* walletInfo.pipe(
+    Effect.retry({ while: isUnreachable, times: 2 }),
+    Effect.catchTag("WalletError", (error) =>
+      isUnreachable(error)
+        ? Effect.fail(new Treasury.WalletUnavailable({ message: error.message }))
+        : Effect.logDebug(error.message)
+    ),
+    Effect.timeoutOrElse({ duration: compute.paymentTimeout, orElse: () => Effect.fail(noAnswer) })
+  )
+})
 
 /** Releases or settles what a dead process left, so that it does not stand in the way. */
 const takeUpWhatIsOpen = Effect.gen(function* () {

@@ -176,6 +176,26 @@ describe("every error of the market has its exit code and says what to do", () =
     }).pipe(Effect.provide(Cli.layer))
   )
 
+  it.live("a wallet that does not answer, before anybody is asked", () =>
+    Effect.gen(function* () {
+      const market = yield* Cli.market()
+      const [, service = ""] = /\/\/([0-9a-f]{64})/.exec(market.accounts[0]?.nwc ?? "") ?? []
+      const nwc = (market.accounts[1]?.nwc ?? "").replace(/\/\/[0-9a-f]{64}/, `//${service}`)
+      const env = yield* market.account(0, {
+        FARTHING_WALLET_NWC_URI: nwc,
+        FARTHING_COMPUTE_PAYMENT_TIMEOUT: "1 second"
+      })
+      const error = yield* fails(["ask", "hello"], env, {
+        code: 1,
+        tag: "WalletUnavailable",
+        advice: /farthing doctor/
+      })
+      assert.strictEqual(error.cost_msats, 0)
+      const jobs = yield* Cli.run(["jobs", "--json"], env)
+      assert.strictEqual(jobs.stdout.trim(), "[]")
+    }).pipe(Effect.provide(Cli.layer))
+  )
+
   it.live("relays that cannot be reached", () =>
     Effect.gen(function* () {
       const market = yield* Cli.market()

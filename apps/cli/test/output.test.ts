@@ -24,6 +24,9 @@ const terminal = () => {
   }
 }
 
+/** A stream that nobody reads any more. */
+const gone = () => Sink.fail(systemError({ _tag: "BadResource", module: "Stdio", method: "write" }))
+
 describe("the output on a terminal", () => {
   it.effect("never writes progress over an unfinished line of the answer", () => {
     const { layer, written } = terminal()
@@ -49,8 +52,6 @@ describe("the output on a terminal", () => {
   })
 
   it.effect("goes on when nobody listens beside the answer", () => {
-    const gone = () =>
-      Sink.fail(systemError({ _tag: "BadResource", module: "Stdio", method: "write" }))
     const layer = Output.layer.pipe(
       Layer.provide(Stdio.layerTest({ args: Effect.succeed([]), stderr: gone }))
     )
