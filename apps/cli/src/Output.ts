@@ -2,7 +2,8 @@
  * Where words go: answers to stdout, everything else to stderr. A reader of the answer that goes
  * away (`farthing ask | head -1`) ends the command quietly, as it would any other.
  */
-import { Context, Effect, Layer, Ref, Stdio, Stream } from "effect"
+import { Context, Effect, Layer, Predicate, Ref, Stdio, Stream } from "effect"
+import type { PlatformError } from "effect"
 
 export interface Shape {
   /** Whether answers are JSON for programs. */
@@ -29,6 +30,9 @@ type Line = "empty" | "progress" | "answer"
 
 const eraseLine = "\r\u001b[2K"
 
+const isReaderGone = ({ reason }: PlatformError.PlatformError): boolean =>
+  Predicate.hasProperty(reason.cause, "code") && reason.cause.code === "EPIPE"
+
 export const layer = Layer.effect(
   Output,
   Effect.gen(function* () {
@@ -53,7 +57,9 @@ export const layer = Layer.effect(
       if (text === "") return
       yield* clear
       if (sharesTerminal) yield* Ref.set(line, text.endsWith("\n") ? "empty" : "answer")
-      yield* Effect.catch(send("stdout", text), () => Effect.interrupt)
+      yield* Effect.catch(send("stdout", text), (error) =>
+        isReaderGone(error) ? Effect.interrupt : Effect.die(error)
+      )
     })
 
     const note = Effect.fnUntraced(function* (text: string) {

@@ -38,10 +38,13 @@ const readStdin = Effect.fnUntraced(function* (hasPrompt: boolean) {
   if (yield* stdio.stdinIsTerminal) return ""
   yield* output.progress("reading the prompt from stdin …")
   const input = collect(stdio.stdin)
-  return yield* hasPrompt && (yield* stdinIsSocket)
-    ? Effect.raceFirst(input.text, input.silent)
-    : input.text
-})
+  if (hasPrompt && (yield* stdinIsSocket)) return yield* Effect.raceFirst(input.text, input.silent)
+  const word = output.note(
+    "reading stdin until it ends (Ctrl-D on a terminal, </dev/null for none)"
+  )
+  yield* Effect.forkScoped(Effect.delay(word, silence))
+  return yield* input.text
+}, Effect.scoped)
 
 const collect = (stdin: Stdio.Stdio["stdin"]) => {
   const chunks: Array<Uint8Array> = []

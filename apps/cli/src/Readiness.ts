@@ -28,7 +28,7 @@ const isUnreachable = (error: { readonly _tag: string; readonly reason?: unknown
 const checkWallet = Effect.gen(function* () {
   const { compute } = yield* Config.Config
   yield* walletInfo.pipe(
-    Effect.retry({ while: isUnreachable, times: 2 }),
+    Effect.retry({ while: isUnreachable, times: 1 }),
     Effect.catchTag("WalletError", (error) =>
       isUnreachable(error)
         ? Effect.fail(new Treasury.WalletUnavailable({ message: error.message }))

@@ -43,7 +43,12 @@ export const make = Effect.fnUntraced(function* (services: {
   let announced: { readonly event: NostrEvent.NostrEvent; readonly online: boolean } | undefined
 
   const refreshModels = backend.models.pipe(
-    Effect.map((available) => onOffer(available, options.models)),
+    Effect.flatMap((available) => {
+      const offered = onOffer(available, options.models)
+      return offered.length > 0 || (models.length === 0 && announced !== undefined)
+        ? Effect.succeed(offered)
+        : Effect.as(tell({ _tag: "Trouble", message: nothingOnOffer(available) }), offered)
+    }),
     Effect.catch((error) =>
       Effect.as(
         models.length > 0 || announced === undefined
@@ -154,3 +159,8 @@ const onOffer = (
   allowed: ReadonlyArray<string> | undefined
 ): ReadonlyArray<string> =>
   allowed === undefined ? available : allowed.filter((model) => available.includes(model))
+
+const nothingOnOffer = (available: ReadonlyArray<string>): string =>
+  available.length === 0
+    ? "the backend has no models"
+    : `the backend has ${available.join(", ")}, and none of them is on offer`
