@@ -11,8 +11,11 @@ export interface Answers {
     request: Pick<Request, "id" | "customer">,
     message: AgentMessage.Answer
   ) => Effect.Effect<NostrEvent.NostrEvent>
-  /** The same bytes again until a quorum of relays has them; for what is paid. */
-  readonly deliver: (event: NostrEvent.NostrEvent) => Effect.Effect<void>
+  /**
+   * The same bytes again until a quorum of relays has them; for what is paid. Fails only where
+   * they are more than any relay takes.
+   */
+  readonly deliver: (event: NostrEvent.NostrEvent) => Effect.Effect<void, Relay.RelayError>
   /** A few times; for what nobody has paid for. */
   readonly offer: (event: NostrEvent.NostrEvent) => Effect.Effect<void, Relay.RelayError>
   /** Signs and publishes what may as well be lost. */
@@ -53,7 +56,7 @@ export const make = (options: {
       relay.publish(event).pipe(
         Effect.tapError((error) => Effect.logDebug("an answer waits for a relay", error.message)),
         Effect.retry({ schedule: untilItWorks, while: ({ reason }) => reason._tag !== "TooLarge" }),
-        Effect.ignore
+        Effect.asVoid
       ),
     mention: (request, message) => Effect.flatMap(sign(request, message), offer).pipe(Effect.ignore)
   }

@@ -19,8 +19,8 @@ export interface Inferred {
 /** Pieces that come within this time are handed out together. */
 const gather = "50 millis"
 
-/** What it takes to hand out a part of the text as soon as it comes. */
-export type HandOut = (text: string) => Effect.Effect<void>
+/** Hands out a part of the text as soon as it comes; false where it is to come again, with more. */
+export type HandOut = (text: string) => Effect.Effect<boolean>
 
 export const infer = (
   backend: Shape,
@@ -46,8 +46,7 @@ export const infer = (
       }
       const ready = text.slice(handedOut.length, lastWhole(text))
       if (handOut === undefined || ready === "") continue
-      handedOut += ready
-      yield* handOut(ready)
+      if (yield* handOut(ready)) handedOut += ready
       yield* Effect.sleep(gather)
     }
   }).pipe(

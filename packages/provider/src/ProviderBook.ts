@@ -78,7 +78,7 @@ export interface Shape {
     outcome: Outcome,
     answers: ReadonlyArray<NostrEvent.NostrEvent>
   ) => Effect.Effect<boolean, BookUnavailable>
-  /** The answers have reached the relays. */
+  /** The answers have reached the relays, or never will. */
   readonly ended: (
     request: NostrEvent.EventId,
     outcome: Outcome

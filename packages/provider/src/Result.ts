@@ -66,12 +66,19 @@ const summary = (job: Job, { reason, text, tokensIn, tokensOut }: Inferred) =>
     : {}
 
 /** What the customer is told: the backend's own words may name addresses of our network. */
-export const failure = (job: Job, error: InferenceError): AgentMessage.JobError => ({
+export const failure = (job: Job, error: InferenceError): AgentMessage.JobError =>
+  undelivered(job, words[error.reason])
+
+/** The text is there, and no relay carries it. */
+export const tooLarge = (job: Job): AgentMessage.JobError =>
+  undelivered(job, "the relays take no message of this size")
+
+const undelivered = (job: Job, why: string): AgentMessage.JobError => ({
   type: "JobError",
   request_id: job.id,
   job_id: AgentMessage.jobIdOf(job.id),
   code: "inference_failed",
-  message: `paid, and not delivered: ${words[error.reason]}`
+  message: `paid, and not delivered: ${why}`
 })
 
 const words: Readonly<Record<InferenceFault, string>> = {

@@ -146,8 +146,11 @@ export const make = Effect.gen(function* () {
 
     ended: Effect.fnUntraced(
       function* (request, outcome) {
-        yield* sql`UPDATE provider_job SET state = ${wordOf(outcome)}
-                   WHERE request_id = ${request} AND state = 'answered'`
+        yield* sql`UPDATE provider_job SET ${sql.update({
+          state: wordOf(outcome),
+          outcome: wordOf(outcome),
+          note: noteOf(outcome)
+        })} WHERE request_id = ${request} AND state = 'answered'`
         yield* sql`DELETE FROM provider_answer WHERE request_id = ${request}`
       },
       durably,

@@ -20,6 +20,7 @@ import { InferenceError } from "./InferenceBackend.ts"
 import type * as InferenceBackend from "./InferenceBackend.ts"
 import { isModern, type Job, type Outcome } from "./Job.ts"
 import type { BookUnavailable, ProviderBook, Unfinished } from "./ProviderBook.ts"
+import * as Outflow from "./Outflow.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
 import type { Resolved } from "./ProviderOptions.ts"
 import * as Result from "./Result.ts"
@@ -69,40 +70,35 @@ export const make = Effect.fnUntraced(function* (services: {
 
   /** Infers, and hands a stream out on the way; the rest of what is to be said is returned. */
   const answer = Effect.fnUntraced(function* (job: Job, begun: number) {
-    const limit = yield* relay.maxEventBytes
     const streams = job.message.stream === true && begun === 1
-    let sent = 0
-    const handOut = Effect.fnUntraced(function* (text: string) {
-      for (const message of Result.pieces(job, text, sent, limit)) {
-        sent++
-        yield* answers.deliver(yield* answers.sign(job, message))
-      }
-    })
+    const outflow = yield* Outflow.make(job, { answers, relay })
     if (isModern(job.message)) {
-      yield* Effect.suspend(() => (sent === 0 ? sayStatus(job, "processing") : Effect.void)).pipe(
-        Effect.delay(silence),
-        Effect.forkScoped
-      )
+      yield* Effect.suspend(() =>
+        outflow.signed() === 0 ? sayStatus(job, "processing") : Effect.void
+      ).pipe(Effect.delay(silence), Effect.forkScoped)
     }
     const inferred = yield* infer(
       backend,
       job,
       options.maxTokens,
-      streams ? handOut : undefined
+      streams ? outflow.handOut : undefined
     ).pipe(Effect.result)
+    const limit = yield* relay.maxEventBytes
+    const left = Outcomes.isSuccess(inferred) ? yield* outflow.left : []
     return Outcomes.match(inferred, {
       onSuccess: (inferred) => ({
         outcome: { _tag: "Delivered" } satisfies Outcome,
         tokensOut: inferred.tokensOut,
-        messages: streams
-          ? Result.ending(job, inferred, sent, limit)
-          : begun > 1
+        left,
+        messages:
+          begun > 1
             ? Result.replacement(job, inferred, limit)
-            : Result.ending(job, inferred, 0, limit)
+            : Result.ending(job, inferred, outflow.signed(), limit)
       }),
       onFailure: (error) => ({
         outcome: { _tag: "Failed", reason: `${error.reason}: ${error.message}` } satisfies Outcome,
         tokensOut: undefined,
+        left,
         messages: [Result.failure(job, error)]
       })
     })
@@ -119,22 +115,32 @@ export const make = Effect.fnUntraced(function* (services: {
 
   /** The answers as they were kept; nothing if the job is somebody else's by now. */
   const work = Effect.fnUntraced(function* (job: Job, begun: number) {
-    const { messages, outcome, tokensOut } =
+    const { left, messages, outcome, tokensOut } =
       begun > mostBegun ? givenUp(job) : yield* answer(job, begun)
-    const events = yield* Effect.forEach(messages, (message) => answers.sign(job, message))
+    const signed = yield* Effect.forEach(messages, (message) => answers.sign(job, message))
+    const events = [...left, ...signed]
     const isOurs = yield* book
       .answered(job.id, owner, outcome, events)
       .pipe(Effect.retry(bookReturns))
     return isOurs ? { events, outcome, tokensOut } : undefined
   })
 
+  /** What is too large for the relays stays so: the customer is told that it is owed. */
+  const ownUp = Effect.fnUntraced(function* (job: Job, reason: string) {
+    yield* Effect.ignore(answers.deliver(yield* answers.sign(job, Result.tooLarge(job))))
+    return { _tag: "Failed", reason } satisfies Outcome
+  })
+
   /** From the claim to the last event at the relays. */
   const finish = Effect.fnUntraced(function* (
     job: Job,
     startedAt: number,
-    { events, outcome, tokensOut }: Done
+    { events, outcome: answered, tokensOut }: Done
   ) {
-    yield* Effect.forEach(events, answers.deliver, { discard: true })
+    const outcome = yield* Effect.forEach(events, answers.deliver, { discard: true }).pipe(
+      Effect.as(answered),
+      Effect.catch(({ message }) => ownUp(job, message))
+    )
     yield* book.ended(job.id, outcome).pipe(Effect.retry(bookReturns))
     const { customer, id: request } = job
     const millis = (yield* Clock.currentTimeMillis) - startedAt
@@ -245,6 +251,7 @@ const givenUp = (job: Job) => {
   return {
     outcome: { _tag: "Failed", reason: error.message } satisfies Outcome,
     tokensOut: undefined,
+    left: [],
     messages: [Result.failure(job, error)]
   }
 }

@@ -67,17 +67,21 @@ export const book = SqlProviderBook.layer.pipe(
   Layer.provide(Sqlite.layer({ filename: ":memory:" }))
 )
 
-/** How a test changes the provider's wallet or book. */
+/** How a test changes the provider's wallet, book or relay. */
 const Changed = Context.Reference<{
   readonly wallet: (wallet: Wallet.Shape) => Wallet.Shape
   readonly book: (book: ProviderBook.Shape) => ProviderBook.Shape
-}>("test/Changed", { defaultValue: () => ({ wallet: (a) => a, book: (a) => a }) })
+  readonly relay: (relay: Relay.Shape) => Relay.Shape
+}>("test/Changed", { defaultValue: () => ({ wallet: (a) => a, book: (a) => a, relay: (a) => a }) })
 
 export const withWallet = (wallet: (wallet: Wallet.Shape) => Wallet.Shape) =>
   Effect.updateService(Changed, (changed) => ({ ...changed, wallet }))
 
 export const withBook = (book: (book: ProviderBook.Shape) => ProviderBook.Shape) =>
   Effect.updateService(Changed, (changed) => ({ ...changed, book }))
+
+export const withRelay = (relay: (relay: Relay.Shape) => Relay.Shape) =>
+  Effect.updateService(Changed, (changed) => ({ ...changed, relay }))
 
 const theWallet = Effect.gen(function* () {
   const context = yield* LedgerWallet.make({ account: "provider" })
@@ -86,6 +90,10 @@ const theWallet = Effect.gen(function* () {
 
 const theBook = Effect.gen(function* () {
   return (yield* Changed).book(yield* ProviderBook.ProviderBook)
+})
+
+const theRelay = Effect.gen(function* () {
+  return (yield* Changed).relay(yield* Relay.Relay)
 })
 
 /** Starts a provider; it stops with the scope. */
@@ -106,7 +114,8 @@ export const start = Effect.fnUntraced(function* (
       Layer.provide(Layer.succeed(InferenceBackend.InferenceBackend, backend)),
       Layer.provide(Signer.layer(secret)),
       Layer.provide(Layer.effect(Wallet.Wallet, theWallet)),
-      Layer.provide(Layer.effect(ProviderBook.ProviderBook, theBook))
+      Layer.provide(Layer.effect(ProviderBook.ProviderBook, theBook)),
+      Layer.provide(Layer.effect(Relay.Relay, theRelay))
     )
   )
   const provider = Context.get(context, ComputeProvider.ComputeProvider)
