@@ -19,16 +19,20 @@ export class Undelivered extends Data.TaggedError("Undelivered")<{
   readonly message: string
 }> {}
 
-/** `onText` gets each new part of the text, in order, once no gap is left before it. */
+/**
+ * `onText` gets each new part of the text, in order, once no gap is left before it. `early` was
+ * taken from the answers before.
+ */
 export const collect = Effect.fnUntraced(function* (
   answers: Queue.Dequeue<Answer, RelayUnavailable>,
   patience: Patience,
-  onText: (text: string) => Effect.Effect<void>
+  onText: (text: string) => Effect.Effect<void>,
+  early: ReadonlyArray<Answer> = []
 ): Effect.fn.Return<Delivery.Delivered, Undelivered | RelayUnavailable> {
   let underway = Delivery.empty
   let giveUpAt = yield* patienceEnds(patience, patience.first)
-  while (true) {
-    const answer = yield* takeUntil(answers, giveUpAt, () => cutShort(underway))
+  for (let taken = 0; ; taken++) {
+    const answer = early[taken] ?? (yield* takeUntil(answers, giveUpAt, () => cutShort(underway)))
     const next = Delivery.step(underway, answer)
     if (next === underway) continue
     switch (next._tag) {

@@ -5,24 +5,45 @@
 import { Treasury } from "@farthing/budget"
 import { Msat } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
-import { Clock, Duration, Effect, Schedule } from "effect"
+import { Clock, Duration, Effect, Queue, Schedule } from "effect"
 import type { Scope } from "effect"
 import { logged } from "./Bookkeeping.ts"
 import { collect, type Undelivered } from "./Collection.ts"
 import * as ComputeError from "./ComputeError.ts"
 import type { Delivered } from "./Delivery.ts"
-import type { Conversation } from "./JobTransport.ts"
+import type { Answer, Conversation } from "./JobTransport.ts"
 import { type EndState, Journal, type Offer as Terms } from "./Journal.ts"
-import { nameOf, type Offer, rejected, reused } from "./Negotiation.ts"
+import { nameOf, type Offer, refused, rejected, reused } from "./Negotiation.ts"
 import { modelFor } from "./Provider.ts"
 import { type Purchase, stage, stages } from "./Purchase.ts"
 import * as Receipt from "./Receipt.ts"
 
 /** Buys what was offered: pay - deliver - settle. */
 export const fulfil = Effect.fnUntraced(function* (purchase: Purchase, offer: Offer) {
+  const early = yield* stillStands(offer)
   const paid = yield* pay(purchase, offer)
-  const delivered = yield* deliver(purchase, offer, paid)
+  const delivered = yield* deliver(purchase, offer, paid, early)
   return yield* settle(purchase, offer, paid, delivered)
+})
+
+/** What came since the quote; a quote that was taken back is not paid. */
+const stillStands = Effect.fnUntraced(function* ({ conversation, provider, request }: Offer) {
+  const journal = yield* Journal
+  return yield* Queue.clear(conversation.answers).pipe(
+    Effect.tap((early) => {
+      const refusal = early.find((answer) => answer._tag === "Refused")
+      return refusal === undefined ? Effect.void : Effect.fail(refused(provider, refusal))
+    }),
+    Effect.tapError((error) =>
+      logged(
+        journal.ended(
+          request.event.id,
+          error._tag === "ProviderRefused" ? "refused" : "unpaid",
+          error.message
+        )
+      )
+    )
+  )
 })
 
 /** A payment that is done, and when. */
@@ -164,7 +185,7 @@ const tellPaid = (
   )
 
 /** Waits for the text, and takes the loss where none comes. */
-const deliver = (purchase: Purchase, offer: Offer, paid: Paid) =>
+const deliver = (purchase: Purchase, offer: Offer, paid: Paid, early: ReadonlyArray<Answer>) =>
   stage(
     purchase,
     "deliver",
@@ -176,7 +197,8 @@ const deliver = (purchase: Purchase, offer: Offer, paid: Paid) =>
         idle: purchase.options.idleTimeout,
         deadline: lastMoment(offer, paid, purchase.options)
       },
-      (text) => (text === "" ? Effect.void : purchase.tell({ _tag: "Chunk", text }))
+      (text) => (text === "" ? Effect.void : purchase.tell({ _tag: "Chunk", text })),
+      early
     ).pipe(
       Effect.catchTags({
         Undelivered: (error) => lose(offer, paid, error),

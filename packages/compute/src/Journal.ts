@@ -64,7 +64,7 @@ export const comesFrom: Readonly<globalThis.Record<JobState, ReadonlyArray<JobSt
   paying: ["requested", "quoted"],
   paid: ["paying", "unknown"],
   delivered: ["paid", "lost"],
-  refused: ["requested"],
+  refused: ["requested", "quoted"],
   unanswered: ["requested"],
   rejected: ["requested", "quoted", "paying"],
   unpaid: ["requested", "quoted", "paying", "unknown"],

@@ -8,7 +8,13 @@ import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Option, Queue, Result } from "effect"
 import * as ComputeError from "./ComputeError.ts"
 import * as InvoiceGate from "./InvoiceGate.ts"
-import { type Conversation, JobTransport, type Quoted, type Request } from "./JobTransport.ts"
+import {
+  type Conversation,
+  JobTransport,
+  type Quoted,
+  type Refused,
+  type Request
+} from "./JobTransport.ts"
 import { type EndState, Journal } from "./Journal.ts"
 import { logged } from "./Bookkeeping.ts"
 import { modelFor, type Provider } from "./Provider.ts"
@@ -134,16 +140,17 @@ const awaitQuote = (
       case "Quoted":
         return Effect.succeed(answer)
       case "Refused":
-        return Effect.fail(
-          new ComputeError.ProviderRefused({
-            provider: job.provider.pubkey,
-            code: answer.code,
-            message: `${nameOf(job.provider)} refused (${answer.code}): ${Text.printable(answer.message)}`
-          })
-        )
+        return Effect.fail(refused(job.provider, answer))
       default:
         return awaitQuote(job)
     }
+  })
+
+export const refused = (provider: Provider, { code, message }: Refused) =>
+  new ComputeError.ProviderRefused({
+    provider: provider.pubkey,
+    code,
+    message: `${nameOf(provider)} refused (${code}): ${Text.printable(message)}`
   })
 
 const quoteTimedOut = (provider: Provider, after: Duration.Duration) =>

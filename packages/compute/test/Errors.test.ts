@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Treasury } from "@farthing/budget"
 import { type Bolt11, Msat } from "@farthing/protocol"
 import { Faults } from "@farthing/wallet"
-import { Duration, Effect } from "effect"
+import { Deferred, Duration, Effect } from "effect"
 import { hash } from "node:crypto"
 import { ComputeClient, type InferenceRequest } from "../src/ComputeClient.ts"
 import * as TestMarket from "./TestMarket.ts"
@@ -118,6 +118,34 @@ describe("before anything is paid", () => {
       assert.strictEqual(yield* stateOfLastJob, "refused")
       assert.strictEqual((yield* records)?.refused, 1)
       assert.strictEqual(yield* spent, 0)
+    }).pipe(Effect.provide(TestMarket.market()))
+  )
+
+  it.effect("ProviderRefused: one takes its quote back before it is paid", () =>
+    Effect.gen(function* () {
+      const takenBack = yield* Deferred.make<void>()
+      yield* provider((job) =>
+        Effect.gen(function* () {
+          yield* job.invoice(price)
+          yield* job.say({
+            type: "JobError",
+            request_id: job.event.id,
+            code: "over_capacity",
+            message: "too late"
+          })
+          yield* Deferred.succeed(takenBack, undefined)
+        })
+      )
+      yield* TestPeer.open({ name: "slow and dear", price: sats(12) }, (job) =>
+        Effect.andThen(Deferred.await(takenBack), job.invoice(sats(50)))
+      )
+      const error = yield* failure({ selection: { quotes: 2 } })
+      assert.strictEqual(
+        error._tag === "ProviderRefused" ? error.code : error._tag,
+        "over_capacity"
+      )
+      assert.strictEqual(yield* spent, 0)
+      assert.strictEqual((yield* records)?.refused, 1)
     }).pipe(Effect.provide(TestMarket.market()))
   )
 
