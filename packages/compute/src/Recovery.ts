@@ -5,7 +5,7 @@
 import { Treasury } from "@farthing/budget"
 import { Msat } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
-import { Clock, Duration, Effect, Option } from "effect"
+import { Clock, Duration, Effect, Option, Result } from "effect"
 import { logged } from "./Bookkeeping.ts"
 import { collect } from "./Collection.ts"
 import { DeliveryTimeout } from "./ComputeError.ts"
@@ -23,19 +23,34 @@ const concurrency = 8
 /** How long a job whose time is over is still listened for, once the relays sent what they had. */
 const grace = Duration.seconds(1)
 
-/** `isLive` tells the purchases that go on in this process. */
+/**
+ * `isLive` tells the purchases that go on in this process. Fails without a wallet only if the end
+ * of a payment hangs on it, and only after everything else was taken up.
+ */
 export const recover = Effect.fnUntraced(function* (
   options: ComputeOptions,
   isLive: (purchase: Treasury.PurchaseId) => boolean
 ) {
-  const treasury = yield* Treasury.Treasury
   const journal = yield* Journal
-  yield* treasury.recover
+  const wallet = yield* askWallet
   const now = yield* UnixTime.now
   const lostSince = now - Math.floor(Duration.toSeconds(options.lateDelivery))
   const left = (yield* journal.unfinished({ lostSince })).filter(({ job }) => !isLive(job.purchase))
-  return yield* Effect.forEach(left, (entry) => resume(entry, options), { concurrency })
+  const recovered = yield* Effect.forEach(left, (entry) => resume(entry, options), { concurrency })
+  if (recovered.some(({ job }) => needsWallet(job))) yield* Effect.fromResult(wallet)
+  return recovered
 })
+
+/** Has the Treasury look up what is not known; without a wallet it knows what it knew before. */
+const askWallet = Effect.gen(function* () {
+  const treasury = yield* Treasury.Treasury
+  return yield* treasury.recover.pipe(
+    Effect.map(Result.succeed),
+    Effect.catchTag("WalletUnavailable", (error) => Effect.succeed(Result.fail(error)))
+  )
+})
+
+const needsWallet = ({ state }: Job): boolean => state === "paying" || state === "unknown"
 
 /**
  * Goes on with a purchase that was begun before: its receipt if there is one now, none if it
@@ -46,10 +61,11 @@ export const goOn = Effect.fnUntraced(function* (purchase: Purchase) {
   const journal = yield* Journal
   const begun = yield* journal.find(id)
   if (begun.length === 0) return Option.none<Receipt.Receipt>()
-  yield* Effect.flatMap(Treasury.Treasury, (treasury) => treasury.recover)
+  const wallet = yield* askWallet
   for (const entry of begun) {
     const { job, receipt } = yield* resume(entry, options)
     if (receipt !== undefined) return Option.some(receipt)
+    if (needsWallet(job)) yield* Effect.fromResult(wallet)
     yield* refuseSecondPayment(job, entry)
   }
   return Option.none()
@@ -82,7 +98,7 @@ const refuseSecondPayment = (job: Job, { offer, payment }: Entry) => {
   }
 }
 
-/** Brings one job as far as it comes now. The Treasury has to have recovered before. */
+/** Brings one job as far as it comes now, by what the Treasury knows. */
 export const resume = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions) {
   switch (entry.job.state) {
     case "requested":

@@ -22,6 +22,18 @@ const home = Effect.map(TestMarket.databaseFile, (filename) => {
     process.pipe(Effect.provide(TestMarket.customer(who), { local: true }))
 })
 
+/** The customer's process, with a Treasury that is changed. */
+const changing = (
+  customer: TestMarket.Customer,
+  change: (real: Treasury.Shape) => Treasury.Shape
+) =>
+  TestMarket.customer(
+    customer,
+    Layer.effect(Treasury.Treasury, Effect.map(Treasury.Treasury, change))
+  )
+
+const walletGone = new Treasury.WalletUnavailable({ message: "no answer" })
+
 /** Buys until the fact is there, and is killed then. */
 const diesWhen = Effect.fnUntraced(function* <E, R>(fact: Effect.Effect<unknown, E, R>) {
   const client = yield* ComputeClient
@@ -163,6 +175,75 @@ describe("a process that dies", () => {
           assert.strictEqual((yield* client.jobs())[0]?.state, "unanswered")
         })
       )
+    }).pipe(Effect.provide(TestMarket.world))
+  )
+})
+
+describe("without the wallet", () => {
+  const withoutWallet = (who: TestMarket.Customer) =>
+    changing(who, (treasury) => ({ ...treasury, recover: Effect.fail(walletGone) }))
+
+  /** A provider that is paid, and delivers only when the customer is gone. */
+  const paidAndGone = Effect.fnUntraced(function* (who: TestMarket.Customer) {
+    const paid = yield* Deferred.make<void>()
+    const gone = yield* Deferred.make<void>()
+    yield* TestPeer.open({ name: "peer", price }, (job) =>
+      Effect.gen(function* () {
+        yield* job.invoice(price)
+        yield* job.paymentSent
+        yield* Deferred.succeed(paid, undefined)
+        yield* Deferred.await(gone)
+        yield* job.result("needs no wallet")
+      })
+    )
+    yield* diesWhen(Deferred.await(paid)).pipe(
+      Effect.provide(TestMarket.customer(who), { local: true })
+    )
+    yield* Deferred.succeed(gone, undefined)
+  })
+
+  const someone = Effect.map(TestMarket.databaseFile, (filename) => ({
+    secret: Key.generate(),
+    filename
+  }))
+
+  it.effect("what is paid is collected all the same", () =>
+    Effect.gen(function* () {
+      const who = yield* someone
+      yield* paidAndGone(who)
+      const [one] = yield* recovered.pipe(Effect.provide(withoutWallet(who), { local: true }))
+      assert.strictEqual(one?.receipt?.text, "needs no wallet")
+    }).pipe(Effect.provide(TestMarket.world))
+  )
+
+  it.effect("a purchase that is paid is gone on with", () =>
+    Effect.gen(function* () {
+      const who = yield* someone
+      yield* paidAndGone(who)
+      const receipt = yield* Effect.gen(function* () {
+        const client = yield* ComputeClient
+        const [job] = yield* client.jobs()
+        return yield* passing(client.requestInference({ ...wish, purchase: job!.purchase }))
+      }).pipe(Effect.provide(withoutWallet(who), { local: true }))
+      assert.strictEqual(receipt.text, "needs no wallet")
+    }).pipe(Effect.provide(TestMarket.world))
+  )
+
+  it.effect("what became of a payment is not known, and that is said", () =>
+    Effect.gen(function* () {
+      const who = yield* someone
+      const faults = yield* Faults.Faults
+      yield* faults.inject("customer", { _tag: "BreakBeforePaying" })
+      yield* TestPeer.open({ name: "peer", price }, TestPeer.honest(price))
+      const purchase = Treasury.PurchaseId.make("tick 8")
+      const asked = Effect.flatMap(ComputeClient, (client) =>
+        passing(Effect.flip(client.requestInference({ ...wish, purchase })))
+      )
+      yield* asked.pipe(Effect.provide(TestMarket.customer(who), { local: true }))
+      yield* Effect.gen(function* () {
+        assert.strictEqual((yield* Effect.flip(recovered))._tag, "WalletUnavailable")
+        assert.strictEqual((yield* asked)._tag, "WalletUnavailable")
+      }).pipe(Effect.provide(withoutWallet(who), { local: true }))
     }).pipe(Effect.provide(TestMarket.world))
   )
 })

@@ -43,9 +43,16 @@ export interface Customer {
   readonly options?: Partial<ComputeClient.Options>
 }
 
-/** A customer with a home of its own. */
-export const customer = (who: Customer = {}) =>
+/** A customer with a home of its own; its client may see another Treasury than the real one. */
+export const customer = (
+  who: Customer = {},
+  seen: Layer.Layer<Treasury.Treasury, never, Treasury.Treasury> = Layer.effect(
+    Treasury.Treasury,
+    Treasury.Treasury
+  )
+) =>
   ComputeClient.layer({ network: "regtest", ...who.options }).pipe(
+    Layer.provide(seen),
     Layer.provideMerge(
       Treasury.layer({ network: "regtest", limits: { ...limits, ...who.limits } })
     ),
