@@ -51,6 +51,13 @@ export interface Payment {
   readonly paidAt: number
 }
 
+/** A delivery by what the spend ledger knows it by. */
+export interface PaidDelivery {
+  readonly request: NostrEvent.EventId
+  readonly purchase: Treasury.PurchaseId
+  readonly paymentHash: Bolt11.PaymentHash
+}
+
 /** How a job ends without a result. */
 export type EndState = Extract<
   JobState,
@@ -102,6 +109,12 @@ export interface Shape {
   readonly unfinished: (options: {
     readonly lostSince: number
   }) => Effect.Effect<ReadonlyArray<Entry>, Treasury.LedgerUnavailable>
+  /** Deliveries that the spend ledger may not have been told of. */
+  readonly unreconciled: Effect.Effect<ReadonlyArray<PaidDelivery>, Treasury.LedgerUnavailable>
+  /** The spend ledger has these deliveries. */
+  readonly reconciled: (
+    requests: ReadonlyArray<NostrEvent.EventId>
+  ) => Effect.Effect<void, Treasury.LedgerUnavailable>
   /** Newest first. */
   readonly jobs: (limit: number) => Effect.Effect<ReadonlyArray<Job>, Treasury.LedgerUnavailable>
   /** Newest first. */

@@ -55,10 +55,21 @@ const tables = [
    )`
 ]
 
+/** Whether the spend ledger is known to have the delivery. */
+const reconciled = [
+  `ALTER TABLE compute_job ADD COLUMN reconciled BIGINT NOT NULL DEFAULT 0`,
+  `CREATE INDEX compute_job_unreconciled ON compute_job (request_id)
+     WHERE state = 'delivered' AND reconciled = 0`
+]
+
 export const migrate = Sqlite.migrate("compute_migrations", {
   "1_journal": Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     for (const table of tables) yield* sql.unsafe(table)
+  }),
+  "2_reconciled": Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    for (const change of reconciled) yield* sql.unsafe(change)
   })
 })
 
@@ -92,6 +103,12 @@ export const JobRow = Schema.Struct({
   note: Schema.String
 })
 type JobRow = typeof JobRow.Type
+
+export const DeliveryRow = Schema.Struct({
+  request: NostrEvent.EventId,
+  purchase: Treasury.PurchaseId,
+  paymentHash: Bolt11.PaymentHash
+})
 
 export const encodeRequest: (request: Request) => string = Schema.encodeSync(
   Schema.fromJsonString(Request)

@@ -32,6 +32,7 @@ export const recover = Effect.fnUntraced(function* (
   isLive: (purchase: Treasury.PurchaseId) => boolean
 ) {
   const journal = yield* Journal
+  yield* reconcile
   const wallet = yield* askWallet
   const now = yield* UnixTime.now
   const lostSince = now - Math.floor(Duration.toSeconds(options.lateDelivery))
@@ -39,6 +40,23 @@ export const recover = Effect.fnUntraced(function* (
   const recovered = yield* Effect.forEach(left, (entry) => resume(entry, options), { concurrency })
   if (recovered.some(({ job }) => needsWallet(job))) yield* Effect.fromResult(wallet)
   return recovered
+})
+
+/** A process may have ended between the journal's note of a delivery and the Treasury's. */
+const reconcile = Effect.gen(function* () {
+  const journal = yield* Journal
+  const treasury = yield* Treasury.Treasury
+  const known = yield* Effect.filter(
+    yield* journal.unreconciled,
+    Effect.fnUntraced(function* ({ paymentHash, purchase }) {
+      const spends = yield* treasury.find(purchase)
+      const spend = spends.find((one) => one.paymentHash === paymentHash)
+      if (spend === undefined) return false
+      if (spend.outcome !== "delivered") yield* treasury.conclude(paymentHash, "delivered")
+      return true
+    })
+  )
+  yield* journal.reconciled(known.map(({ request }) => request))
 })
 
 /** Has the Treasury look up what is not known; without a wallet it knows what it knew before. */

@@ -12,6 +12,9 @@ import * as Tables from "./JournalTables.ts"
 /** How many delivery times a provider's median is taken from. */
 const timesKept = 31
 
+/** Databases bound the parameters of a statement. */
+const idsAtOnce = 500
+
 const make = Effect.gen(function* () {
   yield* Tables.migrate
   const sql = yield* SqlClient.SqlClient
@@ -172,6 +175,20 @@ const make = Effect.gen(function* () {
         Effect.map(Arr.map(Tables.toEntry))
       ),
 
+    unreconciled: sql`
+      SELECT request_id AS request, purchase, payment_hash AS "paymentHash" FROM compute_job
+      WHERE state = 'delivered' AND reconciled = 0`.pipe(
+      Effect.flatMap(decodeDeliveries),
+      unavailable
+    ),
+
+    reconciled: (requests) =>
+      Effect.forEach(
+        Arr.chunksOf(requests, idsAtOnce),
+        (some) => sql`UPDATE compute_job SET reconciled = 1 WHERE ${sql.in("request_id", some)}`,
+        { discard: true }
+      ).pipe(unavailable),
+
     jobs: (limit) =>
       jobs(sql`ORDER BY requested_at DESC, request_id LIMIT ${limit}`).pipe(
         Effect.map(Arr.map(Tables.toJob))
@@ -191,6 +208,7 @@ export const layer: Layer.Layer<
 > = Layer.effect(Journal, make)
 
 const decodeJobs = Schema.decodeUnknownEffect(Schema.Array(Tables.JobRow))
+const decodeDeliveries = Schema.decodeUnknownEffect(Schema.Array(Tables.DeliveryRow))
 const decodeProviders = Schema.decodeUnknownEffect(Schema.Array(Tables.ProviderRow))
 const decodeMillis = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Array(Schema.Finite)))
 

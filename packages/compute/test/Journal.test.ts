@@ -129,6 +129,24 @@ describe("a job", () => {
     { arbitrary: { runs: 50 } }
   )
 
+  it.effect("that is delivered waits for the spend ledger to know of it", () =>
+    Effect.gen(function* () {
+      const journal = yield* Journal
+      const [one, other] = [newJob(), newJob()]
+      yield* toPaid(one)
+      yield* toPaid(other)
+      assert.deepStrictEqual(yield* journal.unreconciled, [])
+      yield* reach(one, "delivered")
+      const request = one.request.event.id
+      const { paymentHash } = offerOf(one)
+      assert.deepStrictEqual(yield* journal.unreconciled, [
+        { request, purchase: one.purchase, paymentHash }
+      ])
+      yield* journal.reconciled([request])
+      assert.deepStrictEqual(yield* journal.unreconciled, [])
+    }).pipe(Effect.provide(memory))
+  )
+
   it.effect("stands in the journal with its request, offer, payment and receipt", () =>
     Effect.gen(function* () {
       const journal = yield* Journal

@@ -248,6 +248,30 @@ describe("without the wallet", () => {
   )
 })
 
+describe("a delivery that the ledger was not told of", () => {
+  it.effect("counts as trust after the next recovery", () =>
+    Effect.gen(function* () {
+      const filename = yield* TestMarket.databaseFile
+      const who = { secret: Key.generate(), filename }
+      yield* TestPeer.open({ name: "peer", price }, TestPeer.honest(price))
+      const failing = changing(who, (treasury) => ({
+        ...treasury,
+        conclude: () => Effect.fail(new Treasury.LedgerUnavailable({ message: "disk full" }))
+      }))
+      const receipt = yield* Effect.flatMap(ComputeClient, (client) =>
+        passing(client.requestInference(wish))
+      ).pipe(Effect.provide(failing, { local: true }))
+      yield* Effect.gen(function* () {
+        const treasury = yield* Treasury.Treasury
+        const outcome = Effect.map(treasury.find(receipt.purchase), ([spend]) => spend?.outcome)
+        assert.isUndefined(yield* outcome)
+        assert.deepStrictEqual(yield* recovered, [])
+        assert.strictEqual(yield* outcome, "delivered")
+      }).pipe(Effect.provide(TestMarket.customer(who), { local: true }))
+    }).pipe(Effect.provide(TestMarket.world))
+  )
+})
+
 describe("a payment whose end was not known", () => {
   it.effect("is looked up later, and its provider has time to deliver", () =>
     Effect.gen(function* () {
