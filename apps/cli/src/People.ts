@@ -12,10 +12,10 @@ export interface Place {
   readonly account: BankServer.Connection
 }
 
-const personAt = (
-  { account, folder, relay }: Place,
-  settings: Readonly<Record<string, string>> = {}
-) => Market.person({ FARTHING_HOME: folder, ...Devnet.environment(relay, account), ...settings })
+const environmentOf = ({ account, folder, relay }: Place) => ({
+  FARTHING_HOME: folder,
+  ...Devnet.environment(relay, account)
+})
 
 /** Somebody who sells, from when it is online until the scope closes. */
 export const seller = Effect.fnUntraced(function* (
@@ -26,7 +26,7 @@ export const seller = Effect.fnUntraced(function* (
   const context = yield* Layer.build(
     Market.seller(offer).pipe(
       Layer.provide(Market.backend(backendUrl)),
-      Layer.provide(personAt(place))
+      Market.livingIn(environmentOf(place))
     )
   )
   const provider = Context.get(context, ComputeProvider.ComputeProvider)
@@ -36,4 +36,4 @@ export const seller = Effect.fnUntraced(function* (
 
 /** Somebody who buys, with what else is set in its environment. */
 export const customer = (place: Place, settings: Readonly<Record<string, string>>) =>
-  Layer.build(Market.customer.pipe(Layer.provide(personAt(place, settings))))
+  Layer.build(Market.customer.pipe(Market.livingIn({ ...environmentOf(place), ...settings })))

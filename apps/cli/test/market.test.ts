@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Effect, FileSystem, Schema } from "effect"
 import * as Cli from "./support/Cli.ts"
 import { openAi } from "./support/OpenAi.ts"
 
@@ -16,6 +16,17 @@ const Receipt = Schema.fromJsonString(
 )
 
 describe("three terminals: a market, a provider, a customer", () => {
+  it.live("the market's own provider has a home of its own", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const market = yield* Cli.market()
+      assert.isTrue(yield* fs.exists(`${market.home}/devnet/provider/identity.nsec`))
+      assert.isTrue(yield* fs.exists(`${market.home}/devnet/provider/farthing.db`))
+      assert.isFalse(yield* fs.exists(`${market.home}/identity.nsec`))
+      assert.isFalse(yield* fs.exists(`${market.home}/farthing.db`))
+    }).pipe(Effect.provide(Cli.layer))
+  )
+
   it.live("what one sells the other buys, streamed", () =>
     Effect.gen(function* () {
       const server = yield* openAi(["Once ", "upon ", "a ", "coin."])

@@ -70,7 +70,7 @@ export interface Client extends AsyncDisposable {
 export const createComputeClient = async (options: Options): Promise<Client> => {
   const runtime = ManagedRuntime.make(
     Market.customer.pipe(
-      Layer.provide(Market.person(environmentOf(options))),
+      Market.livingIn(environmentOf(options)),
       Layer.provide([NodeFileSystem.layer, NodePath.layer])
     )
   )

@@ -28,13 +28,21 @@ import { Environment } from "./Environment.ts"
 import * as Home from "./Home.ts"
 import * as Identity from "./Identity.ts"
 
-/** Who lives in this environment and no other: home, configuration and key. */
-export const person = (environment: Readonly<Record<string, string | undefined>>) =>
-  Identity.layer.pipe(
-    Layer.provideMerge(Config.layer()),
-    Layer.provideMerge(Home.layer),
-    Layer.provide(Layer.succeed(Environment)(environment))
-  )
+/**
+ * Somebody who lives in this environment and no other: home, configuration and key. Built anew,
+ * because what was built for others around it is theirs.
+ */
+export const livingIn =
+  (environment: Readonly<Record<string, string | undefined>>) =>
+  <A, E, R>(somebody: Layer.Layer<A, E, R>) =>
+    Layer.fresh(
+      somebody.pipe(
+        Layer.provide(Identity.layer),
+        Layer.provide(Config.layer()),
+        Layer.provide(Home.layer),
+        Layer.provide(Layer.succeed(Environment)(environment))
+      )
+    )
 
 /** The home's one database. */
 export const database = Layer.unwrap(
