@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import * as Cli from "./support/Cli.ts"
 import * as ForeignPeer from "./support/ForeignPeer.ts"
+import * as ScriptedMarket from "./support/ScriptedMarket.ts"
 
 const ErrorLine = Schema.fromJsonString(
   Schema.Struct({
@@ -15,22 +16,6 @@ const ErrorLine = Schema.fromJsonString(
 /** The last line of `--json`, which has to be an error. */
 const errorOf = (finished: Cli.Finished) =>
   Schema.decodeEffect(ErrorLine)(finished.stdout.trim().split("\n").at(-1) ?? "")
-
-/** A market whose only provider follows a script; prices and delivery are its own. */
-const scripted = Effect.fnUntraced(function* (
-  script: (bank: Awaited<ReturnType<typeof ForeignPeer.wallet>>) => Omit<ForeignPeer.Script, "name">
-) {
-  const market = yield* Cli.market(["--no-provider", "--accounts", "2"])
-  const bank = yield* Effect.acquireRelease(
-    Effect.promise(() => ForeignPeer.wallet(market.accounts[1]?.nwc ?? "")),
-    (bank) => Effect.sync(bank.close)
-  )
-  yield* Effect.acquireRelease(
-    Effect.promise(() => ForeignPeer.provide(market.relay, { name: "scripted", ...script(bank) })),
-    (peer) => Effect.sync(peer.close)
-  )
-  return market
-})
 
 const fails = Effect.fnUntraced(function* (
   args: ReadonlyArray<string>,
@@ -84,7 +69,7 @@ describe("every error of the market has its exit code and says what to do", () =
 
   it.live("timeout: the provider takes the money and never delivers", () =>
     Effect.gen(function* () {
-      const market = yield* scripted((bank) => ({
+      const market = yield* ScriptedMarket.open((bank) => ({
         priceMsats: 5000,
         quote: ForeignPeer.invoiceFrom(bank, 5000),
         deliver: () => []
@@ -99,7 +84,7 @@ describe("every error of the market has its exit code and says what to do", () =
 
   it.live("an invoice above the announced price is never paid", () =>
     Effect.gen(function* () {
-      const market = yield* scripted((bank) => ({
+      const market = yield* ScriptedMarket.open((bank) => ({
         priceMsats: 5000,
         quote: ForeignPeer.invoiceFrom(bank, 20_000),
         deliver: () => []
@@ -114,7 +99,7 @@ describe("every error of the market has its exit code and says what to do", () =
 
   it.live("a provider that gives no quote", () =>
     Effect.gen(function* () {
-      const market = yield* scripted(() => ({
+      const market = yield* ScriptedMarket.open(() => ({
         priceMsats: 5000,
         quote: () => Promise.resolve(undefined),
         deliver: () => []
@@ -126,7 +111,7 @@ describe("every error of the market has its exit code and says what to do", () =
 
   it.live("a stream that stops before its end", () =>
     Effect.gen(function* () {
-      const market = yield* scripted((bank) => ({
+      const market = yield* ScriptedMarket.open((bank) => ({
         priceMsats: 5000,
         quote: ForeignPeer.invoiceFrom(bank, 5000),
         deliver: (_, job_id) => [{ type: "StreamChunk", job_id, chunk: "half an", is_final: false }]
@@ -139,7 +124,7 @@ describe("every error of the market has its exit code and says what to do", () =
 
   it.live("a result that is not what its digest says", () =>
     Effect.gen(function* () {
-      const market = yield* scripted((bank) => ({
+      const market = yield* ScriptedMarket.open((bank) => ({
         priceMsats: 5000,
         quote: ForeignPeer.invoiceFrom(bank, 5000),
         deliver: (_, job_id) => [

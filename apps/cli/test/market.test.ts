@@ -15,6 +15,17 @@ const Receipt = Schema.fromJsonString(
   })
 )
 
+/** A market with one provider, of account 1, that sells what a server infers. */
+const selling = Effect.fnUntraced(function* (url: string, ...flags: ReadonlyArray<string>) {
+  const market = yield* Cli.market(["--no-provider", "--accounts", "2"])
+  const provider = yield* Cli.start(
+    ["provider", "--backend", url, ...flags],
+    yield* market.account(1)
+  )
+  yield* provider.until("online")
+  return { market, provider }
+})
+
 describe("three terminals: a market, a provider, a customer", () => {
   it.live("the market's own provider has a home of its own", () =>
     Effect.gen(function* () {
@@ -31,12 +42,7 @@ describe("three terminals: a market, a provider, a customer", () => {
     Effect.gen(function* () {
       const server = yield* openAi(["Once ", "upon ", "a ", "coin."])
       server.finish()
-      const market = yield* Cli.market(["--no-provider", "--accounts", "2"])
-      const provider = yield* Cli.start(
-        ["provider", "--name", "tiny shop", "--price-msats", "7000", "--backend", server.url],
-        yield* market.account(1)
-      )
-      yield* provider.until("online")
+      const { market } = yield* selling(server.url, "--name", "tiny shop", "--price-msats", "7000")
       const env = yield* market.account(0)
       const asked = yield* Cli.run(["ask", "Tell", "--json"], env, "me a story\n")
       assert.strictEqual(asked.code, 0, asked.stderr)
@@ -57,12 +63,7 @@ describe("three terminals: a market, a provider, a customer", () => {
     () =>
       Effect.gen(function* () {
         const server = yield* openAi(["Half "])
-        const market = yield* Cli.market(["--no-provider", "--accounts", "2"])
-        const provider = yield* Cli.start(
-          ["provider", "--backend", server.url],
-          yield* market.account(1)
-        )
-        yield* provider.until("online")
+        const { market, provider } = yield* selling(server.url)
         const env = yield* market.account(0, { FARTHING_COMPUTE_IDLE_TIMEOUT: "2 seconds" })
         const ask = yield* Cli.start(["ask", "Tell me a story", "--json"], env)
         yield* ask.until('"chunk"')
@@ -79,12 +80,7 @@ describe("three terminals: a market, a provider, a customer", () => {
   it.live("a relay that dies and comes back finds both sides still there", () =>
     Effect.gen(function* () {
       const server = yield* openAi(["The ", "end."])
-      const market = yield* Cli.market(["--no-provider", "--accounts", "2"])
-      const provider = yield* Cli.start(
-        ["provider", "--backend", server.url],
-        yield* market.account(1)
-      )
-      yield* provider.until("online")
+      const { market } = yield* selling(server.url)
       const env = yield* market.account(0)
       const ask = yield* Cli.start(["ask", "Tell me a story", "--json"], env)
       yield* ask.until('"chunk"')
@@ -107,12 +103,7 @@ describe("three terminals: a market, a provider, a customer", () => {
   it.live("Ctrl-C while waiting for the answer leaves the ledger true", () =>
     Effect.gen(function* () {
       const server = yield* openAi(["Half "])
-      const market = yield* Cli.market(["--no-provider", "--accounts", "2"])
-      const provider = yield* Cli.start(
-        ["provider", "--backend", server.url],
-        yield* market.account(1)
-      )
-      yield* provider.until("online")
+      const { market } = yield* selling(server.url)
       const env = yield* market.account(0)
       const ask = yield* Cli.start(["ask", "Tell me a story", "--json"], env)
       yield* ask.until('"chunk"')
@@ -131,12 +122,7 @@ describe("three terminals: a market, a provider, a customer", () => {
   it.live("a provider that is told to stop finishes what is paid", () =>
     Effect.gen(function* () {
       const server = yield* openAi(["All ", "of ", "it."])
-      const market = yield* Cli.market(["--no-provider", "--accounts", "2"])
-      const provider = yield* Cli.start(
-        ["provider", "--backend", server.url],
-        yield* market.account(1)
-      )
-      yield* provider.until("online")
+      const { market, provider } = yield* selling(server.url)
       const ask = yield* Cli.start(["ask", "Tell", "--json"], yield* market.account(0))
       yield* ask.until('"chunk"')
       const stopped = yield* Effect.forkChild(provider.kill("SIGTERM"))

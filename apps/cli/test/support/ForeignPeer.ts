@@ -75,11 +75,14 @@ export const wallet = async (uri: string) => {
   return { call, close: () => relay.close() }
 }
 
+export type Wallet = Awaited<ReturnType<typeof wallet>>
+
 type Message = Readonly<Record<string, unknown>> & { readonly type: string }
 
 /** What a scripted provider does at each turn of the seed's main flow. */
 export interface Script {
-  readonly name: string
+  /** Default: `scripted`. */
+  readonly name?: string
   readonly priceMsats: number
   /** The invoice to answer with, or nothing. */
   readonly quote: (request: Event) => Promise<Message | undefined>
@@ -92,11 +95,8 @@ const jobIdOf = (request: Event) => `job_${request.id.slice(0, 16)}`
 /** A provider that answers in its own channel as the script says. */
 export const provide = async (relayUrl: string, script: Script) => {
   const peer = await connect(relayUrl)
-  const channel = await peer.publish({
-    kind: 40,
-    tags: [],
-    content: JSON.stringify({ name: script.name })
-  })
+  const { name = "scripted" } = script
+  const channel = await peer.publish({ kind: 40, tags: [], content: JSON.stringify({ name }) })
   const answer = (request: Event, message: Message) =>
     peer.publish({
       kind: 42,
@@ -134,14 +134,14 @@ export const provide = async (relayUrl: string, script: Script) => {
       ["channel", channel.id],
       ["network", "regtest"]
     ],
-    content: JSON.stringify({ name: script.name, description: "made of nostr-tools alone" })
+    content: JSON.stringify({ name, description: "made of nostr-tools alone" })
   })
   return { ...peer, channel: channel.id }
 }
 
 /** The honest invoice for a request, made in a wallet over NWC. */
 export const invoiceFrom =
-  (bank: Awaited<ReturnType<typeof wallet>>, amountMsats: number) =>
+  (bank: Wallet, amountMsats: number) =>
   async (request: Event): Promise<Message> => {
     const made = await bank.call("make_invoice", { amount: amountMsats, description: "one job" })
     return {
