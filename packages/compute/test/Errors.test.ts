@@ -42,8 +42,8 @@ const stateOfLastJob = Effect.gen(function* () {
 
 const records = Effect.gen(function* () {
   const client = yield* ComputeClient
-  const [first] = yield* client.discoverProviders()
-  return first?.record
+  const providers = yield* client.discoverProviders()
+  return providers.find(({ name }) => name === "peer")?.record
 })
 
 describe("before anything is asked", () => {

@@ -65,39 +65,41 @@ export interface Running {
 interface Printed {
   readonly lines: ReadonlyArray<string>
   readonly read: number
+  /** Whether no more will come. */
+  readonly ended: boolean
 }
+
+/** Where the text stands that nobody has read yet. */
+const unread = ({ lines, read }: Printed, text: string): number =>
+  lines.findIndex((line, at) => at >= read && line.includes(text))
 
 export const start = Effect.fnUntraced(function* (args: ReadonlyArray<string>, env: Env) {
   const handle = yield* spawn(args, env, "ignore")
-  const printed = yield* SubscriptionRef.make<Printed>({ lines: [], read: 0 })
+  const printed = yield* SubscriptionRef.make<Printed>({ lines: [], read: 0, ended: false })
   yield* handle.all.pipe(
     Stream.decodeText(),
     Stream.splitLines,
     Stream.runForEach((line) =>
       SubscriptionRef.update(printed, (now) => ({ ...now, lines: [...now.lines, line] }))
     ),
+    Effect.ensuring(SubscriptionRef.update(printed, (now) => ({ ...now, ended: true }))),
     Effect.forkScoped
   )
   const output = Effect.map(SubscriptionRef.get(printed), ({ lines }) => lines.join("\n"))
-  const ended = handle.exitCode.pipe(
-    Effect.andThen(output),
-    Effect.flatMap((text) => Effect.die(new Error(`the command ended:\n${text}`)))
-  )
   const until = Effect.fnUntraced(function* (text: string) {
-    const index = yield* SubscriptionRef.changes(printed).pipe(
-      Stream.map(({ lines, read }) =>
-        lines.findIndex((line, at) => at >= read && line.includes(text))
-      ),
-      Stream.filter((index) => index >= 0),
+    const now = yield* SubscriptionRef.changes(printed).pipe(
+      Stream.filter((now) => now.ended || unread(now, text) >= 0),
       Stream.runHead,
       Effect.map(Option.getOrThrow)
     )
+    const index = unread(now, text)
+    if (index < 0) return yield* Effect.die(new Error(`the command ended:\n${yield* output}`))
     yield* SubscriptionRef.update(printed, (now) => ({ ...now, read: index + 1 }))
-    return (yield* SubscriptionRef.get(printed)).lines[index] ?? ""
+    return now.lines[index] ?? ""
   })
   return {
     pid: handle.pid,
-    until: (text) => Effect.raceFirst(until(text), ended).pipe(Effect.orDie),
+    until,
     kill: (signal) => handle.kill({ killSignal: signal }).pipe(Effect.orDie),
     exitCode: handle.exitCode.pipe(Effect.orDie),
     output
