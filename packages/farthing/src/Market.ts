@@ -122,12 +122,10 @@ export const backend = (url: string | undefined) =>
     ? EmbeddedBackend.layer
     : OpenAiBackend.layer({ baseUrl: url }).pipe(Layer.provide(FetchHttpClient.layer))
 
-/** Where Ollama listens: at `OLLAMA_HOST`, which it reads itself, else at its usual port. */
+/** Where Ollama listens on this machine: at the port of `OLLAMA_HOST`, which it reads itself. */
 const ollamaUrl = Effect.map(Environment, (environment) => {
-  const host = (environment["OLLAMA_HOST"] ?? "").replace(/^https?:\/\//, "").replace(/\/$/, "")
-  const [name = "", port = ""] = host.split(":")
-  const reachable = name === "" || name === "0.0.0.0" ? "127.0.0.1" : name
-  return `http://${reachable}:${port || "11434"}/v1`
+  const port = /:(\d+)\/?$/.exec(environment["OLLAMA_HOST"] ?? "")?.[1] ?? "11434"
+  return `http://127.0.0.1:${port}/v1`
 })
 
 /** The Ollama of this machine, if one answers and has a model. */
