@@ -22,7 +22,8 @@ export default defineConfig({
           include: ["apps/*/test/**/*.test.ts"],
           globalSetup: "apps/cli/test/support/Bundle.ts"
         }
-      }
+      },
+      { test: { ...limits, name: "trials", include: ["trials/**/*.test.ts"], isolate: false } }
     ]
   }
 })

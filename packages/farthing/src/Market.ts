@@ -96,7 +96,8 @@ export const treasury = Layer.unwrap(
   })
 )
 
-const computeClient = Layer.unwrap(
+/** What buys, over a relay, a treasury and a database. */
+export const computeClient = Layer.unwrap(
   Effect.map(Config.Config, ({ compute, network }) => ComputeClient.layer({ network, ...compute }))
 )
 
@@ -143,8 +144,8 @@ export const localOllama = Effect.gen(function* () {
 /** What a seller decides that no configuration says. */
 export type Offer = Partial<Omit<ComputeProvider.Options, "network">>
 
-/** Somebody who sells what a backend infers; an offer goes before the configuration. */
-export const seller = (offer: Offer = {}) =>
+/** What sells, over a relay, a wallet and a database; an offer goes before the configuration. */
+export const computeProvider = (offer: Offer = {}) =>
   Layer.unwrap(
     Effect.map(Config.Config, ({ network, provider }) =>
       ComputeProvider.layer({
@@ -157,11 +158,11 @@ export const seller = (offer: Offer = {}) =>
         network
       })
     )
-  ).pipe(
-    Layer.provide(SqlProviderBook.layer),
-    Layer.provideMerge(wallet),
-    Layer.provideMerge(marketplace)
-  )
+  ).pipe(Layer.provide(SqlProviderBook.layer))
+
+/** Somebody who sells what a backend infers. */
+export const seller = (offer: Offer = {}) =>
+  computeProvider(offer).pipe(Layer.provideMerge(wallet), Layer.provideMerge(marketplace))
 
 /** There is no wallet to pay or be paid with. */
 export class WalletMissing extends Schema.TaggedError<WalletMissing>()("WalletMissing", {
