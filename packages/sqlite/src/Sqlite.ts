@@ -47,8 +47,14 @@ export type Migrations = Readonly<
 export const make = (
   options: Options
 ): Effect.Effect<SqlClient.SqlClient, SqlError.SqlError, Scope.Scope | Reactivity.Reactivity> =>
+  Effect.flatMap(Connection.make(options), over)
+
+/** The client over a connection that is open already. */
+export const over = ({
+  connection,
+  isTransaction
+}: Connection.Opened): Effect.Effect<SqlClient.SqlClient, never, Reactivity.Reactivity> =>
   Effect.gen(function* () {
-    const { connection, isTransaction } = yield* Connection.make(options)
     const semaphore = yield* Semaphore.make(1)
     return yield* SqlClient.make({
       ...SqlClient.makeSqliteAcquirers({
