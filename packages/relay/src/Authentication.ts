@@ -19,6 +19,12 @@ export interface Authentication {
 /** `kind` of the event that answers a challenge. */
 const authenticationKind = 22_242
 
+/**
+ * How many proofs in a row, of one connection, a relay may leave without a yes. One that asks
+ * anew instead of answering would have us sign for ever.
+ */
+const mostProofs = 4
+
 export const make = (options: {
   readonly url: string
   readonly signer: Signer.Shape | undefined
@@ -29,9 +35,22 @@ export const make = (options: {
   let challenge: string | undefined
   let answer: string | undefined
   let accepted = false
+  let proofs = 0
   let waiting: Array<Waiting> = []
 
-  const respond = (signer: Signer.Shape, to: string) =>
+  const tellAll = (ok: boolean, message: string): void => {
+    const told = waiting
+    waiting = []
+    for (const tell of told) tell(ok, message)
+  }
+
+  const respond = (signer: Signer.Shape, to: string): void => {
+    if (proofs >= mostProofs) return tellAll(false, "auth-required: no proof is enough")
+    proofs++
+    options.fork(prove(signer, to))
+  }
+
+  const prove = (signer: Signer.Shape, to: string) =>
     Effect.map(
       signer.sign({
         kind: authenticationKind,
@@ -53,27 +72,27 @@ export const make = (options: {
       challenge = next
       answer = undefined
       accepted = false
-      if (signer !== undefined && waiting.length > 0) options.fork(respond(signer, next))
+      if (signer !== undefined && waiting.length > 0) respond(signer, next)
     },
     answered: (id, ok, message) => {
       if (id !== answer) return false
       answer = undefined
       accepted = ok
-      const told = waiting
-      waiting = []
-      for (const tell of told) tell(ok, message)
+      if (ok) proofs = 0
+      tellAll(ok, message)
       return true
     },
     request: (tell) => {
       if (signer === undefined) return tell(false, "auth-required: there is no signer")
       if (accepted) return tell(true, "")
       waiting.push(tell)
-      if (waiting.length === 1 && challenge !== undefined) options.fork(respond(signer, challenge))
+      if (waiting.length === 1 && challenge !== undefined) respond(signer, challenge)
     },
     reset: () => {
       challenge = undefined
       answer = undefined
       accepted = false
+      proofs = 0
       waiting = []
     }
   }

@@ -1,4 +1,5 @@
 /** The events on their way to one relay: each stays until the relay has answered. */
+import { Effect } from "effect"
 import type * as Authentication from "./Authentication.ts"
 import type { Outcome } from "./Relay.ts"
 import * as RelayMessage from "./RelayMessage.ts"
@@ -24,19 +25,25 @@ interface Sending {
   readonly frame: string
   readonly listeners: Set<(outcome: Outcome) => void>
   authenticated: boolean
-  /** On this connection or an earlier one. */
+  /** On this connection or an earlier one, and not answered. */
   sent: boolean
   /** An earlier connection broke before the relay's answer: it may have taken the event then. */
   doubtful: boolean
+  /** How often the relay was too busy. */
+  putOff: number
 }
+
+/** How often a relay that is too busy is sent an event again: after one, two and four seconds. */
+const mostAttempts = 3
 
 export const make = (options: {
   readonly url: string
   readonly isUp: () => boolean
   readonly send: (frame: string) => void
   readonly authentication: Authentication.Authentication
+  readonly fork: (effect: Effect.Effect<void>) => void
 }): Outbox => {
-  const { authentication, isUp, url } = options
+  const { authentication, fork, isUp, url } = options
   const sendings = new Map<string, Sending>()
   let closed = false
 
@@ -50,6 +57,14 @@ export const make = (options: {
     if (!isUp()) return
     sending.sent = true
     options.send(sending.frame)
+  }
+
+  const sendLater = (id: string, sending: Sending): void => {
+    const again = Effect.sync(() => {
+      if (sendings.get(id) === sending) send(sending)
+    })
+    sending.sent = false
+    fork(Effect.delay(again, 1_000 * 2 ** sending.putOff++))
   }
 
   /** A refusal proves that nobody has the event only where it is all that the relay was asked. */
@@ -75,6 +90,8 @@ export const make = (options: {
       const sending = sendings.get(id)
       if (sending === undefined) return
       if (accepted || RelayMessage.isHeldAlready(message)) return settle(id, "Accepted", message)
+      if (RelayMessage.isPassing(message) && sending.putOff < mostAttempts)
+        return sendLater(id, sending)
       if (!RelayMessage.wantsAuthentication(message) || sending.authenticated)
         return refused(id, sending, message)
       sending.authenticated = true
@@ -100,5 +117,6 @@ const newSending = (frame: string): Sending => ({
   listeners: new Set(),
   authenticated: false,
   sent: false,
-  doubtful: false
+  doubtful: false,
+  putOff: 0
 })

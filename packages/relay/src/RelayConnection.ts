@@ -54,8 +54,8 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
     const isUp = (): boolean => socket !== undefined
     const send = (frame: string): void => socket?.send(frame)
     const authentication = Authentication.make({ url, signer: options.signer, send, fork })
-    const inquiries = Inquiries.make({ isUp, send, authentication })
-    const outbox = Outbox.make({ url, isUp, send, authentication })
+    const inquiries = Inquiries.make({ isUp, send, authentication, fork })
+    const outbox = Outbox.make({ url, isUp, send, authentication, fork })
     const frameLimit = RelayInformation.frameLimit({ url, isUp, fork })
 
     const onFrame = (data: RawData, isBinary: boolean): void => {
@@ -72,7 +72,7 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
         }
         case "Stored":
           answered = true
-          return inquiries.running(message.subscription)?.onStored()
+          return inquiries.stored(message.subscription)
         case "Ok":
           answered = true
           return authentication.answered(message.id, message.accepted, message.message)

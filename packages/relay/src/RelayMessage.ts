@@ -47,6 +47,9 @@ export const isHeldAlready = (message: string): boolean => /^(duplicate|replaced
 export const wantsAuthentication = (message: string): boolean =>
   message.startsWith("auth-required:")
 
+/** Whether a refusal says nothing about who asks or what for: the same may be taken later. */
+export const isPassing = (message: string): boolean => /^(rate-limited|error):/.test(message)
+
 const parse = (text: string): unknown => {
   try {
     return JSON.parse(text)

@@ -37,8 +37,11 @@ export interface Options {
   readonly complete: boolean
 }
 
-/** How a relay stands to a subscription: `undefined` while its stored events are awaited. */
-type Standing = "stored" | "refused" | "unreachable" | "silent" | undefined
+/**
+ * How a relay stands to a subscription: `undefined` while its stored events are awaited; `away`
+ * while it cannot be reached or is too busy, and will be asked again.
+ */
+type Standing = "stored" | "refused" | "away" | "silent" | undefined
 
 interface Leg {
   standing: Standing
@@ -131,7 +134,7 @@ export const make = (options: Options): Subscription => {
     if (legs.some((leg) => leg.standing === undefined)) return
     if (legs.every((leg) => leg.standing === "refused"))
       failure ??= new RelayError({ reason: new Refused({ message: refusal }) })
-    else if (options.complete && legs.every((leg) => leg.standing === "unreachable"))
+    else if (options.complete && legs.every((leg) => leg.standing === "away"))
       failure ??= nobodyThere()
     else if (legs.some(isDone) && stored === "awaited") stored = "due"
     awaken()
@@ -159,7 +162,7 @@ export const make = (options: Options): Subscription => {
     const leg = legs[index]!
     leg.inquiry = connection.ask({
       onAsk: () => {
-        if (leg.standing === "unreachable") leg.standing = undefined
+        if (leg.standing === "away") leg.standing = undefined
         return filtersFor(leg)
       },
       onEvent: receive,
@@ -171,8 +174,12 @@ export const make = (options: Options): Subscription => {
         refusal = message
         stand(leg, "refused")
       },
+      onPutOff: (message) => {
+        refusal = message
+        stand(leg, options.complete ? "refused" : "away")
+      },
       onUnreachable: () => {
-        if (leg.standing === undefined) stand(leg, "unreachable")
+        if (leg.standing === undefined) stand(leg, "away")
       }
     })
   })

@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, FiberSet } from "effect"
+import { TestClock } from "effect/testing"
+import * as Authentication from "../src/Authentication.ts"
 import { Relay, Signer } from "../src/index.ts"
+import * as Outbox from "../src/Outbox.ts"
 import { alice, ids, note } from "./fixtures.ts"
 import * as TestRelay from "./TestRelay.ts"
 
@@ -149,6 +152,48 @@ describe("Relay.publish", () => {
   )
 })
 
+describe("Relay.publish, a busy relay", () => {
+  it.live("is sent the event again a while later", () =>
+    Effect.gen(function* () {
+      const server = yield* TestRelay.make
+      server.behaviour.onEvent = () =>
+        server.framesOf("EVENT").length === 1 ? [false, "rate-limited: slow down"] : [true, ""]
+      const relay = yield* Relay.make({ urls: [server.url] })
+      const { outcomes } = yield* relay.publish(note())
+      assert.deepStrictEqual(outcomes, [accepted(server.url)])
+    })
+  )
+
+  it.effect("is left alone after some attempts", () =>
+    Effect.gen(function* () {
+      const sent: Array<string> = []
+      const outcomes: Array<Relay.Outcome> = []
+      const fork = yield* FiberSet.makeRuntime()
+      const outbox = Outbox.make({
+        url: "ws://busy",
+        isUp: () => true,
+        send: (frame) => sent.push(frame),
+        authentication: Authentication.make({
+          url: "ws://busy",
+          signer: undefined,
+          send: () => {},
+          fork
+        }),
+        fork
+      })
+      outbox.add({ id: "a", frame: "event", onOutcome: (outcome) => outcomes.push(outcome) })
+      for (const seconds of [1, 2, 4]) {
+        outbox.answered("a", false, "rate-limited: slow down")
+        yield* TestClock.adjust(seconds * 1_000)
+      }
+      assert.deepStrictEqual(outcomes, [])
+      outbox.answered("a", false, "rate-limited: slow down")
+      assert.strictEqual(outcomes[0]?._tag, "Rejected")
+      assert.strictEqual(sent.length, 4)
+    })
+  )
+})
+
 describe("Relay.publish, authentication", () => {
   const insisting = Effect.gen(function* () {
     const server = yield* TestRelay.make
@@ -191,6 +236,21 @@ describe("Relay.publish, authentication", () => {
       const error = yield* Effect.flip(relay.publish(note()))
       assert.strictEqual(error.reason._tag, "QuorumMissed")
       assert.strictEqual(server.framesOf("EVENT").length, 2)
+    })
+  )
+
+  it.live("gives up on a relay that only ever asks anew", () =>
+    Effect.gen(function* () {
+      const server = yield* TestRelay.make
+      server.behaviour.onEvent = () => [false, "auth-required: who are you?"]
+      server.behaviour.onProof = (client) => {
+        client.send(JSON.stringify(["AUTH", "and now?"]))
+      }
+      server.behaviour.challenge = "prove it"
+      const relay = yield* Relay.make({ urls: [server.url], signer: Signer.make(alice) })
+      const error = yield* Effect.flip(relay.publish(note()))
+      assert.strictEqual(error.reason._tag, "QuorumMissed")
+      assert.strictEqual(server.framesOf("AUTH").length, 4)
     })
   )
 

@@ -231,6 +231,20 @@ describe("Relay.subscribe, relays that refuse or are silent", () => {
     })
   )
 
+  it.live("asks a relay that was too busy again, without a new connection", () =>
+    Effect.gen(function* () {
+      const server = yield* TestRelay.make
+      server.behaviour.onRequest = () =>
+        server.framesOf("REQ").length === 1 ? "rate-limited: slow down" : undefined
+      const relay = yield* Relay.make({ urls: [server.url] })
+      const event = note()
+      server.stored.push(event)
+      const inbox = yield* following(relay, [{ kinds: [1] }])
+      assert.strictEqual((yield* Queue.take(inbox)).id, event.id)
+      assert.strictEqual(server.dialled(), 1)
+    })
+  )
+
   it.live("says who we are when the relay insists, and asks again once", () =>
     Effect.gen(function* () {
       const server = yield* TestRelay.make

@@ -15,6 +15,8 @@ export interface Behaviour {
     | undefined
   /** The reason to refuse a subscription with. */
   onRequest?: ((client: WebSocket) => string | undefined) | undefined
+  /** What to do with a proof of who asks; default: accept it. */
+  onProof?: ((client: WebSocket) => void) | undefined
   /** Never sends EOSE. */
   withoutEnd?: boolean | undefined
   /** Sent to every client that connects. */
@@ -94,13 +96,18 @@ export const make: Effect.Effect<TestRelay, never, Scope.Scope> = Effect.gen(fun
     if (answer[0]) forward(event)
   }
 
+  const onProof = (client: WebSocket, proof: NostrEvent.NostrEvent) => {
+    if (behaviour.onProof === undefined) send(client, ["OK", proof.id, true, ""])
+    else behaviour.onProof(client)
+  }
+
   const onFrame = (client: WebSocket, frame: ReadonlyArray<unknown>) => {
     frames.push(frame)
     const [type, first, ...rest] = frame
     if (type === "REQ") onRequest(client, String(first), rest as ReadonlyArray<Filter.Filter>)
     if (type === "CLOSE") subscriptions.get(client)?.delete(String(first))
     if (type === "EVENT") onEvent(client, first as NostrEvent.NostrEvent)
-    if (type === "AUTH") send(client, ["OK", (first as NostrEvent.NostrEvent).id, true, ""])
+    if (type === "AUTH") onProof(client, first as NostrEvent.NostrEvent)
     notify()
   }
 
