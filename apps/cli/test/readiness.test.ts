@@ -22,8 +22,11 @@ const status: Treasury.Status = {
 const recoveries = Effect.fnUntraced(function* (held: Msat.Msat) {
   let count = 0
   const config = Config.layer().pipe(Layer.provide(Home.layerAt(yield* Cli.tempHome)))
+  const id = Wallet.WalletId.make("wallet")
   const wallet = Layer.mock(Wallet.Wallet)({
+    id,
     info: Effect.succeed({
+      id,
       alias: "",
       network: "regtest",
       capabilities: { hold: false, feeCap: false }

@@ -5,7 +5,7 @@ import { Msat } from "@farthing/protocol"
 import type { Bolt11 } from "@farthing/protocol"
 import type { Wallet } from "@farthing/wallet"
 import { Option } from "effect"
-import { costOf, totalsOf, weigh } from "./Spend.ts"
+import { SpendOutcome, costOf, totalsOf, weigh } from "./Spend.ts"
 import type { SpendRecord, Weight } from "./Spend.ts"
 import type { Entry } from "./SpendRows.ts"
 
@@ -129,7 +129,7 @@ export const ofBooks = (books: Books): AuditReport => {
   }
 }
 
-const outcomes: ReadonlySet<string> = new Set(["delivered", "lost"])
+const outcomes: ReadonlySet<string> = new Set(SpendOutcome.literals)
 
 /** Entries that add up to less than nothing are a finding already. */
 const amount = (value: number): Msat.Msat => Msat.make(Math.max(0, value))

@@ -2,6 +2,7 @@
  * A spend and what becomes of it: the words that the ledger and the Treasury share.
  */
 import { Bolt11, Key, Msat } from "@farthing/protocol"
+import { Wallet } from "@farthing/wallet"
 import type { Array as Arr } from "effect"
 import { Schema, SchemaTransformation } from "effect"
 import * as BudgetDay from "./BudgetDay.ts"
@@ -63,8 +64,11 @@ export const SpendState = Schema.Literals([
 ])
 export type SpendState = typeof SpendState.Type
 
-/** What came of a payment: the result, or nothing. */
-export const SpendOutcome = Schema.Literals(["delivered", "lost"])
+/**
+ * What came of a payment: the result, nothing, or the money again. A refund restores no limit and
+ * proves no provider.
+ */
+export const SpendOutcome = Schema.Literals(["delivered", "lost", "refunded"])
 export type SpendOutcome = typeof SpendOutcome.Type
 
 const nullable = <S extends Schema.Constraint>(schema: S) =>
@@ -85,6 +89,8 @@ export const SpendRecord = Schema.Struct({
   paymentHash: Bolt11.PaymentHash,
   payee: Key.PublicKey,
   bolt11: Schema.String,
+  /** The wallet that pays it; undefined if it was reserved before ledgers kept that. */
+  wallet: nullable(Wallet.WalletId),
   state: SpendState,
   amount: Msat.Msat,
   allowedFee: Msat.Msat,

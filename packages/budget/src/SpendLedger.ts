@@ -7,6 +7,7 @@
  */
 import { Msat } from "@farthing/protocol"
 import type { Bolt11 } from "@farthing/protocol"
+import type { Wallet } from "@farthing/wallet"
 import { PaymentFailed } from "@farthing/wallet/Payer"
 import { Clock, Duration, Effect, Option, Result, Schema } from "effect"
 import type { DateTime } from "effect"
@@ -22,6 +23,8 @@ import type { BudgetExhausted } from "./TreasuryError.ts"
 export interface Options {
   /** Whose budget this is, in a database that may hold several. */
   readonly budget: string
+  /** The wallet that pays. */
+  readonly wallet: Wallet.WalletId
   /** The name under which this process takes leases. */
   readonly owner: string
   /** How long a lease lasts without being renewed. */
@@ -126,6 +129,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           paymentHash: order.invoice.paymentHash,
           payee: order.payee,
           bolt11: order.invoice.bolt11,
+          wallet: options.wallet,
           state: "intended",
           amount: order.amount,
           allowedFee: order.allowedFee,
@@ -269,12 +273,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       })
     )
 
-  /** What a delivered payment bought counts for its payee; a late delivery makes up for a loss. */
+  /** What a delivered payment bought counts for its payee. */
   const conclude = (paymentHash: Bolt11.PaymentHash, outcome: SpendOutcome) =>
     transaction(
       Effect.fnUntraced(function* (_, now) {
         const before = yield* existing(paymentHash)
-        if (before.outcome === outcome || before.outcome === "delivered") return
+        if (before.outcome === outcome || isFinal(before.outcome)) return
         yield* change(before, { ...before, outcome }, { at: now, what: outcome })
       })
     )
@@ -347,6 +351,10 @@ const leaseLost = "this process lost its lease before the payment was submitted;
 
 const isResolved = (spend: SpendRecord): boolean =>
   spend.state === "settled" || spend.state === "failed"
+
+/** A late delivery or refund makes up for a loss; neither makes up for the other. */
+const isFinal = (outcome: SpendOutcome | undefined): boolean =>
+  outcome === "delivered" || outcome === "refunded"
 
 /** What should never happen, in words, so that a person looks before more is spent. */
 const alarmAt = (before: SpendRecord, after: SpendRecord): string | undefined => {

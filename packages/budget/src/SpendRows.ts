@@ -45,7 +45,7 @@ export interface Delta {
 }
 
 /** Spends come in the order of their reservations, which is that of the rowid. */
-const spendColumns = `payment_hash AS "paymentHash", purchase, tick, payee, bolt11, state, amount,
+const spendColumns = `payment_hash AS "paymentHash", purchase, tick, payee, bolt11, wallet, state, amount,
   allowed_fee AS "allowedFee", fee, preimage, outcome, day, unproven,
   reserved_at AS "reservedAt", invoice_expires_at AS "invoiceExpiresAt",
   pay_expires_at AS "payExpiresAt", note, lease_owner AS "leaseOwner",
@@ -202,6 +202,7 @@ const toRow = (record: SpendRecord) => ({
   tick: record.tick,
   payee: record.payee,
   bolt11: record.bolt11,
+  wallet: record.wallet ?? null,
   amount: record.amount,
   allowed_fee: record.allowedFee,
   day: record.day,

@@ -6,7 +6,7 @@ import { Sqlite } from "@farthing/sqlite"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
-const tables = [
+const ledger = [
   `CREATE TABLE treasury_budget (
      id TEXT PRIMARY KEY,
      version INTEGER NOT NULL DEFAULT 0,
@@ -78,9 +78,105 @@ const tables = [
    END`
 ]
 
-export const migrate = Sqlite.migrate("treasury_migrations", {
-  "1_ledger": Effect.gen(function* () {
-    const sql = yield* SqlClient.SqlClient
-    for (const table of tables) yield* sql.unsafe(table)
-  })
+/**
+ * Outcomes gain `refunded`, spends the wallet that makes them, and entries whatever was decided
+ * before there was a spend. SQLite changes no constraint of a table: each is made anew. Entries
+ * come first, because they refer to spends until then.
+ */
+const trail = [
+  `CREATE TABLE treasury_entry_2 (
+     budget TEXT NOT NULL REFERENCES treasury_budget (id),
+     seq INTEGER NOT NULL,
+     at INTEGER NOT NULL,
+     purchase TEXT,
+     payment_hash TEXT,
+     what TEXT NOT NULL,
+     spent INTEGER NOT NULL,
+     held INTEGER NOT NULL,
+     delivered INTEGER NOT NULL,
+     note TEXT NOT NULL,
+     refusal TEXT,
+     PRIMARY KEY (budget, seq)
+   ) STRICT, WITHOUT ROWID`,
+
+  `INSERT INTO treasury_entry_2
+     (budget, seq, at, purchase, payment_hash, what, spent, held, delivered, note)
+   SELECT entry.budget, seq, at, purchase, entry.payment_hash, what, spent, held, delivered,
+     entry.note
+   FROM treasury_entry entry
+   LEFT JOIN treasury_spend spend ON spend.payment_hash = entry.payment_hash`,
+
+  `DROP TABLE treasury_entry`,
+
+  `ALTER TABLE treasury_entry_2 RENAME TO treasury_entry`,
+
+  `CREATE INDEX treasury_entry_purchase ON treasury_entry (budget, purchase)
+     WHERE purchase IS NOT NULL`,
+
+  `CREATE TRIGGER treasury_entry_stays BEFORE UPDATE ON treasury_entry BEGIN
+     SELECT RAISE(ABORT, 'entries are never changed');
+   END`,
+
+  `CREATE TRIGGER treasury_entry_remains BEFORE DELETE ON treasury_entry BEGIN
+     SELECT RAISE(ABORT, 'entries are never deleted');
+   END`,
+
+  `CREATE TABLE treasury_spend_2 (
+     payment_hash TEXT PRIMARY KEY,
+     budget TEXT NOT NULL REFERENCES treasury_budget (id),
+     purchase TEXT NOT NULL,
+     tick TEXT NOT NULL,
+     payee TEXT NOT NULL,
+     bolt11 TEXT NOT NULL,
+     wallet TEXT,
+     state TEXT NOT NULL
+       CHECK (state IN ('intended', 'submitted', 'held', 'settled', 'failed', 'unknown')),
+     amount INTEGER NOT NULL CHECK (amount >= 0),
+     allowed_fee INTEGER NOT NULL CHECK (allowed_fee >= 0),
+     fee INTEGER CHECK (fee >= 0),
+     preimage TEXT CHECK (preimage IS NOT NULL OR state <> 'settled'),
+     outcome TEXT CHECK (outcome IN ('delivered', 'lost', 'refunded')),
+     day TEXT NOT NULL,
+     unproven INTEGER NOT NULL CHECK (unproven IN (0, 1)),
+     reserved_at INTEGER NOT NULL,
+     invoice_expires_at INTEGER NOT NULL,
+     pay_expires_at INTEGER,
+     note TEXT NOT NULL,
+     lease_owner TEXT NOT NULL,
+     lease_until INTEGER NOT NULL,
+     fence INTEGER NOT NULL
+   ) STRICT`,
+
+  `INSERT INTO treasury_spend_2
+     (rowid, payment_hash, budget, purchase, tick, payee, bolt11, state, amount, allowed_fee, fee,
+      preimage, outcome, day, unproven, reserved_at, invoice_expires_at, pay_expires_at, note,
+      lease_owner, lease_until, fence)
+   SELECT rowid, payment_hash, budget, purchase, tick, payee, bolt11, state, amount, allowed_fee,
+     fee, preimage, outcome, day, unproven, reserved_at, invoice_expires_at, pay_expires_at, note,
+     lease_owner, lease_until, fence
+   FROM treasury_spend`,
+
+  `DROP TABLE treasury_spend`,
+
+  `ALTER TABLE treasury_spend_2 RENAME TO treasury_spend`,
+
+  `CREATE INDEX treasury_spend_purchase ON treasury_spend (budget, purchase)`,
+
+  `CREATE INDEX treasury_spend_open ON treasury_spend (budget, state)
+     WHERE state NOT IN ('settled', 'failed')`,
+
+  `CREATE INDEX treasury_spend_fee ON treasury_spend (budget, reserved_at)
+     WHERE state = 'settled' AND fee IS NULL`,
+
+  `CREATE INDEX treasury_spend_doubt ON treasury_spend (budget, reserved_at)
+     WHERE state = 'failed' AND pay_expires_at IS NOT NULL`
+]
+
+const run = Effect.fnUntraced(function* (statements: ReadonlyArray<string>) {
+  const sql = yield* SqlClient.SqlClient
+  for (const statement of statements) yield* sql.unsafe(statement)
 })
+
+export const migrations = { "1_ledger": run(ledger), "2_trail": run(trail) } as const
+
+export const migrate = Sqlite.migrate("treasury_migrations", migrations)

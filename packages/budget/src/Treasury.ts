@@ -77,8 +77,8 @@ export interface Shape {
     BudgetExhausted | ApprovalRequired | WalletUnavailable | LedgerUnavailable
   >
   /**
-   * Says what came of a payment: a provider with deliveries is proven. A late delivery makes up
-   * for a loss; a delivery is never taken back.
+   * Says what came of a payment: a provider with deliveries is proven. A late delivery or refund
+   * makes up for a loss; neither is ever taken back. A refund restores no limit.
    */
   readonly conclude: (
     paymentHash: Bolt11.PaymentHash,

@@ -53,7 +53,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const wallet = yield* Wallet.Wallet
   const payer = yield* Payer.Payer
   const room = yield* Room.make
-  const ledger = yield* SpendLedger.make({ budget, lease, owner: randomUUID() })
+  const ledger = yield* SpendLedger.make({
+    budget,
+    lease,
+    owner: randomUUID(),
+    wallet: wallet.id
+  })
   const recovery = yield* Recovery.make({ ledger, room, lease, margin })
 
   /** reserve → intend → submit → settle, or release, or leave unknown. */

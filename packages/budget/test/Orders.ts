@@ -1,6 +1,7 @@
 /** Orders for a ledger without a wallet. */
 import { Bolt11 } from "@farthing/protocol"
 import type { Msat } from "@farthing/protocol"
+import { Wallet } from "@farthing/wallet"
 import { DateTime, Duration, Layer, Option } from "effect"
 import { createHash } from "node:crypto"
 import type * as Limits from "../src/Limits.ts"
@@ -12,8 +13,10 @@ import { database, open, payee, sats } from "./Fixture.ts"
 
 export const migrated = Layer.effectDiscard(migrate).pipe(Layer.provideMerge(database))
 
+const walletId = Wallet.WalletId.make("wallet")
+
 export const ledgerOf = (owner: string, lease: Duration.Duration = Duration.seconds(30)) =>
-  SpendLedger.make({ budget: "regtest/main", owner, lease })
+  SpendLedger.make({ budget: "regtest/main", owner, lease, wallet: walletId })
 
 export const preimageOf = (name: string): Bolt11.Preimage =>
   Bolt11.Preimage.make(createHash("sha256").update(name).digest("hex"))

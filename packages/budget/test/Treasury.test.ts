@@ -146,6 +146,19 @@ describe("Treasury.pay", () => {
     }).pipe(Effect.provide(world({ firstSpend: sats(100) })))
   )
 
+  it.effect("neither trusts a provider that refunded, nor gets room back from it", () =>
+    Effect.gen(function* () {
+      const treasury = yield* Treasury.Treasury
+      const first = yield* pay(sats(60), { cap: sats(61) })
+      yield* treasury.conclude(first.paymentHash, "lost")
+      yield* treasury.conclude(first.paymentHash, "refunded")
+      yield* treasury.conclude(first.paymentHash, "delivered")
+      assert.strictEqual(yield* limitOf(sats(60)), "first_spend_limit_sats")
+      assert.strictEqual((yield* treasury.status).spentToday, sats(61))
+      assert.deepStrictEqual((yield* treasury.audit).findings, [])
+    }).pipe(Effect.provide(world({ firstSpend: sats(100) })))
+  )
+
   it.effect("caps all unproven providers together, and proven ones not", () =>
     Effect.gen(function* () {
       const treasury = yield* Treasury.Treasury

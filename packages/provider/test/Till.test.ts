@@ -29,6 +29,7 @@ const jobOf = (n: number): Job => ({
 const expecting = Effect.fnUntraced(function* (jobs: number) {
   const asked: Array<Bolt11.PaymentHash> = []
   const wallet: Wallet.Shape = {
+    id: Wallet.WalletId.make("wallet"),
     info: Effect.never,
     balance: Effect.succeed(Msat.zero),
     makeInvoice: () => Effect.never,

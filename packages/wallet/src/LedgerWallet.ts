@@ -4,7 +4,7 @@ import type { IssuedInvoice } from "./Bank.ts"
 import { Bank, BankError } from "./Bank.ts"
 import { Payer } from "./Payer.ts"
 import type { Incoming } from "./Wallet.ts"
-import { Wallet, WalletError, WalletRefused, WalletUnreachable } from "./Wallet.ts"
+import { Wallet, WalletError, WalletId, WalletRefused, WalletUnreachable } from "./Wallet.ts"
 
 export interface Options {
   /** The name of the account; it is opened if the bank does not know it. */
@@ -15,8 +15,13 @@ export const make = Effect.fnUntraced(function* ({ account }: Options) {
   const bank = yield* Bank
   yield* walletErrors(bank.open(account))
 
+  // Two banks may know accounts of one name.
+  const id = WalletId.make(`ledger:${bank.nodeId}:${account}`)
+
   const wallet = Wallet.of({
+    id,
     info: Effect.succeed({
+      id,
       alias: account,
       network: bank.network,
       capabilities: { hold: true, feeCap: true }

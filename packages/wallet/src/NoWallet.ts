@@ -4,7 +4,7 @@
  */
 import { Context, Effect, Layer, Stream } from "effect"
 import { Payer, PaymentFailed } from "./Payer.ts"
-import { Unsupported, Wallet, WalletError } from "./Wallet.ts"
+import { Unsupported, Wallet, WalletError, WalletId } from "./Wallet.ts"
 
 /** `message` says what to do to have a wallet. */
 export const layer = (message: string): Layer.Layer<Wallet | Payer> => {
@@ -13,6 +13,7 @@ export const layer = (message: string): Layer.Layer<Wallet | Payer> => {
     Context.make(
       Wallet,
       Wallet.of({
+        id: WalletId.make("none"),
         info: missing,
         balance: missing,
         makeInvoice: () => missing,

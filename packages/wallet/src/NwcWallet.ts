@@ -6,7 +6,7 @@
  * none, or a relay that loses some, leaves gaps, so whoever waits for money also looks up.
  */
 import type { Bolt11, NwcUri } from "@farthing/protocol"
-import { Network, Nip47, Text } from "@farthing/protocol"
+import { Key, Network, Nip47, Text } from "@farthing/protocol"
 import { Relay, Signer, UnixTime } from "@farthing/relay"
 import { Context, Duration, Effect, Layer, Option, Result, Schema, Stream } from "effect"
 import type { Scope } from "effect"
@@ -21,6 +21,7 @@ import {
   Wallet,
   WalletAnswerInvalid,
   WalletError,
+  WalletId,
   WalletRefused,
   WalletUnreachable
 } from "./Wallet.ts"
@@ -50,6 +51,8 @@ export const make = Effect.fnUntraced(function* (
   { answerTimeout = "20 seconds", paymentTimeout = "60 seconds" }: Options = {}
 ): Effect.fn.Return<Context.Context<Wallet | Payer>, never, Scope.Scope> {
   const connection = yield* NwcConnection.make({ uri, relay, signer: Signer.make(uri.secret) })
+
+  const id = idOf(uri)
 
   const ask = Effect.fnUntraced(function* <M extends Nip47.Method>(
     request: NwcConnection.RequestOf<M>
@@ -85,6 +88,7 @@ export const make = Effect.fnUntraced(function* (
     // What this connection may do counts more than what the wallet can do in general.
     const offered = methods ?? Option.getOrUndefined(yield* connection.capabilities)?.methods ?? []
     return {
+      id,
       alias: Text.printable(alias ?? "", 80),
       network: yield* networkOf(network),
       capabilities: { hold: holdMethods.every((it) => offered.includes(it)), feeCap: false }
@@ -132,6 +136,7 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const wallet = Wallet.of({
+    id,
     info: info.pipe(Effect.withSpan("NwcWallet.info")),
     balance: ask<"get_balance">({ method: "get_balance", params: {} }).pipe(
       Effect.map(({ balance }) => balance),
@@ -205,6 +210,10 @@ export const layer = (uri: NwcUri.NwcUri, options?: Options): Layer.Layer<Wallet
       Effect.flatMap((relay) => make(uri, relay, options))
     )
   )
+
+/** A wallet service knows an account by the key that the client signs with. */
+const idOf = ({ secret, wallet }: NwcUri.NwcUri): WalletId =>
+  WalletId.make(`nwc:${wallet}:${Key.publicKeyOf(secret)}`)
 
 const failed = (reason: PaymentFailed["reason"], message: string) =>
   new PaymentFailed({ reason, message })

@@ -5,7 +5,15 @@ import { Bolt11, Msat, Network } from "@farthing/protocol"
 import type { Duration, Effect, Option, Stream } from "effect"
 import { Context, Schema } from "effect"
 
+/**
+ * Tells one wallet from another: the same whenever and from wherever it is used, another for
+ * another wallet or another account. Not secret.
+ */
+export const WalletId = Schema.NonEmptyString.pipe(Schema.brand("WalletId"))
+export type WalletId = typeof WalletId.Type
+
 export interface Info {
+  readonly id: WalletId
   readonly alias: string
   readonly network: Network.Network
   /** What it can do; asking for anything else fails with `Unsupported`. */
@@ -66,6 +74,8 @@ export interface Transactions {
 }
 
 export interface Shape {
+  /** That of `info`, without asking the wallet. */
+  readonly id: WalletId
   readonly info: Effect.Effect<Info, WalletError>
   /** What can be spent now. */
   readonly balance: Effect.Effect<Msat.Msat, WalletError>

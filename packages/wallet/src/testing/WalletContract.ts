@@ -47,6 +47,14 @@ export const facts: ReadonlyArray<Fact> = [
     })
   },
   {
+    promise: "has an id of its own, which it says when it is asked, too",
+    check: Effect.fnUntraced(function* ({ alice, bob, carol }) {
+      const ids = [alice, bob, carol].map(({ wallet }) => wallet.id)
+      assert.equal(new Set(ids).size, 3)
+      assert.equal((yield* alice.wallet.info).id, alice.wallet.id)
+    })
+  },
+  {
     promise: "issues invoices that say what was asked for",
     check: Effect.fnUntraced(function* ({ bob, network }) {
       const made = yield* bob.wallet.makeInvoice(request)
