@@ -42,6 +42,8 @@ const forPrograms = Effect.fnUntraced(function* (options: Options) {
         })
       case "Chunk":
         return options.stream ? output.value({ type: "chunk", text: progress.text }) : Effect.void
+      case "Restarted":
+        return options.stream ? output.value({ type: "restart" }) : Effect.void
       case "Done":
         return output.value({ type: "receipt", ...receiptFields(progress.receipt) })
     }
@@ -62,6 +64,10 @@ const forPeople = Effect.fnUntraced(function* (options: Options) {
       case "Chunk":
         answering ||= options.stream && progress.text !== ""
         return options.stream ? output.write(shown(progress.text)) : Effect.void
+      case "Restarted":
+        return options.stream
+          ? Effect.andThen(output.write("\n"), output.note("the text begins anew:"))
+          : Effect.void
       case "Done": {
         const { text } = progress.receipt
         const rest = options.stream ? "" : shown(text)

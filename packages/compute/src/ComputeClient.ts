@@ -4,7 +4,7 @@
 import type { Treasury } from "@farthing/budget"
 import type { Network } from "@farthing/protocol"
 import type { Relay, Signer } from "@farthing/relay"
-import type { Duration, Effect, Stream } from "effect"
+import type { Duration, Effect, Option, Stream } from "effect"
 import { Context, Layer } from "effect"
 import type { Migrator, SqlClient, SqlError } from "effect/sql"
 import * as ChannelTransport from "./ChannelTransport.ts"
@@ -13,7 +13,7 @@ import type { ComputeError } from "./ComputeError.ts"
 import { type ComputeOptions, defaults } from "./ComputeOptions.ts"
 import * as Discovery from "./Discovery.ts"
 import type { InferenceRequest, Progress } from "./Inference.ts"
-import type { Job, Recovered } from "./Job.ts"
+import type { Job, JobDetail, Recovered } from "./Job.ts"
 import type { JobTransport } from "./JobTransport.ts"
 import type { Journal } from "./Journal.ts"
 import type { Provider } from "./Provider.ts"
@@ -21,7 +21,7 @@ import type { Receipt } from "./Receipt.ts"
 import * as SqlJournal from "./SqlJournal.ts"
 
 export type { InferenceRequest, Progress, Stage } from "./Inference.ts"
-export type { Job, Recovered } from "./Job.ts"
+export type { Job, JobDetail, Offer, Payment, Recovered, Refund, Step } from "./Job.ts"
 export { JobState } from "./Job.ts"
 /** The cheapest provider whose price is known and within the budget. */
 export { selectCheapestProvider } from "./Selection.ts"
@@ -45,6 +45,11 @@ export interface Shape {
   readonly jobs: (options?: {
     readonly limit?: number
   }) => Effect.Effect<ReadonlyArray<Job>, ComputeError>
+  /**
+   * Everything about the job whose request's id begins so, with its history; none if no job
+   * begins so, or more than one.
+   */
+  readonly findJob: (prefix: string) => Effect.Effect<Option.Option<JobDetail>, ComputeError>
   readonly receipts: (options?: {
     readonly limit?: number
   }) => Effect.Effect<ReadonlyArray<Receipt>, ComputeError>
@@ -57,6 +62,8 @@ export class ComputeClient extends Context.Service<ComputeClient, Shape>()(
 /** The network, and what differs from the defaults. */
 export interface Options extends Partial<Omit<ComputeOptions, "network">> {
   readonly network: Network.Network
+  /** Whose journal it is, where several share a database; default `main`. */
+  readonly budget?: string
   /** The most offers that discovery remembers; default 10,000. */
   readonly maxProviders?: number
 }
@@ -75,7 +82,8 @@ export const layer = (
         network: options.network,
         ...(options.maxProviders === undefined ? {} : { capacity: options.maxProviders })
       }),
-      SqlJournal.layer,
+      // Like the spend ledger's: jobs of two networks never meet.
+      SqlJournal.layer({ budget: `${options.network}/${options.budget ?? "main"}` }),
       ChannelTransport.layer
     ])
   )

@@ -19,7 +19,7 @@ import type { JobTransport } from "./JobTransport.ts"
 import { Journal } from "./Journal.ts"
 import type { Provider } from "./Provider.ts"
 import * as Purchase from "./Purchase.ts"
-import { bestOffers, passOver } from "./Quotes.ts"
+import { bestOffers } from "./Quotes.ts"
 import * as Recovery from "./Recovery.ts"
 import { discover, knownProviders, select, withRecord } from "./Search.ts"
 
@@ -82,6 +82,8 @@ export const make = Effect.fnUntraced(function* (options: ComputeOptions) {
       journal.jobs(page?.limit ?? defaultPage)
     ),
 
+    findJob: Effect.fn("ComputeClient.findJob")((prefix: string) => journal.findJob(prefix)),
+
     receipts: Effect.fn("ComputeClient.receipts")((page?: Page) =>
       journal.receipts(page?.limit ?? defaultPage)
     )
@@ -109,8 +111,7 @@ const attempt = (purchase: Purchase.Purchase, round: Arr.NonEmptyReadonlyArray<P
   Effect.gen(function* () {
     const offers = yield* bestOffers(purchase, round)
     const eligible = purchase.selection.fallbacks ? offers : Arr.of(offers[0])
-    const bought = inTurn(eligible, (offer) => fulfil(purchase, offer))
-    return yield* offers.length > 1 ? Effect.ensuring(bought, passOver(offers)) : bought
+    return yield* inTurn(eligible, (offer) => fulfil(purchase, offer))
   }).pipe(Effect.scoped)
 
 /** What an earlier process has come to, if the caller names a purchase that was begun before. */

@@ -54,7 +54,14 @@ export class InvoiceRejected extends Schema.TaggedError<InvoiceRejected>()("Invo
   message: Schema.String
 }) {}
 
-const paid = { provider: Key.PublicKey, cost: Msat.Msat, message: Schema.String }
+const paid = {
+  provider: Key.PublicKey,
+  /** What left the wallet. */
+  cost: Msat.Msat,
+  /** What of it came back; the message tells of what is only promised. */
+  refund: Schema.optionalKey(Msat.Msat),
+  message: Schema.String
+}
 
 /** Paid, and nothing (more) came in time. Recorded as lost until the result arrives late. */
 export class DeliveryTimeout extends Schema.TaggedError<DeliveryTimeout>()(
@@ -68,7 +75,10 @@ export class DeliveryTruncated extends Schema.TaggedError<DeliveryTruncated>()(
   paid
 ) {}
 
-/** Paid, and what came is not what was announced (digest, order, size), or the provider failed. */
+/**
+ * Paid, and what came is not what was announced (digest, order, size), or the provider failed or
+ * gave the money back.
+ */
 export class DeliveryInvalid extends Schema.TaggedError<DeliveryInvalid>()(
   "DeliveryInvalid",
   paid

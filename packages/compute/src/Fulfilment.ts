@@ -12,8 +12,17 @@ import { collect, type Undelivered } from "./Collection.ts"
 import * as ComputeError from "./ComputeError.ts"
 import type { Delivered } from "./Delivery.ts"
 import type { Answer, Conversation } from "./JobTransport.ts"
-import { type EndState, Journal, type Offer as Terms } from "./Journal.ts"
-import { nameOf, type Offer, refused, rejected, reused } from "./Negotiation.ts"
+import { type EndState, Journal } from "./Journal.ts"
+import {
+  closed,
+  nameOf,
+  noteOf,
+  type Offer,
+  refused,
+  rejected,
+  reused,
+  termsOf
+} from "./Negotiation.ts"
 import { modelFor } from "./Provider.ts"
 import { type Purchase, stage, stages } from "./Purchase.ts"
 import * as Receipt from "./Receipt.ts"
@@ -63,7 +72,7 @@ const pay = (purchase: Purchase, offer: Offer) =>
       const request = offer.request.event.id
       yield* commit(offer)
       const settled = yield* submit(purchase, offer).pipe(
-        Effect.tapError((error) => logged(journal.ended(request, endOf(error), error.message))),
+        Effect.tapError((error) => logged(journal.ended(request, endOf(error), noteOf(error)))),
         Effect.onInterrupt(() =>
           logged(journal.ended(request, "unknown", "interrupted while paying"))
         )
@@ -83,13 +92,6 @@ const pay = (purchase: Purchase, offer: Offer) =>
     offer.provider
   )
 
-export const termsOf = (offer: Offer): Terms => ({
-  jobName: offer.jobName,
-  bolt11: offer.invoice.bolt11,
-  amount: offer.amount,
-  paymentHash: offer.invoice.paymentHash
-})
-
 /** Notes what is about to be paid, so that it is known whatever happens next. */
 const commit = Effect.fnUntraced(function* (offer: Offer) {
   const journal = yield* Journal
@@ -98,12 +100,10 @@ const commit = Effect.fnUntraced(function* (offer: Offer) {
     case "taken":
       return
     case "closed":
-      return yield* new Treasury.LedgerUnavailable({
-        message: `The job ${request} is closed in the journal: it is not paid any more`
-      })
+      return yield* closed(request)
     case "reused": {
       const error = reused(offer.provider)
-      yield* logged(journal.ended(request, "rejected", error.message))
+      yield* logged(journal.ended(request, "rejected", noteOf(error)))
       return yield* error
     }
   }

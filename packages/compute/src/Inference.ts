@@ -33,6 +33,8 @@ export type Progress =
       readonly message: string
     }
   | { readonly _tag: "Chunk"; readonly text: string }
+  /** The text begins anew: every `Chunk` so far is void. */
+  | { readonly _tag: "Restarted" }
   | { readonly _tag: "Done"; readonly receipt: Receipt }
 
 export type Stage =

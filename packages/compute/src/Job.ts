@@ -2,6 +2,7 @@
 import type { Treasury } from "@farthing/budget"
 import type { Bolt11, Key, Msat, NostrEvent, Settlement } from "@farthing/protocol"
 import { Schema } from "effect"
+import type { Request } from "./JobTransport.ts"
 import type { Receipt } from "./Receipt.ts"
 
 /** One request to one provider, as the journal remembers it. */
@@ -27,7 +28,9 @@ export interface Job {
  * - `rejected`: its invoice must not be paid
  * - `unpaid`: nothing was paid, for a reason of ours or of the wallet
  * - `unknown`: the payment may have been made
- * - `lost`: paid, and no result so far
+ * - `lost`: paid, and neither result nor refund so far
+ * - `refunding`: a refund was offered, and our invoice for it is on its way
+ * - `refunded`: our wallet says that the money is back
  */
 export const JobState = Schema.Literals([
   "requested",
@@ -40,9 +43,70 @@ export const JobState = Schema.Literals([
   "unanswered",
   "unpaid",
   "unknown",
-  "lost"
+  "lost",
+  "refunding",
+  "refunded"
 ])
 export type JobState = typeof JobState.Type
+
+/** An invoice that may be paid. */
+export interface Offer {
+  /** What the provider calls the job. */
+  readonly jobName: string
+  readonly bolt11: string
+  readonly amount: Msat.Msat
+  readonly paymentHash: Bolt11.PaymentHash
+}
+
+/** What a payment came to. */
+export interface Payment {
+  readonly preimage: Bolt11.Preimage
+  readonly fee: Msat.Msat
+  readonly leftToday: Msat.Msat | undefined
+  /** Unix seconds. */
+  readonly paidAt: number
+}
+
+/** A refund that was accepted: our invoice, and the signed message that carries it. */
+export interface AcceptedRefund {
+  readonly amount: Msat.Msat
+  readonly bolt11: string
+  /** Of our invoice. */
+  readonly paymentHash: Bolt11.PaymentHash
+  /** Sent again unchanged, however often. */
+  readonly event: NostrEvent.NostrEvent
+  /** Unix seconds; from then on the provider need not pay it any more. */
+  readonly expiresAt: number
+  /** Unix seconds. */
+  readonly acceptedAt: number
+}
+
+export interface Refund extends AcceptedRefund {
+  /** Unix seconds; undefined until our wallet says that the money is back. */
+  readonly receivedAt: number | undefined
+}
+
+/** Something that was decided or learned about a job; written once, never changed. */
+export interface Step {
+  /** Unix milliseconds. */
+  readonly at: number
+  /** Where the job stood from then on. */
+  readonly state: JobState
+  readonly note: string
+}
+
+/** A job with everything that is known of it. */
+export interface JobDetail {
+  readonly job: Job
+  readonly request: Request
+  readonly offer: Offer | undefined
+  readonly payment: Payment | undefined
+  readonly refund: Refund | undefined
+  /** What a delivered job left. */
+  readonly receipt: Receipt | undefined
+  /** Its history, the first step first. */
+  readonly steps: ReadonlyArray<Step>
+}
 
 /** A job that was taken up again, as it stands now. */
 export interface Recovered {

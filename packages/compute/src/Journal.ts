@@ -3,10 +3,10 @@
  * every receipt, and how each provider did.
  */
 import type { Treasury } from "@farthing/budget"
-import type { Bolt11, Key, Msat, NostrEvent, Settlement } from "@farthing/protocol"
-import type { Effect } from "effect"
+import type { Bolt11, Key, NostrEvent, Settlement } from "@farthing/protocol"
+import type { Effect, Option } from "effect"
 import { Context } from "effect"
-import type { Job, JobState } from "./Job.ts"
+import type { AcceptedRefund, Job, JobDetail, JobState, Offer, Payment } from "./Job.ts"
 import type { Request } from "./JobTransport.ts"
 import type { Record } from "./Provider.ts"
 import type { Receipt } from "./Receipt.ts"
@@ -22,40 +22,19 @@ export interface NewJob {
   readonly requestedAt: number
 }
 
-/** An invoice that may be paid. */
-export interface Offer {
-  /** What the provider calls the job. */
-  readonly jobName: string
-  readonly bolt11: string
-  readonly amount: Msat.Msat
-  readonly paymentHash: Bolt11.PaymentHash
-}
-
 /** A job as it stands, with all that is needed to go on with it in another process. */
-export interface Entry {
-  readonly job: Job
-  readonly request: Request
-  readonly offer: Offer | undefined
-  readonly payment: Payment | undefined
+export interface Entry extends Omit<JobDetail, "steps"> {
   readonly model: string | undefined
-  /** What a delivered job left. */
-  readonly receipt: Receipt | undefined
+  /** Another process, as far as is known a living one, is at it. */
+  readonly isLeased: boolean
 }
 
-/** What a payment came to. */
-export interface Payment {
-  readonly preimage: Bolt11.Preimage
-  readonly fee: Msat.Msat
-  readonly leftToday: Msat.Msat | undefined
-  /** Unix seconds. */
-  readonly paidAt: number
-}
-
-/** A delivery by what the spend ledger knows it by. */
-export interface PaidDelivery {
+/** What came of a payment, by what the spend ledger knows it by. */
+export interface Conclusion {
   readonly request: NostrEvent.EventId
   readonly purchase: Treasury.PurchaseId
   readonly paymentHash: Bolt11.PaymentHash
+  readonly outcome: "delivered" | "refunded"
 }
 
 /** How a job ends without a result. */
@@ -71,17 +50,19 @@ export const comesFrom: Readonly<globalThis.Record<JobState, ReadonlyArray<JobSt
   paying: ["requested", "quoted"],
   paid: ["paying", "unknown"],
   delivered: ["paid", "lost"],
-  refused: ["requested", "quoted"],
+  refused: ["requested", "quoted", "paying"],
   unanswered: ["requested"],
   rejected: ["requested", "quoted", "paying"],
   unpaid: ["requested", "quoted", "paying", "unknown"],
   unknown: ["paying"],
-  lost: ["paid"]
+  lost: ["paid", "refunding"],
+  refunding: ["paid", "lost"],
+  refunded: ["refunding"]
 }
 
 /**
  * Each step says whether it was taken: not, where somebody else (another process that takes up
- * the same job) was faster.
+ * the same job) was faster. Every step that was taken stands in the job's history for good.
  */
 export interface Shape {
   /** Before anything is sent. */
@@ -93,8 +74,21 @@ export interface Shape {
   /** `millis`: from payment to result, if that was watched. */
   readonly delivered: (receipt: Receipt, millis?: number) => Step
   readonly ended: (request: NostrEvent.EventId, state: EndState, note: string) => Step
-  /** An offer that was not taken, because another one was. */
+  /** An offer that was not taken. */
   readonly passedOver: (request: NostrEvent.EventId) => Step
+  /** Before our invoice is sent. Until the money is here the job counts as a loss. */
+  readonly refunding: (request: NostrEvent.EventId, refund: AcceptedRefund) => Step
+  /** The money is back; `receivedAt` in unix seconds. */
+  readonly refunded: (request: NostrEvent.EventId, receivedAt: number) => Step
+  /** Something that is worth remembering and leaves the job where it stands. */
+  readonly noted: (
+    request: NostrEvent.EventId,
+    note: string
+  ) => Effect.Effect<void, Treasury.LedgerUnavailable>
+  /** Says that this process is still at these purchases. */
+  readonly keepAlive: (
+    purchases: ReadonlyArray<Treasury.PurchaseId>
+  ) => Effect.Effect<void, Treasury.LedgerUnavailable>
   /** Whether an invoice with this payment hash was ever accepted for a job. */
   readonly knows: (
     paymentHash: Bolt11.PaymentHash
@@ -105,13 +99,17 @@ export interface Shape {
   readonly find: (
     purchase: Treasury.PurchaseId
   ) => Effect.Effect<ReadonlyArray<Entry>, Treasury.LedgerUnavailable>
+  /** The job whose request's id begins so; none if there is no such job, or more than one. */
+  readonly findJob: (
+    prefix: string
+  ) => Effect.Effect<Option.Option<JobDetail>, Treasury.LedgerUnavailable>
   /** Jobs that are not at their end, and those lost since a unix second. */
   readonly unfinished: (options: {
     readonly lostSince: number
   }) => Effect.Effect<ReadonlyArray<Entry>, Treasury.LedgerUnavailable>
-  /** Deliveries that the spend ledger may not have been told of. */
-  readonly unreconciled: Effect.Effect<ReadonlyArray<PaidDelivery>, Treasury.LedgerUnavailable>
-  /** The spend ledger has these deliveries. */
+  /** Deliveries and refunds that the spend ledger may not have been told of. */
+  readonly unreconciled: Effect.Effect<ReadonlyArray<Conclusion>, Treasury.LedgerUnavailable>
+  /** The spend ledger has these. */
   readonly reconciled: (
     requests: ReadonlyArray<NostrEvent.EventId>
   ) => Effect.Effect<void, Treasury.LedgerUnavailable>

@@ -1,14 +1,7 @@
-/** The tables of the journal, and their rows as values. */
-import { Treasury } from "@farthing/budget"
-import { Bolt11, Key, Msat, NostrEvent, Settlement } from "@farthing/protocol"
+/** The tables of the journal. The database itself writes down the history, and keeps it. */
 import { Sqlite } from "@farthing/sqlite"
-import { Effect, Option, Schema } from "effect"
+import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { type Job, JobState } from "./Job.ts"
-import { Request } from "./JobTransport.ts"
-import type { Entry } from "./Journal.ts"
-import type { Record } from "./Provider.ts"
-import type { Receipt } from "./Receipt.ts"
 
 /** Payment hashes are unique: an invoice belongs to one job. */
 const tables = [
@@ -62,151 +55,110 @@ const reconciled = [
      WHERE state = 'delivered' AND reconciled = 0`
 ]
 
-export const migrate = Sqlite.migrate("compute_migrations", {
-  "1_journal": Effect.gen(function* () {
-    const sql = yield* SqlClient.SqlClient
-    for (const table of tables) yield* sql.unsafe(table)
-  }),
-  "2_reconciled": Effect.gen(function* () {
-    const sql = yield* SqlClient.SqlClient
-    for (const change of reconciled) yield* sql.unsafe(change)
+/** Each step that a job takes, written with it; what is written stays. */
+const history = [
+  `ALTER TABLE compute_job ADD COLUMN stepped_at BIGINT NOT NULL DEFAULT 0`,
+  `ALTER TABLE compute_job ADD COLUMN step_note TEXT NOT NULL DEFAULT ''`,
+  `CREATE TABLE compute_step (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT,
+     request_id TEXT NOT NULL REFERENCES compute_job (request_id),
+     at BIGINT NOT NULL,
+     state TEXT NOT NULL,
+     note TEXT NOT NULL
+   )`,
+  `CREATE INDEX compute_step_by_job ON compute_step (request_id, seq)`,
+  `INSERT INTO compute_step (request_id, at, state, note)
+     SELECT request_id, requested_at * 1000, state, note FROM compute_job`,
+  `CREATE TRIGGER compute_job_begins AFTER INSERT ON compute_job BEGIN
+     INSERT INTO compute_step (request_id, at, state, note)
+     VALUES (NEW.request_id, NEW.stepped_at, NEW.state, NEW.step_note);
+   END`,
+  `CREATE TRIGGER compute_job_goes_on AFTER UPDATE OF state, step_note ON compute_job BEGIN
+     INSERT INTO compute_step (request_id, at, state, note)
+     VALUES (NEW.request_id, NEW.stepped_at, NEW.state, NEW.step_note);
+   END`,
+  `CREATE TRIGGER compute_step_stays BEFORE UPDATE ON compute_step BEGIN
+     SELECT RAISE(ABORT, 'steps are never changed');
+   END`,
+  `CREATE TRIGGER compute_step_remains BEFORE DELETE ON compute_step BEGIN
+     SELECT RAISE(ABORT, 'steps are never deleted');
+   END`
+]
+
+const refunds = [
+  `ALTER TABLE compute_job ADD COLUMN refund_amount BIGINT`,
+  `ALTER TABLE compute_job ADD COLUMN refund_bolt11 TEXT`,
+  `ALTER TABLE compute_job ADD COLUMN refund_hash TEXT`,
+  `ALTER TABLE compute_job ADD COLUMN refund_event TEXT`,
+  `ALTER TABLE compute_job ADD COLUMN refund_expires_at BIGINT`,
+  `ALTER TABLE compute_job ADD COLUMN refund_accepted_at BIGINT`,
+  `ALTER TABLE compute_job ADD COLUMN refund_received_at BIGINT`,
+  `DROP INDEX compute_job_unreconciled`,
+  `CREATE INDEX compute_job_unreconciled ON compute_job (budget, request_id)
+     WHERE state IN ('delivered', 'refunded') AND reconciled = 0`
+]
+
+/** The process that is at a job, and until when (unix milliseconds) without another word. */
+const leases = [
+  `ALTER TABLE compute_job ADD COLUMN lease_owner TEXT NOT NULL DEFAULT ''`,
+  `ALTER TABLE compute_job ADD COLUMN lease_until BIGINT NOT NULL DEFAULT 0`
+]
+
+/** Budgets share a database, and nothing else; payment hashes stay unique among them all. */
+const budgets = [
+  `ALTER TABLE compute_job ADD COLUMN budget TEXT NOT NULL DEFAULT ''`,
+  `DROP INDEX compute_job_by_purchase`,
+  `DROP INDEX compute_job_by_state`,
+  `DROP INDEX compute_job_by_time`,
+  `CREATE INDEX compute_job_by_purchase ON compute_job (budget, purchase)`,
+  `CREATE INDEX compute_job_by_state ON compute_job (budget, state, requested_at)`,
+  `CREATE INDEX compute_job_by_time ON compute_job (budget, requested_at)`,
+  `CREATE TABLE compute_record (
+     budget TEXT NOT NULL,
+     pubkey TEXT NOT NULL,
+     jobs BIGINT NOT NULL DEFAULT 0,
+     delivered BIGINT NOT NULL DEFAULT 0,
+     lost BIGINT NOT NULL DEFAULT 0,
+     refunded BIGINT NOT NULL DEFAULT 0,
+     refused BIGINT NOT NULL DEFAULT 0,
+     rejected BIGINT NOT NULL DEFAULT 0,
+     lost_in_a_row BIGINT NOT NULL DEFAULT 0,
+     last_lost_at BIGINT NOT NULL DEFAULT 0,
+     refunded_in_a_row BIGINT NOT NULL DEFAULT 0,
+     last_refunded_at BIGINT NOT NULL DEFAULT 0,
+     recent_millis TEXT NOT NULL DEFAULT '[]',
+     PRIMARY KEY (budget, pubkey)
+   )`
+]
+
+/** What was written before there were several budgets belongs to the one that finds it. */
+const inherit = (sql: SqlClient.SqlClient, budget: string) =>
+  Effect.all(
+    [
+      sql`UPDATE compute_job SET budget = ${budget}`,
+      sql`INSERT INTO compute_record (budget, pubkey, jobs, delivered, lost, refused, rejected,
+            lost_in_a_row, last_lost_at, recent_millis)
+          SELECT ${budget}, pubkey, jobs, delivered, lost, refused, rejected,
+            lost_in_a_row, last_lost_at, recent_millis FROM compute_provider`,
+      sql`DROP TABLE compute_provider`
+    ],
+    { discard: true }
+  )
+
+const run = (statements: ReadonlyArray<string>) =>
+  Effect.flatMap(SqlClient.SqlClient, (sql) =>
+    Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
+  )
+
+export const migrate = (budget: string) =>
+  Sqlite.migrate("compute_migrations", {
+    "1_journal": run(tables),
+    "2_reconciled": run(reconciled),
+    "3_history": run(history),
+    "4_budgets": Effect.andThen(
+      run(budgets),
+      Effect.flatMap(SqlClient.SqlClient, (sql) => inherit(sql, budget))
+    ),
+    "5_refunds": run(refunds),
+    "6_leases": run(leases)
   })
-})
-
-const Stages = Schema.Array(Schema.Struct({ stage: Schema.String, millis: Schema.Finite }))
-
-export const JobRow = Schema.Struct({
-  request_id: NostrEvent.EventId,
-  purchase: Treasury.PurchaseId,
-  provider: Key.PublicKey,
-  provider_name: Schema.String,
-  settlement: Settlement.Settlement,
-  model: Schema.NullOr(Schema.String),
-  state: JobState,
-  request: Schema.fromJsonString(Request),
-  requested_at: Schema.Int,
-  job_name: Schema.NullOr(Schema.String),
-  bolt11: Schema.NullOr(Schema.String),
-  amount: Schema.NullOr(Msat.Msat),
-  payment_hash: Schema.NullOr(Bolt11.PaymentHash),
-  preimage: Schema.NullOr(Bolt11.Preimage),
-  fee: Schema.NullOr(Msat.Msat),
-  left_today: Schema.NullOr(Msat.Msat),
-  paid_at: Schema.NullOr(Schema.Int),
-  text: Schema.NullOr(Schema.String),
-  sha256: Schema.NullOr(Schema.String),
-  finish_reason: Schema.NullOr(Schema.String),
-  tokens_in: Schema.NullOr(Schema.Int),
-  tokens_out: Schema.NullOr(Schema.Int),
-  stages: Schema.NullOr(Schema.fromJsonString(Stages)),
-  finished_at: Schema.NullOr(Schema.Int),
-  note: Schema.String
-})
-type JobRow = typeof JobRow.Type
-
-export const DeliveryRow = Schema.Struct({
-  request: NostrEvent.EventId,
-  purchase: Treasury.PurchaseId,
-  paymentHash: Bolt11.PaymentHash
-})
-
-export const encodeRequest: (request: Request) => string = Schema.encodeSync(
-  Schema.fromJsonString(Request)
-)
-
-export const encodeStages: (stages: typeof Stages.Type) => string = Schema.encodeSync(
-  Schema.fromJsonString(Stages)
-)
-
-export const toJob = (row: JobRow): Job => ({
-  request: row.request_id,
-  purchase: row.purchase,
-  provider: row.provider,
-  providerName: row.provider_name,
-  settlement: row.settlement,
-  state: row.state,
-  amount: row.amount ?? undefined,
-  paymentHash: row.payment_hash ?? undefined,
-  requestedAt: row.requested_at,
-  note: row.note
-})
-
-export const toEntry = (row: JobRow): Entry => ({
-  job: toJob(row),
-  request: row.request,
-  model: row.model ?? undefined,
-  offer: toOffer(row),
-  payment: toPayment(row),
-  receipt: Option.getOrUndefined(toReceipt(row))
-})
-
-const toOffer = ({ amount, bolt11, job_name, payment_hash }: JobRow): Entry["offer"] =>
-  amount === null || bolt11 === null || job_name === null || payment_hash === null
-    ? undefined
-    : { jobName: job_name, bolt11, amount, paymentHash: payment_hash }
-
-const toPayment = ({ fee, left_today, paid_at, preimage }: JobRow): Entry["payment"] =>
-  fee === null || paid_at === null || preimage === null
-    ? undefined
-    : { preimage, fee, leftToday: left_today ?? undefined, paidAt: paid_at }
-
-export const toReceipt = (row: JobRow): Option.Option<Receipt> => {
-  const offer = toOffer(row)
-  const payment = toPayment(row)
-  if (offer === undefined || payment === undefined) return Option.none()
-  if (row.text === null || row.sha256 === null || row.finished_at === null) return Option.none()
-  return Option.some({
-    purchase: row.purchase,
-    request: row.request_id,
-    provider: row.provider,
-    providerName: row.provider_name,
-    model: row.model ?? undefined,
-    text: row.text,
-    resultSha256: row.sha256,
-    finishReason: row.finish_reason ?? undefined,
-    tokensIn: row.tokens_in ?? undefined,
-    tokensOut: row.tokens_out ?? undefined,
-    bolt11: offer.bolt11,
-    paymentHash: offer.paymentHash,
-    preimage: payment.preimage,
-    amount: offer.amount,
-    fee: payment.fee,
-    cost: Msat.add(offer.amount, payment.fee),
-    leftToday: payment.leftToday,
-    finishedAt: row.finished_at,
-    stages: row.stages ?? []
-  })
-}
-
-export const ProviderRow = Schema.Struct({
-  pubkey: Key.PublicKey,
-  jobs: Schema.Int,
-  delivered: Schema.Int,
-  lost: Schema.Int,
-  refused: Schema.Int,
-  rejected: Schema.Int,
-  lost_in_a_row: Schema.Int,
-  last_lost_at: Schema.Int,
-  recent_millis: Schema.fromJsonString(Schema.Array(Schema.Finite))
-})
-type ProviderRow = typeof ProviderRow.Type
-
-/** Seconds; doubled with each loss in a row. */
-const firstCoolDown = 3600
-const longestCoolDown = 30 * 24 * 3600
-
-export const toRecord = (row: ProviderRow): Record => ({
-  jobs: row.jobs,
-  delivered: row.delivered,
-  lost: row.lost,
-  refused: row.refused,
-  rejected: row.rejected,
-  medianMillis: median(row.recent_millis),
-  avoidUntil: row.lost_in_a_row === 0 ? undefined : row.last_lost_at + coolDown(row.lost_in_a_row)
-})
-
-const coolDown = (lostInARow: number): number =>
-  Math.min(firstCoolDown * 2 ** (lostInARow - 1), longestCoolDown)
-
-const median = (values: ReadonlyArray<number>): number | undefined =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]

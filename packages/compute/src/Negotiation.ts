@@ -3,7 +3,7 @@
  * wrong, the next provider may be asked.
  */
 import { Treasury } from "@farthing/budget"
-import { Bolt11, Msat, Text } from "@farthing/protocol"
+import { Bolt11, Msat, type NostrEvent, Text } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Option, Queue, Result } from "effect"
 import * as ComputeError from "./ComputeError.ts"
@@ -15,6 +15,7 @@ import {
   type Refused,
   type Request
 } from "./JobTransport.ts"
+import type { Offer as Terms } from "./Job.ts"
 import { type EndState, Journal } from "./Journal.ts"
 import { logged } from "./Bookkeeping.ts"
 import { modelFor, type Provider } from "./Provider.ts"
@@ -38,7 +39,7 @@ export const negotiate = Effect.fnUntraced(function* (purchase: Purchase, provid
   const job = yield* request(purchase, provider)
   return yield* quote(purchase, job).pipe(
     Effect.flatMap((quoted) => check(purchase, job, quoted)),
-    Effect.tapError((error) => endJob(job.request, endOf(error), error.message)),
+    Effect.tapError((error) => endJob(job.request, endOf(error), noteOf(error))),
     Effect.onInterrupt(() => endJob(job.request, "unanswered", "interrupted"))
   )
 })
@@ -181,16 +182,44 @@ const check = (purchase: Purchase, job: Job, quoted: Quoted) =>
         yield* UnixTime.now
       )
       if (Result.isFailure(judged)) return yield* rejected(job.provider, judged.failure)
-      const invoice = judged.success
-      return {
+      const offer: Offer = {
         ...job,
         jobName: quoted.jobName,
-        invoice,
+        invoice: judged.success,
         amount: quoted.amount
-      } satisfies Offer
+      }
+      yield* keep(offer)
+      return offer
     }),
     job.provider
   )
+
+/** Notes the offer; of two with the same invoice the first one counts, for it cannot be a copy. */
+const keep = Effect.fnUntraced(function* (offer: Offer) {
+  const journal = yield* Journal
+  const request = offer.request.event.id
+  switch (yield* journal.quoted(request, termsOf(offer))) {
+    case "taken":
+      return yield* Effect.addFinalizer(() => logged(journal.passedOver(request)))
+    case "closed":
+      return yield* closed(request)
+    case "reused":
+      return yield* reused(offer.provider)
+  }
+})
+
+export const termsOf = ({ amount, invoice, jobName }: Offer): Terms => ({
+  jobName,
+  bolt11: invoice.bolt11,
+  amount,
+  paymentHash: invoice.paymentHash
+})
+
+/** Somebody else has closed the job. */
+export const closed = (request: NostrEvent.EventId) =>
+  new Treasury.LedgerUnavailable({
+    message: `The job ${request} is closed in the journal: it is not paid any more`
+  })
 
 export const rejected = (provider: Provider, fault: InvoiceGate.Fault) =>
   new ComputeError.InvoiceRejected({
@@ -213,6 +242,10 @@ const endOf = (error: { readonly _tag: string }): EndState => {
       return "unanswered"
   }
 }
+
+/** What the journal says of it: the reason in one word first, where there is one. */
+export const noteOf = (error: { readonly message: string; readonly reason?: unknown }): string =>
+  typeof error.reason === "string" ? `${error.reason}: ${error.message}` : error.message
 
 const endJob = (request: Request, state: EndState, note: string) =>
   Effect.flatMap(Journal, (journal) => logged(journal.ended(request.event.id, state, note)))

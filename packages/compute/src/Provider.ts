@@ -17,8 +17,10 @@ export interface Record {
   /** Requests that came to an end, whatever the end. */
   readonly jobs: number
   readonly delivered: number
-  /** Paid without a result. */
+  /** Paid without a result, and the money is not back. */
   readonly lost: number
+  /** Paid without a result, and the money came back. */
+  readonly refunded: number
   readonly refused: number
   /** Invoices that must not be paid. */
   readonly rejected: number
@@ -26,7 +28,8 @@ export interface Record {
   readonly medianMillis: number | undefined
   /**
    * Unix seconds until which the built-in policies do not choose it, because it took money
-   * without delivering; each time in a row makes it twice as long.
+   * without delivering, or delivered nothing but refunds; each time in a row makes it twice as
+   * long.
    */
   readonly avoidUntil: number | undefined
 }
@@ -36,6 +39,7 @@ export const noRecord: Record = {
   jobs: 0,
   delivered: 0,
   lost: 0,
+  refunded: 0,
   refused: 0,
   rejected: 0,
   medianMillis: undefined,

@@ -1,10 +1,7 @@
 /** Asks the providers of a round at once, and puts their offers in order. */
 import { Array as Arr, Effect, Order } from "effect"
 import { mostTelling } from "./Fallback.ts"
-import { termsOf } from "./Fulfilment.ts"
-import { Journal } from "./Journal.ts"
-import { logged } from "./Bookkeeping.ts"
-import { negotiate, type Offer } from "./Negotiation.ts"
+import { negotiate } from "./Negotiation.ts"
 import type { Provider } from "./Provider.ts"
 import type { Purchase } from "./Purchase.ts"
 
@@ -19,22 +16,8 @@ export const bestOffers = Effect.fnUntraced(function* (
     { concurrency: "unbounded" }
   )
   const [offers, failures] = Arr.partition(results, (result) => result)
-  if (Arr.isArrayNonEmpty(offers)) {
-    if (round.length > 1) yield* keep(offers)
+  if (Arr.isArrayNonEmpty(offers))
     return Arr.sortWith(offers, (offer) => offer.amount, Order.Number)
-  }
   if (Arr.isArrayNonEmpty(failures)) return yield* mostTelling(failures)
   return yield* Effect.die("a round has at least one provider")
-})
-
-/** Offers that wait until it is known which one is the best. */
-const keep = Effect.fnUntraced(function* (offers: ReadonlyArray<Offer>) {
-  const journal = yield* Journal
-  for (const offer of offers) yield* journal.quoted(offer.request.event.id, termsOf(offer))
-})
-
-/** Closes the offers that were not taken. */
-export const passOver = Effect.fnUntraced(function* (offers: ReadonlyArray<Offer>) {
-  const journal = yield* Journal
-  for (const offer of offers) yield* logged(journal.passedOver(offer.request.event.id))
 })

@@ -1,44 +1,58 @@
 /** The journal in the database of the home: every step is durable before the next one is taken. */
 import { Treasury } from "@farthing/budget"
-import type { Key, NostrEvent } from "@farthing/protocol"
-import { UnixTime } from "@farthing/relay"
-import { Array as Arr, Effect, Layer, Schema } from "effect"
+import type { Key, Msat, NostrEvent } from "@farthing/protocol"
+import { Array as Arr, Clock, Duration, Effect, Layer, Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Migrator, SqlError, Statement } from "effect/sql"
-import type { JobState } from "./Job.ts"
-import { comesFrom, type EndState, Journal, type Offer } from "./Journal.ts"
+import { randomUUID } from "node:crypto"
+import type { JobState, Offer } from "./Job.ts"
+import { comesFrom, Journal } from "./Journal.ts"
+import * as Rows from "./JournalRows.ts"
 import * as Tables from "./JournalTables.ts"
+import * as ProviderRecords from "./ProviderRecords.ts"
 
-/** How many delivery times a provider's median is taken from. */
-const timesKept = 31
+export interface Options {
+  /** Whose journal it is: budgets that share a database see nothing of each other's jobs. */
+  readonly budget: string
+}
+
+/** A process that says nothing for so long is dead. */
+const lease = Duration.toMillis("30 seconds")
 
 /** Databases bound the parameters of a statement. */
 const idsAtOnce = 500
 
-const make = Effect.gen(function* () {
-  yield* Tables.migrate
+const make = Effect.fnUntraced(function* ({ budget }: Options) {
+  yield* Tables.migrate(budget)
   const sql = yield* SqlClient.SqlClient
+  const records = yield* ProviderRecords.make(budget)
+  const owner = randomUUID()
 
-  /** Takes a step if the job stands where the step begins; the provider, if it was taken. */
-  const step = (
+  /** Takes a step if the job stands where the step begins; whose job it is, if it was taken. */
+  const step = Effect.fnUntraced(function* (
     request: NostrEvent.EventId,
     to: JobState,
-    columns: Readonly<Record<string, string | number | null>>,
+    note: string,
+    columns: Readonly<Record<string, string | number | null>> = {},
     from: ReadonlyArray<JobState> = comesFrom[to]
-  ) =>
-    sql<{ provider: Key.PublicKey }>`
-      UPDATE compute_job SET ${sql.update({ ...columns, state: to })}
+  ) {
+    const now = yield* Clock.currentTimeMillis
+    const rows = yield* sql<Stepped>`
+      UPDATE compute_job
+      SET ${sql.update({ ...columns, state: to, stepped_at: now, step_note: note })}
       WHERE request_id = ${request} AND ${sql.in("state", from)}
-      RETURNING provider`.pipe(Effect.map((rows) => rows[0]?.provider))
+      RETURNING provider, amount, refund_amount AS refund`
+    return rows[0]
+  })
 
   const offered = (to: "quoted" | "paying") => (request: NostrEvent.EventId, offer: Offer) =>
-    step(request, to, {
+    step(request, to, `${offer.amount} msat, payment hash ${offer.paymentHash}`, {
       job_name: offer.jobName,
       bolt11: offer.bolt11,
       amount: offer.amount,
       payment_hash: offer.paymentHash
     }).pipe(
-      Effect.map((provider) => (isTaken(provider) ? "taken" : "closed")),
+      Effect.map((stepped) => (isTaken(stepped) ? "taken" : "closed")),
       Effect.catchIf(
         (error) => error.reason._tag === "UniqueViolation",
         () => Effect.succeed("reused" as const)
@@ -46,66 +60,47 @@ const make = Effect.gen(function* () {
       unavailable
     )
 
-  const meet = (provider: Key.PublicKey) =>
-    sql`INSERT INTO compute_provider (pubkey) VALUES (${provider}) ON CONFLICT (pubkey) DO NOTHING`
-
-  const countEnd = Effect.fnUntraced(function* (provider: Key.PublicKey, state: EndState) {
-    const now = yield* UnixTime.now
-    const one = (when: EndState) => (state === when ? 1 : 0)
-    yield* meet(provider)
-    yield* sql`
-      UPDATE compute_provider SET
-        jobs = jobs + 1,
-        lost = lost + ${one("lost")},
-        refused = refused + ${one("refused")},
-        rejected = rejected + ${one("rejected")},
-        lost_in_a_row = lost_in_a_row + ${one("lost")},
-        last_lost_at = CASE WHEN ${one("lost")} = 1 THEN ${now} ELSE last_lost_at END
-      WHERE pubkey = ${provider}`
-  })
-
-  const countDelivery = Effect.fnUntraced(function* (
-    provider: Key.PublicKey,
-    wasLost: boolean,
-    millis: number | undefined
-  ) {
-    yield* meet(provider)
-    const [row] = yield* sql<{ recent_millis: string }>`
-      UPDATE compute_provider SET
-        jobs = jobs + ${wasLost ? 0 : 1},
-        lost = lost - ${wasLost ? 1 : 0},
-        delivered = delivered + 1,
-        lost_in_a_row = 0
-      WHERE pubkey = ${provider} RETURNING recent_millis`
-    if (row === undefined || millis === undefined) return
-    const recent = yield* decodeMillis(row.recent_millis)
-    const kept = JSON.stringify([...recent, millis].slice(-timesKept))
-    yield* sql`UPDATE compute_provider SET recent_millis = ${kept} WHERE pubkey = ${provider}`
-  })
-
   const jobs = (condition: Statement.Fragment) =>
-    sql`SELECT * FROM compute_job ${condition}`.pipe(Effect.flatMap(decodeJobs), unavailable)
+    sql`SELECT * FROM compute_job ${condition}`.pipe(Effect.flatMap(decodeJobs))
+
+  const entries = (condition: Statement.Fragment) =>
+    Effect.zipWith(jobs(condition), Clock.currentTimeMillis, (rows, now) =>
+      rows.map((row) => Rows.toEntry(row, { owner, now }))
+    )
+
+  const stepsOf = (request: NostrEvent.EventId) =>
+    sql`SELECT at, state, note FROM compute_step WHERE request_id = ${request} ORDER BY seq`.pipe(
+      Effect.flatMap(decodeSteps)
+    )
 
   return Journal.of({
     requested: (job) =>
-      sql`INSERT INTO compute_job ${sql.insert({
-        request_id: job.request.event.id,
-        purchase: job.purchase,
-        provider: job.request.provider,
-        provider_name: job.providerName,
-        settlement: job.settlement,
-        model: job.model ?? null,
-        state: "requested",
-        request: Tables.encodeRequest(job.request),
-        requested_at: job.requestedAt
-      })}`.pipe(Effect.asVoid, unavailable),
+      Effect.flatMap(
+        Clock.currentTimeMillis,
+        (now) =>
+          sql`INSERT INTO compute_job ${sql.insert({
+            request_id: job.request.event.id,
+            budget,
+            purchase: job.purchase,
+            provider: job.request.provider,
+            provider_name: job.providerName,
+            settlement: job.settlement,
+            model: job.model ?? null,
+            state: "requested",
+            request: Rows.encodeRequest(job.request),
+            requested_at: job.requestedAt,
+            stepped_at: now,
+            lease_owner: owner,
+            lease_until: now + lease
+          })}`
+      ).pipe(Effect.asVoid, unavailable),
 
     quoted: offered("quoted"),
 
     paying: offered("paying"),
 
     paid: (request, payment) =>
-      step(request, "paid", {
+      step(request, "paid", `fee ${payment.fee} msat`, {
         preimage: payment.preimage,
         fee: payment.fee,
         left_today: payment.leftToday ?? null,
@@ -121,14 +116,17 @@ const make = Effect.gen(function* () {
           finish_reason: receipt.finishReason ?? null,
           tokens_in: receipt.tokensIn ?? null,
           tokens_out: receipt.tokensOut ?? null,
-          stages: Tables.encodeStages(receipt.stages),
+          stages: Rows.encodeStages(receipt.stages),
           finished_at: receipt.finishedAt,
           note: ""
         }
-        const inTime = yield* step(receipt.request, "delivered", columns, ["paid"])
-        const late = inTime ?? (yield* step(receipt.request, "delivered", columns, ["lost"]))
-        if (late === undefined) return false
-        yield* countDelivery(late, inTime === undefined, millis)
+        const { request, resultSha256 } = receipt
+        const sha256 = `sha256 ${resultSha256}`
+        const inTime = yield* step(request, "delivered", sha256, columns, ["paid"])
+        const stepped =
+          inTime ?? (yield* step(request, "delivered", `forgiven: ${sha256}`, columns, ["lost"]))
+        if (stepped === undefined) return false
+        yield* records.delivered(stepped.provider, inTime === undefined, millis)
         return true
       },
       sql.withTransaction,
@@ -137,9 +135,14 @@ const make = Effect.gen(function* () {
 
     ended: Effect.fnUntraced(
       function* (request, state, note) {
-        const provider = yield* step(request, state, { note })
-        if (provider === undefined) return false
-        if (state !== "unknown") yield* countEnd(provider, state)
+        const columns = { note }
+        // A refund that does not come was counted as a loss when it was accepted.
+        const isBroken =
+          state === "lost" && isTaken(yield* step(request, state, note, columns, ["refunding"]))
+        if (isBroken) return true
+        const stepped = yield* step(request, state, note, columns)
+        if (stepped === undefined) return false
+        if (state !== "unknown") yield* records.ended(stepped.provider, state)
         return true
       },
       sql.withTransaction,
@@ -147,10 +150,56 @@ const make = Effect.gen(function* () {
     ),
 
     passedOver: (request) =>
-      step(request, "unpaid", { note: "another offer was taken" }, ["quoted"]).pipe(
+      step(request, "unpaid", passedOver, { note: passedOver }, ["quoted"]).pipe(
         Effect.map(isTaken),
         unavailable
       ),
+
+    refunding: Effect.fnUntraced(
+      function* (request, refund) {
+        const note = `refund accepted: ${refund.amount} msat to our invoice ${refund.paymentHash}`
+        const columns = { ...Rows.refundColumns(refund), note }
+        if (isTaken(yield* step(request, "refunding", note, columns, ["lost"]))) return true
+        const stepped = yield* step(request, "refunding", note, columns, ["paid"])
+        if (stepped === undefined) return false
+        yield* records.ended(stepped.provider, "lost")
+        return true
+      },
+      sql.withTransaction,
+      unavailable
+    ),
+
+    refunded: Effect.fnUntraced(
+      function* (request, receivedAt) {
+        const columns = { refund_received_at: receivedAt, note: "the money is back" }
+        const stepped = yield* step(request, "refunded", "refund received", columns)
+        if (stepped === undefined) return false
+        const { amount, provider, refund } = stepped
+        if (amount !== null && refund !== null)
+          yield* records.refunded(provider, { paid: amount, refund })
+        return true
+      },
+      sql.withTransaction,
+      unavailable
+    ),
+
+    noted: (request, note) =>
+      Effect.flatMap(
+        Clock.currentTimeMillis,
+        (now) =>
+          sql`UPDATE compute_job SET ${sql.update({ stepped_at: now, step_note: note })}
+            WHERE request_id = ${request}`
+      ).pipe(Effect.asVoid, unavailable),
+
+    keepAlive: (purchases) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.forEach(
+          Arr.chunksOf(purchases, idsAtOnce),
+          (some) => sql`UPDATE compute_job SET lease_until = ${now + lease}
+            WHERE budget = ${budget} AND lease_owner = ${owner} AND ${sql.in("purchase", some)}`,
+          { discard: true }
+        )
+      ).pipe(unavailable),
 
     knows: (paymentHash) =>
       sql`SELECT 1 FROM compute_job WHERE payment_hash = ${paymentHash}`.pipe(
@@ -158,27 +207,34 @@ const make = Effect.gen(function* () {
         unavailable
       ),
 
-    records: sql`SELECT * FROM compute_provider`.pipe(
-      Effect.flatMap(decodeProviders),
-      Effect.map((rows) => new Map(rows.map((row) => [row.pubkey, Tables.toRecord(row)]))),
-      unavailable
-    ),
+    records: unavailable(records.all),
 
     find: (purchase) =>
-      jobs(sql`WHERE purchase = ${purchase} ORDER BY requested_at, request_id`).pipe(
-        Effect.map(Arr.map(Tables.toEntry))
-      ),
+      entries(
+        sql`WHERE budget = ${budget} AND purchase = ${purchase} ORDER BY requested_at, request_id`
+      ).pipe(unavailable),
+
+    findJob: Effect.fnUntraced(function* (prefix) {
+      const first = prefix.toLowerCase()
+      // Every digit that could follow is less than `g`.
+      const found = yield* entries(sql`WHERE budget = ${budget}
+        AND request_id >= ${first} AND request_id < ${`${first}g`} LIMIT 2`)
+      const [entry] = found
+      if (entry === undefined || found.length > 1) return Option.none()
+      return Option.some({ ...entry, steps: yield* stepsOf(entry.job.request) })
+    }, unavailable),
 
     unfinished: ({ lostSince }) =>
-      jobs(sql`WHERE ${sql.in("state", ["requested", "quoted", "paying", "paid", "unknown"])}
-        OR (state = 'lost' AND requested_at >= ${lostSince}) ORDER BY requested_at`).pipe(
-        Effect.map(Arr.map(Tables.toEntry))
+      entries(sql`WHERE budget = ${budget} AND (${sql.in("state", underWay)}
+        OR (state = 'lost' AND requested_at >= ${lostSince})) ORDER BY requested_at`).pipe(
+        unavailable
       ),
 
     unreconciled: sql`
-      SELECT request_id AS request, purchase, payment_hash AS "paymentHash" FROM compute_job
-      WHERE state = 'delivered' AND reconciled = 0`.pipe(
-      Effect.flatMap(decodeDeliveries),
+      SELECT request_id AS request, purchase, payment_hash AS "paymentHash", state AS outcome
+      FROM compute_job
+      WHERE budget = ${budget} AND state IN ('delivered', 'refunded') AND reconciled = 0`.pipe(
+      Effect.flatMap(decodeConclusions),
       unavailable
     ),
 
@@ -190,29 +246,47 @@ const make = Effect.gen(function* () {
       ).pipe(unavailable),
 
     jobs: (limit) =>
-      jobs(sql`ORDER BY requested_at DESC, request_id LIMIT ${limit}`).pipe(
-        Effect.map(Arr.map(Tables.toJob))
-      ),
+      jobs(
+        sql`WHERE budget = ${budget} ORDER BY requested_at DESC, request_id LIMIT ${limit}`
+      ).pipe(Effect.map(Arr.map(Rows.toJob)), unavailable),
 
     receipts: (limit) =>
-      jobs(
-        sql`WHERE state = 'delivered' ORDER BY finished_at DESC, request_id LIMIT ${limit}`
-      ).pipe(Effect.map(Arr.flatMap((row) => Arr.fromOption(Tables.toReceipt(row)))))
+      jobs(sql`WHERE budget = ${budget} AND state = 'delivered'
+        ORDER BY finished_at DESC, request_id LIMIT ${limit}`).pipe(
+        Effect.map(Arr.flatMap((row) => Arr.fromOption(Rows.toReceipt(row)))),
+        unavailable
+      )
   })
 })
 
-export const layer: Layer.Layer<
-  Journal,
-  Migrator.MigrationError | SqlError.SqlError,
-  SqlClient.SqlClient
-> = Layer.effect(Journal, make)
+export const layer = (
+  options: Options
+): Layer.Layer<Journal, Migrator.MigrationError | SqlError.SqlError, SqlClient.SqlClient> =>
+  Layer.effect(Journal, make(options))
 
-const decodeJobs = Schema.decodeUnknownEffect(Schema.Array(Tables.JobRow))
-const decodeDeliveries = Schema.decodeUnknownEffect(Schema.Array(Tables.DeliveryRow))
-const decodeProviders = Schema.decodeUnknownEffect(Schema.Array(Tables.ProviderRow))
-const decodeMillis = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Array(Schema.Finite)))
+/** Whose job took a step, what was paid for it and what is to come back. */
+interface Stepped {
+  readonly provider: Key.PublicKey
+  readonly amount: Msat.Msat | null
+  readonly refund: Msat.Msat | null
+}
 
-const isTaken = (provider: Key.PublicKey | undefined): boolean => provider !== undefined
+const isTaken = (stepped: Stepped | undefined): boolean => stepped !== undefined
+
+const passedOver = "passed over: another offer was taken, or the purchase ended before"
+
+const underWay: ReadonlyArray<JobState> = [
+  "requested",
+  "quoted",
+  "paying",
+  "paid",
+  "unknown",
+  "refunding"
+]
+
+const decodeJobs = Schema.decodeUnknownEffect(Schema.Array(Rows.JobRow))
+const decodeSteps = Schema.decodeUnknownEffect(Schema.Array(Rows.StepRow))
+const decodeConclusions = Schema.decodeUnknownEffect(Schema.Array(Rows.ConclusionRow))
 
 const unavailable = <A, R>(
   effect: Effect.Effect<A, SqlError.SqlError | Schema.SchemaError, R>

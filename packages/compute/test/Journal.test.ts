@@ -5,13 +5,17 @@ import { Sqlite } from "@farthing/sqlite"
 import { Effect, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { hash } from "node:crypto"
-import type { JobState } from "../src/Job.ts"
+import type { AcceptedRefund, JobState } from "../src/Job.ts"
 import { comesFrom, Journal, type NewJob } from "../src/Journal.ts"
 import type { Receipt } from "../src/Receipt.ts"
 import * as SqlJournal from "../src/SqlJournal.ts"
 import * as TestMarket from "./TestMarket.ts"
 
-const memory = SqlJournal.layer.pipe(Layer.provide(Sqlite.layer({ filename: ":memory:" })))
+const budget = "regtest/main"
+
+const memory = SqlJournal.layer({ budget }).pipe(
+  Layer.provideMerge(Sqlite.layer({ filename: ":memory:" }))
+)
 
 const provider = Key.generate()
 const providerKey = Key.publicKeyOf(provider)
@@ -56,6 +60,15 @@ const paymentOf = (job: NewJob) => ({
   paidAt: 5
 })
 
+const refundOf = (job: NewJob, amount = 900): AcceptedRefund => ({
+  amount: Msat.make(amount),
+  bolt11: "lnbcrt2",
+  paymentHash: Bolt11.hashOf(Bolt11.Preimage.make(hash("sha256", "refund"))),
+  event: job.request.event,
+  expiresAt: 100,
+  acceptedAt: 10
+})
+
 const receiptOf = (job: NewJob, text = "text"): Receipt => ({
   purchase: job.purchase,
   request: job.request.event.id,
@@ -93,6 +106,10 @@ const reach = Effect.fnUntraced(function* (job: NewJob, state: JobState, millis?
       return yield* journal.paid(id, paymentOf(job))
     case "delivered":
       return yield* journal.delivered(receiptOf(job), millis)
+    case "refunding":
+      return yield* journal.refunding(id, refundOf(job))
+    case "refunded":
+      return yield* journal.refunded(id, 11)
     default:
       return yield* journal.ended(id, state, `it is ${state}`)
   }
@@ -140,7 +157,7 @@ describe("a job", () => {
       const request = one.request.event.id
       const { paymentHash } = offerOf(one)
       assert.deepStrictEqual(yield* journal.unreconciled, [
-        { request, purchase: one.purchase, paymentHash }
+        { request, purchase: one.purchase, paymentHash, outcome: "delivered" }
       ])
       yield* journal.reconciled([request])
       assert.deepStrictEqual(yield* journal.unreconciled, [])
@@ -195,7 +212,7 @@ describe("a job", () => {
     Effect.gen(function* () {
       const filename = yield* TestMarket.databaseFile
       const inProcess = Effect.provide(
-        SqlJournal.layer.pipe(Layer.provide(Sqlite.layer({ filename }))),
+        SqlJournal.layer({ budget }).pipe(Layer.provide(Sqlite.layer({ filename }))),
         { local: true }
       )
       const job = newJob()
