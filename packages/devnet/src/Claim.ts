@@ -1,6 +1,7 @@
 /** One market a folder: two of them on the same books would both be its bank. */
 import { Effect, Schema } from "effect"
 import type { Scope } from "effect"
+import { closeSync, existsSync, openSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 
@@ -16,6 +17,7 @@ export const make = (folder: string): Effect.Effect<void, MarketRunning, Scope.S
 
 /** The lock is that of a transaction which never ends. */
 const lock = (filename: string): DatabaseSync => {
+  createIfMissing(filename)
   const database = new DatabaseSync(filename, { timeout: 0 })
   try {
     database.exec("BEGIN EXCLUSIVE")
@@ -24,6 +26,11 @@ const lock = (filename: string): DatabaseSync => {
     database.close()
     throw cause
   }
+}
+
+/** For its owner alone: whoever else could open it could hold it. */
+const createIfMissing = (filename: string): void => {
+  if (!existsSync(filename)) closeSync(openSync(filename, "a", 0o600))
 }
 
 /** The folder is another market's, or cannot be written. */
