@@ -4,6 +4,7 @@
 import { Text } from "@farthing/protocol"
 import { Cause, Effect, Layer, Predicate } from "effect"
 import { CliOutput } from "effect/cli"
+import * as Masking from "./Masking.ts"
 import { Output } from "./Output.ts"
 
 const whatToDo: Readonly<Record<string, string>> = {
@@ -66,7 +67,7 @@ export const layerPresenter = Layer.effect(
       present: Effect.fnUntraced(function* (event) {
         if (event._tag !== "InvalidInvocation")
           return yield* CliOutput.defaultPresenter.present(event)
-        const message = event.errors.map((error) => error.message).join("; ")
+        const message = Masking.mask(event.errors.map((error) => error.message).join("; "))
         if (output.json)
           yield* output.value({ type: "error", tag: "UsageError", message, cost_msats: 0 })
         yield* output.note(`farthing: ${message}`)
