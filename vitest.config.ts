@@ -23,7 +23,15 @@ export default defineConfig({
           globalSetup: "apps/cli/test/support/Bundle.ts"
         }
       },
-      { test: { ...limits, name: "trials", include: ["trials/**/*.test.ts"], isolate: false } }
+      {
+        test: {
+          ...limits,
+          name: "trials",
+          include: ["trials/**/*.test.ts"],
+          globalSetup: "apps/cli/test/support/Bundle.ts",
+          isolate: false
+        }
+      }
     ]
   }
 })
