@@ -4,17 +4,18 @@
  *
  * A transaction begins with `BEGIN IMMEDIATE`: it holds the write lock from its first statement,
  * so what it reads stays true until it commits. Keep transactions short and put nothing but SQL
- * inside. A transaction inside a transaction is a savepoint.
+ * inside. A transaction inside a transaction is a savepoint. Transactions that come at the same time
+ * share one commit, and each has succeeded when it is durable.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as Migrator from "effect/sql/Migrator"
 import * as SqlClient from "effect/sql/SqlClient"
 import type * as SqlError from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
+import * as CommitGroup from "./CommitGroup.ts"
 import * as Connection from "./Connection.ts"
 
 export interface Options {
@@ -55,22 +56,23 @@ export const over = ({
   isTransaction
 }: Connection.Opened): Effect.Effect<SqlClient.SqlClient, never, Reactivity.Reactivity> =>
   Effect.gen(function* () {
-    const semaphore = yield* Semaphore.make(1)
-    return yield* SqlClient.make({
-      ...SqlClient.makeSqliteAcquirers({
-        connection: Effect.succeed(connection),
-        semaphore,
-        isTransaction
-      }),
+    const { borrow, lease, transaction } = CommitGroup.make(connection, isTransaction)
+    const client = yield* SqlClient.make({
+      acquirer: lease,
+      borrower: borrow,
       driver: "node:sqlite",
       compiler: Statement.makeCompilerSqlite(),
-      prepareTransactionControls: true,
-      beginTransaction: "BEGIN IMMEDIATE",
-      releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
-      spanAttributes: [["db.system.name", "sqlite"]],
-      isTransaction
+      spanAttributes
     })
+    const withTransaction = SqlClient.makeWithTransaction({
+      ...transaction,
+      transactionService: client.transactionService,
+      spanAttributes
+    })
+    return Object.assign(client, { withTransaction })
   })
+
+const spanAttributes = [["db.system.name", "sqlite"]] as const
 
 export const layer = (options: Options): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
   Layer.effect(SqlClient.SqlClient, make(options)).pipe(Layer.provide(Reactivity.layer))
