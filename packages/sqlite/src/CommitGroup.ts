@@ -43,8 +43,9 @@ export const make = (connection: SqlConnection.Connection, isTransaction: () => 
       seat = mine
     })
 
-  const leaveTurn = (mine: Scope.Closeable | undefined) =>
-    mine === undefined ? Effect.void : Scope.close(mine, Exit.void)
+  const leaveTurn = Effect.suspend(() =>
+    seat === undefined ? Effect.void : Scope.close(seat, Exit.void)
+  )
 
   const lead = control("BEGIN IMMEDIATE").pipe(
     Effect.map(() => {
@@ -61,7 +62,7 @@ export const make = (connection: SqlConnection.Connection, isTransaction: () => 
 
   /** Everybody who is ready by now comes first; then the group is closed. */
   const commitAll = Effect.fnUntraced(function* (mine: Group) {
-    yield* leaveTurn(seat)
+    yield* leaveTurn
     yield* Effect.yieldNow
     const committed = yield* turn.withPermit(
       Effect.suspend(() => {
@@ -76,7 +77,7 @@ export const make = (connection: SqlConnection.Connection, isTransaction: () => 
 
   const commitWith = Effect.fnUntraced(function* (joined: Group) {
     yield* control("RELEASE SAVEPOINT member")
-    yield* leaveTurn(seat)
+    yield* leaveTurn
     yield* Deferred.await(joined)
   })
 
@@ -137,7 +138,7 @@ export const make = (connection: SqlConnection.Connection, isTransaction: () => 
           yield* takeTurn(restore)
           if (group === undefined) break
           const joined = group
-          yield* leaveTurn(seat)
+          yield* leaveTurn
           yield* restore(Effect.exit(Deferred.await(joined)))
         }
         yield* heal
