@@ -38,10 +38,10 @@ export interface Options {
 }
 
 /**
- * How a relay stands to a subscription: `undefined` while its stored events are awaited; `away`
- * while it cannot be reached or is too busy, and will be asked again.
+ * How a relay stands to a subscription: `undefined` while its stored events are awaited. One that
+ * is `unreachable` or `busy` will be asked again.
  */
-type Standing = "stored" | "refused" | "away" | "silent" | undefined
+type Standing = "stored" | "refused" | "busy" | "unreachable" | "silent" | undefined
 
 interface Leg {
   standing: Standing
@@ -134,7 +134,7 @@ export const make = (options: Options): Subscription => {
     if (legs.some((leg) => leg.standing === undefined)) return
     if (legs.every((leg) => leg.standing === "refused"))
       failure ??= new RelayError({ reason: new Refused({ message: refusal }) })
-    else if (options.complete && legs.every((leg) => leg.standing === "away"))
+    else if (options.complete && legs.every((leg) => leg.standing === "unreachable"))
       failure ??= nobodyThere()
     else if (legs.some(isDone) && stored === "awaited") stored = "due"
     awaken()
@@ -154,7 +154,11 @@ export const make = (options: Options): Subscription => {
     new RelayError({
       reason: new Unreachable({
         urls: connections.map(({ url }) => url),
-        message: connections.map((it) => `${it.url}: ${it.trouble()}`).join("; ")
+        message: connections
+          .map(
+            (it, index) => `${it.url}: ${legs[index]?.standing === "busy" ? refusal : it.trouble()}`
+          )
+          .join("; ")
       })
     })
 
@@ -162,7 +166,7 @@ export const make = (options: Options): Subscription => {
     const leg = legs[index]!
     leg.inquiry = connection.ask({
       onAsk: () => {
-        if (leg.standing === "away") leg.standing = undefined
+        if (leg.standing === "unreachable" || leg.standing === "busy") leg.standing = undefined
         return filtersFor(leg)
       },
       onEvent: receive,
@@ -176,10 +180,10 @@ export const make = (options: Options): Subscription => {
       },
       onPutOff: (message) => {
         refusal = message
-        stand(leg, options.complete ? "refused" : "away")
+        stand(leg, "busy")
       },
       onUnreachable: () => {
-        if (leg.standing === undefined) stand(leg, "away")
+        if (leg.standing === undefined) stand(leg, "unreachable")
       }
     })
   })

@@ -56,6 +56,22 @@ describe("Relay.query", () => {
     })
   )
 
+  it.live("is patient with a relay that is too busy, if there is no other", () =>
+    Effect.gen(function* () {
+      const busy = yield* TestRelay.make
+      const idle = yield* TestRelay.make
+      const event = note()
+      busy.stored.push(event)
+      busy.behaviour.onRequest = () =>
+        busy.framesOf("REQ").length === 1 ? "rate-limited: slow down" : undefined
+      const one = yield* Relay.make({ urls: [busy.url] })
+      assert.deepStrictEqual(ids(yield* one.query([{ kinds: [1] }])), [event.id])
+      busy.behaviour.onRequest = () => "rate-limited: slow down"
+      const both = yield* Relay.make({ urls: [busy.url, idle.url] })
+      assert.deepStrictEqual(yield* both.query([{ kinds: [1] }], { timeout: "1 minute" }), [])
+    })
+  )
+
   it.live("fails with Refused when all refuse", () =>
     Effect.gen(function* () {
       const server = yield* TestRelay.make
