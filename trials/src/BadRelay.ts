@@ -70,7 +70,7 @@ export const make = Effect.fnUntraced(function* (
   const act = (line: Line, deed: Deed, isFromClient: boolean): void => {
     switch (deed._tag) {
       case "Forward": {
-        const text = JSON.stringify(deed.frame)
+        const text = texts.get(deed.frame) ?? JSON.stringify(deed.frame)
         return isFromClient ? toRelay(line, text) : tell(line.client, text)
       }
       case "Say":
@@ -100,13 +100,15 @@ export const make = Effect.fnUntraced(function* (
     lines.add(line)
     relay.on("open", () => line.early.splice(0).forEach((text) => relay.send(text)))
     client.on("message", (data) => {
-      const frame = parse(data)
+      const frame = parse(data) ?? []
       const type = String(frame[0])
       heard.set(type, (heard.get(type) ?? 0) + 1)
       actAll(line, line.conduct.onClient?.(frame) ?? [forward(frame)], true)
     })
-    relay.on("message", (data) => {
-      const frame = parse(data)
+    relay.on("message", (data, isBinary) => {
+      const frame = isBinary ? undefined : parse(data)
+      // What a relay behind this one babbles goes on as it is.
+      if (frame === undefined) return client.send(data, { binary: isBinary })
       actAll(line, line.conduct.onRelay?.(frame) ?? [forward(frame)], false)
     })
     for (const end of [client, relay])
@@ -152,7 +154,20 @@ const listen = (welcome: (client: WebSocket, socket: Socket) => void) =>
     ({ close }) => close
   ).pipe(Effect.map(({ port }) => port))
 
-const parse = (data: RawData): Frame => JSON.parse(String(data)) as Frame
+/** How frames came that go on as they are. */
+const texts = new WeakMap<Frame, string>()
+
+const parse = (data: RawData): Frame | undefined => {
+  const text = String(data)
+  try {
+    const frame: unknown = JSON.parse(text)
+    if (!Array.isArray(frame)) return undefined
+    texts.set(frame, text)
+    return frame
+  } catch {
+    return undefined
+  }
+}
 
 const tell = (client: WebSocket, data: string | Uint8Array): void => {
   if (client.readyState === client.OPEN) client.send(data)

@@ -141,9 +141,9 @@ const babbles: Misbehaviour = () => {
   }
 }
 
-/** More in one message than anybody takes. */
+/** Every fifth message is more than anybody takes. */
 const shouts: Misbehaviour = () => {
-  const due = nth(4)
+  const due = nth(5)
   return {
     onRelay: (frame) =>
       due()
@@ -208,7 +208,7 @@ const limitsRate: Misbehaviour = () => ({
 /** Refuses the first subscriptions and events of a connection, as relays do that are busy. */
 const limitsRateAtFirst: Misbehaviour = () => {
   const { onClient } = limitsRate()
-  let refusals = 4
+  let refusals = 2
   return {
     onClient: (frame) =>
       isOf(frame, "REQ", "EVENT") && refusals-- > 0 ? (onClient?.(frame) ?? []) : [forward(frame)]
