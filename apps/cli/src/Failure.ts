@@ -4,34 +4,9 @@
 import { Text } from "@farthing/protocol"
 import { Cause, Effect, Layer, Predicate } from "effect"
 import { CliOutput } from "effect/cli"
+import * as Advice from "./Advice.ts"
 import * as Masking from "./Masking.ts"
 import { Output } from "./Output.ts"
-
-const whatToDo: Readonly<Record<string, string>> = {
-  NoProviders: "Start one with `farthing provider`, or check your relays with `farthing doctor`.",
-  NoProviderWithinBudget:
-    "See `farthing providers` for who sells, at what price and with what record, or raise --budget-sats.",
-  ProviderRefused: "Try another provider, or change what you ask for.",
-  QuoteTimeout: "Nothing was paid. The provider may be offline: try again, or choose another.",
-  InvoiceRejected: "Nothing was paid. Choose another provider.",
-  BudgetExhausted: "Nothing was paid. See `farthing budget`; limits stand in the configuration.",
-  ApprovalRequired: "Nothing was paid. Ask again with --approve if you agree.",
-  PaymentFailed: "Nothing was paid. Check the wallet with `farthing wallet`.",
-  PaymentUnknown:
-    "The money may have left. It stays reserved; `farthing jobs recover` looks it up. Never pay it by hand.",
-  DeliveryTimeout: "The payment stands. `farthing jobs recover` collects a late result.",
-  DeliveryTruncated: "The payment stands and the provider is marked for it.",
-  DeliveryInvalid: "The payment stands and the provider is marked for it.",
-  RelayUnavailable: "Check the relays with `farthing doctor`.",
-  WalletUnavailable: "Check the wallet's connection with `farthing doctor`.",
-  WalletError: "Check the wallet's connection with `farthing doctor`.",
-  WrongNetwork:
-    "Nothing was paid. Set FARTHING_NETWORK or the key `network`, or use another wallet.",
-  LedgerUnavailable: "Check that FARTHING_HOME can be written and its disk has room.",
-  SqlError: "Check that FARTHING_HOME can be written and its disk has room.",
-  MarketRunning: "Stop the other market, or give this one a folder of its own with FARTHING_HOME.",
-  ListenError: "Choose another port with --port, or 0 for any that is free."
-}
 
 const tagOf = (error: unknown): string =>
   Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) ? error._tag : "Defect"
@@ -52,7 +27,7 @@ export const report = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>) 
   const output = yield* Output
   const tag = tagOf(error)
   const message = messageOf(error)
-  const advice = whatToDo[tag]
+  const advice = Advice.on(error, tag)
   if (output.json) yield* output.value({ type: "error", tag, message, cost_msats: costOf(error) })
   yield* output.note(`farthing: ${message}`)
   if (advice !== undefined) yield* output.note(advice)

@@ -20,6 +20,12 @@ export const onlooker = Market.onlooker.pipe(Layer.provideMerge(agent))
 /** An agent that buys. */
 export const customer = Market.customer.pipe(Layer.provideMerge(agent))
 
+/** The books alone: what has to work where nothing else does. */
+export const books = Market.books.pipe(Layer.provideMerge(settings))
+
+/** The books and the wallet, which can be held against each other. */
+export const bookkeeper = Market.bookkeeper.pipe(Layer.provideMerge(settings))
+
 /** The wallet alone. */
 export const wallet = Market.wallet.pipe(Layer.provideMerge(settings))
 

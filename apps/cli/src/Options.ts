@@ -1,5 +1,5 @@
 /** The flags that commands share. */
-import { Schema } from "effect"
+import { DateTime, Option, Schema } from "effect"
 import { Flag, GlobalFlag } from "effect/cli"
 
 export const Json = GlobalFlag.Setting("json")({
@@ -26,3 +26,17 @@ export const limit = whole("limit", { minimum: 1, maximum: 10_000 }).pipe(
   Flag.withDescription("How many, newest first"),
   Flag.withDefault(20)
 )
+
+/** A calendar day; its beginning in UTC as unix seconds. */
+export const day = (name: string) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar("YYYY-MM-DD"),
+    Flag.filterMap(
+      (text) =>
+        Option.map(
+          Option.filter(DateTime.make(text), () => /^\d{4}-\d\d-\d\d$/.test(text)),
+          (time) => DateTime.toEpochMillis(time) / 1000
+        ),
+      (text) => `Expected a day as YYYY-MM-DD, got ${JSON.stringify(text)}`
+    )
+  )

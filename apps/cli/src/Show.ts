@@ -8,6 +8,11 @@ import * as Nip19 from "nostr-tools/nip19"
 /** A cost, rounded up to whole sats. */
 export const cost = (amount: Msat.Msat): string => sats(Sat.fromMsatCeil(amount))
 
+/** A cost with what was rounded away: `10 sats (9,500 msat)`. */
+export const costInFull = (amount: Msat.Msat): string => `${cost(amount)} (${msats(amount)})`
+
+export const msats = (amount: Msat.Msat): string => `${amount.toLocaleString("en-US")} msat`
+
 /** What is there or left, rounded down to whole sats. */
 export const balance = (amount: Msat.Msat): string => sats(Sat.fromMsatFloor(amount))
 
@@ -29,8 +34,10 @@ export const who = (name: string, key: string): string =>
 
 export const seconds = (millis: number): string => `${(millis / 1000).toFixed(1)} s`
 
+/** ISO 8601, in UTC. */
+export const isoTime = (unixSeconds: number): string =>
+  DateTime.formatIso(DateTime.makeUnsafe(unixSeconds * 1000))
+
 /** `YYYY-MM-DD HH:MM` in UTC. */
 export const time = (unixSeconds: number): string =>
-  DateTime.formatIso(DateTime.makeUnsafe(unixSeconds * 1000))
-    .slice(0, 16)
-    .replace("T", " ")
+  isoTime(unixSeconds).slice(0, 16).replace("T", " ")

@@ -101,6 +101,15 @@ export const computeClient = Layer.unwrap(
   Effect.map(Config.Config, ({ compute, network }) => ComputeClient.layer({ network, ...compute }))
 )
 
+/** The books alone, of which nothing can be paid: no wallet, no relay and no key are needed. */
+export const books = treasury.pipe(
+  Layer.provideMerge(NoWallet.layer("The books alone pay nothing.")),
+  Layer.provideMerge(database)
+)
+
+/** The books and the wallet whose payments they tell of. */
+export const bookkeeper = treasury.pipe(Layer.provideMerge(anyWallet), Layer.provideMerge(database))
+
 const marketplace = relay.pipe(Layer.provideMerge(signer), Layer.provideMerge(database))
 
 /** Somebody who can look at everything and buy nothing: no wallet is needed. */

@@ -1,0 +1,62 @@
+/** What may be spent, what was, what is held, and whether spending is frozen. */
+import { Treasury } from "@farthing/budget"
+import { Msat, Text } from "@farthing/protocol"
+import { Effect } from "effect"
+import { Output } from "../../Output.ts"
+import * as Show from "../../Show.ts"
+import * as Table from "../../Table.ts"
+
+export const show = Effect.fnUntraced(function* () {
+  const output = yield* Output
+  const treasury = yield* Treasury.Treasury
+  const status = yield* treasury.status
+  if (output.json) return yield* output.value(fields(status))
+  for (const line of facts(status)) yield* output.line(line)
+  if (status.limits.length === 0)
+    return yield* output.note("no limit is set: `farthing init` writes a configuration with some")
+  yield* output.line("")
+  for (const line of Table.render(columns, status.limits.map(row))) yield* output.line(line)
+})
+
+const facts = ({ day, frozen, held, spentEver, spentToday, unknown }: Treasury.Status) => [
+  `day          ${day}`,
+  `spent today  ${Show.cost(spentToday)}`,
+  `spent ever   ${Show.cost(spentEver)}`,
+  `under way    ${Show.cost(Msat.subtract(held, unknown))}`,
+  `unknown      ${Show.cost(unknown)}${unknown === 0 ? "" : ": `farthing jobs recover` looks it up"}`,
+  `frozen       ${frozen === undefined ? "no" : Text.printable(frozen)}`
+]
+
+const columns = ["LIMIT", "USED", "SPENT", "HELD", "MOST"]
+
+const row = (limit: Treasury.LimitStatus): ReadonlyArray<string> => [
+  limit.limit,
+  bar(limit),
+  Show.cost(limit.spent),
+  Show.cost(limit.held),
+  Show.balance(limit.most)
+]
+
+const barWidth = 20
+
+/** `████░░░░`: spent and held together against the limit. */
+const bar = ({ held, most, spent }: Treasury.LimitStatus): string => {
+  const used = most === 0 ? 1 : Math.min(1, (spent + held) / most)
+  const full = Math.round(used * barWidth)
+  return "█".repeat(full) + "░".repeat(barWidth - full)
+}
+
+const fields = (status: Treasury.Status) => ({
+  day: status.day,
+  frozen: status.frozen ?? null,
+  spent_today_msats: status.spentToday,
+  held_msats: status.held,
+  unknown_msats: status.unknown,
+  spent_ever_msats: status.spentEver,
+  limits: status.limits.map(({ held, limit, most, spent }) => ({
+    limit,
+    most_msats: most,
+    spent_msats: spent,
+    held_msats: held
+  }))
+})
