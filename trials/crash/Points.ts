@@ -1,0 +1,76 @@
+/** The points at which somebody dies, and who. */
+import type * as Process from "../processes/Process.ts"
+import type * as Task from "../processes/Task.ts"
+
+/** What is bought. */
+export const kinds = {
+  /** A result in one piece. */
+  whole: { backend: "embedded", stream: false },
+  /** A result that comes piece by piece. */
+  streamed: { backend: "slow", stream: true },
+  /** A result that never comes, so that the money has to go back. */
+  refunded: { backend: "failing", stream: false }
+} as const satisfies Record<string, { readonly backend: Task.Backend; readonly stream: boolean }>
+export type Kind = keyof typeof kinds
+export const allKinds: ReadonlyArray<Kind> = ["whole", "streamed", "refunded"]
+
+export interface Point {
+  readonly kind: Kind
+  /** Who passes the point. */
+  readonly watched: Process.Name
+  /** The point. */
+  readonly at: string
+  /** Who dies there. */
+  readonly victim: Process.Name
+}
+
+/** `customer`, or `market at customer` where the one dies at a point of the other. */
+export const sideOf = ({ victim, watched }: Point): string =>
+  victim === watched ? victim : `${victim} at ${watched}`
+
+export const nameOf = (point: Point): string => `${sideOf(point)}, ${point.kind}: ${point.at}`
+
+/** What each process passed when nobody died. */
+export type Passed = ReadonlyMap<Kind, Readonly<Record<Process.Name, ReadonlyArray<string>>>>
+
+export const of = (passed: Passed): ReadonlyArray<Point> => {
+  const at = (kind: Kind, watched: Process.Name, victim: Process.Name): ReadonlyArray<Point> =>
+    stepsOf(passed, kind, watched)
+      .filter((at) => victim === watched || watched === "market" || isOutside(at))
+      .map((at) => ({ kind, watched, at, victim }))
+  return [
+    ...at("whole", "customer", "customer"),
+    ...at("streamed", "customer", "customer"),
+    ...at("refunded", "customer", "customer"),
+    ...at("whole", "provider", "provider"),
+    ...at("streamed", "provider", "provider"),
+    ...at("refunded", "provider", "provider"),
+    ...at("whole", "market", "market"),
+    ...at("whole", "market", "customer"),
+    ...at("whole", "market", "provider"),
+    ...at("whole", "customer", "market"),
+    ...at("whole", "provider", "market"),
+    ...at("refunded", "market", "market")
+  ]
+}
+
+/** Until the payment a purchase is the same whatever becomes of it. */
+const stepsOf = (passed: Passed, kind: Kind, watched: Process.Name): ReadonlyArray<string> => {
+  const steps = passed.get(kind)?.[watched] ?? []
+  const known = kind === "whole" ? [] : (passed.get("whole")?.[watched] ?? [])
+  const paid = Math.max(0, steps.findIndex(isPayment))
+  return [...new Set(steps)].filter(
+    (step) => !isRepeated(step) && (steps.indexOf(step) >= paid || !known.includes(step))
+  )
+}
+
+const isPayment = (step: string): boolean =>
+  /^before (Payer\.pay|commit: bank_\w+ settled|commit: provider_job running)/.test(step)
+
+/** What goes on at intervals, as looking for the jobs of the dead does. */
+const isRepeated = (step: string): boolean =>
+  /(commit|write): provider_job( #\d+)?$/.test(step) ||
+  /(lookup|balance|nwc_request|info).* #/.test(step)
+
+/** Where the process talks to relay or bank. */
+const isOutside = (step: string): boolean => /publish|Wallet|Payer/.test(step)

@@ -1,0 +1,60 @@
+/** What the processes of a trial are told when they start, in the variable `TRIAL`. */
+import { Effect, Schema } from "effect"
+import { Doom } from "./Fuse.ts"
+
+const fuse = {
+  doom: Schema.optionalKey(Doom),
+  /** Whether each point that is passed is told of. */
+  tells: Schema.optionalKey(Schema.Boolean)
+}
+
+export const Purchase = Schema.Struct({
+  id: Schema.String,
+  prompt: Schema.String,
+  stream: Schema.Boolean
+})
+export interface Purchase extends Schema.Schema.Type<typeof Purchase> {}
+
+export const Customer = Schema.Struct({
+  ...fuse,
+  purchases: Schema.Array(Purchase),
+  /** How many purchases go on at once. */
+  atOnce: Schema.Int,
+  /** The only provider to buy from (hex); default: anybody. */
+  provider: Schema.optionalKey(Schema.String)
+})
+export interface Customer extends Schema.Schema.Type<typeof Customer> {}
+
+/** - `embedded`: the product's own
+ *  - `slow`: a word at a time
+ *  - `failing`: begins and breaks off, whenever it is asked */
+export const Backend = Schema.Literals(["embedded", "slow", "failing"])
+export type Backend = typeof Backend.Type
+
+export const Provider = Schema.Struct({
+  ...fuse,
+  name: Schema.String,
+  backend: Backend
+})
+export interface Provider extends Schema.Schema.Type<typeof Provider> {}
+
+export const Market = Schema.Struct({
+  ...fuse,
+  /** An existing folder for the books. */
+  folder: Schema.String,
+  /** Where the relay listens; 0: any free port. */
+  port: Schema.Int,
+  /** Those that are new start with `balance` msat. */
+  accounts: Schema.Array(Schema.String),
+  balance: Schema.Int
+})
+export interface Market extends Schema.Schema.Type<typeof Market> {}
+
+const told = <S extends Schema.Codec<unknown, unknown>>(schema: S) =>
+  Effect.suspend(() =>
+    Schema.decodeUnknownEffect(Schema.fromJsonString(schema))(process.env["TRIAL"])
+  )
+
+export const customer = told(Customer)
+export const provider = told(Provider)
+export const market = told(Market)

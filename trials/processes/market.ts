@@ -1,0 +1,59 @@
+/**
+ * Relay and bank in a process of their own, with a fuse on the bank's book. A doom comes as a
+ * line on stdin, because who is to die starts later.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { BankServer, Devnet, RelayServer } from "@farthing/devnet"
+import { Msat } from "@farthing/protocol"
+import { BankBook } from "@farthing/wallet"
+import { Context, Effect, Layer, Redacted, Schema, Stdio, Stream } from "effect"
+import { join } from "node:path"
+import * as Fuse from "./Fuse.ts"
+import * as FusedDatabase from "./FusedDatabase.ts"
+import * as Lines from "./Lines.ts"
+import * as Task from "./Task.ts"
+
+/** What the bank takes for each payment: odd, so that no msat gets lost unseen. */
+const fees = { base: Msat.make(137), ppm: 1_000 }
+
+/** As `Devnet.make`. */
+const serve = Effect.fnUntraced(function* ({ accounts, balance, folder, port }: Task.Market) {
+  const { url } = yield* RelayServer.make({ port, store: { filename: join(folder, "relay.db") } })
+  const bank = BankServer.layer({ accounts, balance: Msat.make(balance), relays: [url] }).pipe(
+    Layer.provide(BankBook.layer({ network: Devnet.network, fees })),
+    Layer.provide(FusedDatabase.layerAt(join(folder, "bank.db")))
+  )
+  const { connections } = Context.get(yield* Layer.build(bank), BankServer.BankServer)
+  return {
+    relay: url,
+    ...Object.fromEntries(connections.map(({ account, nwc }) => [account, Redacted.value(nwc)]))
+  }
+})
+
+/** Each line is a doom, from when it is read on. */
+const listen = Effect.gen(function* () {
+  const fuse = yield* Fuse.Fuse
+  const stdio = yield* Stdio.Stdio
+  yield* stdio.stdin.pipe(
+    Stream.decodeText(),
+    Stream.splitLines,
+    Stream.mapEffect((line) => decodeDoom(line)),
+    Stream.runForEach((doom) => Effect.sync(() => fuse.arm(doom)))
+  )
+})
+
+const decodeDoom = Schema.decodeEffect(Schema.fromJsonString(Fuse.Doom))
+
+const live = Effect.fnUntraced(function* (task: Task.Market) {
+  const of = yield* serve(task)
+  yield* Effect.sync(() => Lines.say({ _tag: "Ready", of }))
+  yield* listen
+  return yield* Effect.never
+}, Effect.scoped)
+
+Task.market.pipe(
+  Effect.flatMap((task) => Effect.provide(live(task), Fuse.layer(task))),
+  Effect.provide(NodeServices.layer),
+  NodeRuntime.runMain()
+)

@@ -1,0 +1,41 @@
+/** A provider in a process of its own, made of the product's layers with a fuse between. */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { ComputeProvider } from "@farthing/provider"
+import { Effect, Layer } from "effect"
+import { Market } from "farthing"
+import * as Backends from "./Backends.ts"
+import * as Fuse from "./Fuse.ts"
+import * as FusedDatabase from "./FusedDatabase.ts"
+import * as FusedMarket from "./FusedMarket.ts"
+import * as Lines from "./Lines.ts"
+import * as Task from "./Task.ts"
+
+/** As `Market.seller`, but that a dead owner is missed and an unpaid quote given up sooner. */
+const seller = ({ backend, name }: Task.Provider) =>
+  Market.computeProvider({ name, lease: "1 second", invoiceExpiry: "16 seconds" }).pipe(
+    Layer.provideMerge(FusedMarket.wallet),
+    Layer.provideMerge(FusedMarket.relay),
+    Layer.provideMerge(Market.signer),
+    Layer.provideMerge(FusedDatabase.layer),
+    Layer.provide(Backends.layer(backend))
+  )
+
+const live = Effect.gen(function* () {
+  const provider = yield* ComputeProvider.ComputeProvider
+  yield* provider.online
+  yield* Effect.sync(() => Lines.say({ _tag: "Ready", of: { provider: provider.publicKey } }))
+  return yield* Effect.never
+})
+
+Task.provider.pipe(
+  Effect.flatMap((task) =>
+    live.pipe(
+      Effect.provide(
+        seller(task).pipe(Market.livingIn(process.env), Layer.provideMerge(Fuse.layer(task)))
+      )
+    )
+  ),
+  Effect.provide(NodeServices.layer),
+  NodeRuntime.runMain()
+)
