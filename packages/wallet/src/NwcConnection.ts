@@ -103,9 +103,7 @@ export const make: (options: Options) => Effect.Effect<NwcConnection, never, Sco
 
     /** The relay repeats the same bytes after a reconnection; the id makes them one request. */
     const deliver = (event: NostrEvent.NostrEvent, timeout: Duration.Input) =>
-      relay
-        .publish(event, { timeout })
-        .pipe(Effect.mapError((error) => undelivered(error, relay.urls.length)))
+      relay.publish(event, { timeout }).pipe(Effect.mapError(undelivered))
 
     const exchange = Effect.fnUntraced(function* (
       event: NostrEvent.NostrEvent,
@@ -195,13 +193,11 @@ const publicCapabilities = (relay: Relay.Shape, wallet: Key.PublicKey) =>
   })
 
 /**
- * Only where every relay has said no can nobody have read the request. Of several relays one may
- * have taken it before it fell silent, so their word counts only if there is one.
+ * A relay's no proves nothing: it may have passed the request on all the same, or do so later.
+ * Only what was too large for every relay was never sent.
  */
-const undelivered = ({ message, reason }: Relay.RelayError, relays: number) =>
-  reason._tag === "TooLarge" || (reason._tag === "QuorumMissed" && relays === 1)
-    ? new NotDelivered({ message })
-    : new NoAnswer({ message })
+const undelivered = ({ message, reason }: Relay.RelayError) =>
+  reason._tag === "TooLarge" ? new NotDelivered({ message }) : new NoAnswer({ message })
 
 /** The request reached nobody and never will. */
 export class NotDelivered extends Schema.TaggedError<NotDelivered>()("NotDelivered", {
