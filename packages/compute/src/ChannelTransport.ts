@@ -66,6 +66,9 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
       )
     })
 
+    const followUp = (request: Request, message: AgentMessage.FollowUp) =>
+      post(request, message, { to: request.event.id, author: request.provider })
+
     const publish = (event: NostrEvent.NostrEvent) =>
       relay.publish(event).pipe(Effect.mapError(relayUnavailable), Effect.asVoid)
 
@@ -98,11 +101,11 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
           answers,
           stored: line.stored,
           tellPaid: (jobName, paymentHash) =>
-            post(
-              request,
-              { type: "PaymentSent", job_id: jobName, payment_id: paymentHash },
-              { to: request.event.id, author: request.provider }
-            ).pipe(Effect.flatMap(publish))
+            followUp(request, {
+              type: "PaymentSent",
+              job_id: jobName,
+              payment_id: paymentHash
+            }).pipe(Effect.flatMap(publish))
         })
       )
 
@@ -128,7 +131,14 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
       return conversation
     })
 
-    return { prepare, send: (request) => publish(request.event), listen, listenAgain }
+    return {
+      prepare,
+      prepareRefund: (request, bolt11) =>
+        followUp(request, { type: "RefundInvoice", request_id: request.event.id, bolt11 }),
+      send: ({ event }) => publish(event),
+      listen,
+      listenAgain
+    }
   }
 )
 
@@ -200,7 +210,7 @@ const makeLine = Effect.fnUntraced(function* (
     if (mailbox === undefined) return ignore("no_such_job")
     const expected = { provider, requestId: mailbox.request }
     if (!Channel.isAnswerTo(event, message.value, expected)) return ignore("references_disagree")
-    const answer = toAnswer(message.value)
+    const answer = toAnswer(message.value, event.created_at)
     if (answer === undefined) return ignore("not_understood")
     if (isReplay === true && isUnnumbered(answer)) return ignore("order_lost")
     mailbox.room -= event.content.length
@@ -257,7 +267,7 @@ const isUnnumbered = (answer: Answer): boolean =>
 const ignore = (why: string): Effect.Effect<void> =>
   Metric.update(Metric.withAttributes(ignored, { why }), 1)
 
-const toAnswer = (message: AgentMessage.AgentMessage): Answer | undefined => {
+const toAnswer = (message: AgentMessage.AgentMessage, at: number): Answer | undefined => {
   switch (message.type) {
     case "Invoice":
       return {
@@ -283,6 +293,7 @@ const toAnswer = (message: AgentMessage.AgentMessage): Answer | undefined => {
         _tag: "Piece",
         seq: message.seq,
         text: message.chunk,
+        at,
         end: message.is_final ? { ...summaryOf(message), model: undefined } : undefined
       }
     case "JobResult":
@@ -290,6 +301,12 @@ const toAnswer = (message: AgentMessage.AgentMessage): Answer | undefined => {
         _tag: "Whole",
         text: message.result,
         summary: { ...summaryOf(message), model: message.model }
+      }
+    case "RefundOffer":
+      return {
+        _tag: "RefundOffered",
+        amount: message.amount_msats,
+        expiresAt: message.expires_at
       }
     default:
       return undefined

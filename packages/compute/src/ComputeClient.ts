@@ -4,6 +4,7 @@
 import type { Treasury } from "@farthing/budget"
 import type { Network } from "@farthing/protocol"
 import type { Relay, Signer } from "@farthing/relay"
+import type { Wallet } from "@farthing/wallet"
 import type { Duration, Effect, Option, Stream } from "effect"
 import { Context, Layer } from "effect"
 import type { Migrator, SqlClient, SqlError } from "effect/sql"
@@ -74,7 +75,7 @@ export const layer = (
 ): Layer.Layer<
   ComputeClient,
   Migrator.MigrationError | SqlError.SqlError,
-  Relay.Relay | Signer.Signer | SqlClient.SqlClient | Treasury.Treasury
+  Relay.Relay | Signer.Signer | SqlClient.SqlClient | Treasury.Treasury | Wallet.Wallet
 > =>
   layerWith(options).pipe(
     Layer.provide([
@@ -94,5 +95,5 @@ export const layerWith = (
 ): Layer.Layer<
   ComputeClient,
   never,
-  Discovery.Discovery | JobTransport | Journal | Treasury.Treasury
+  Discovery.Discovery | JobTransport | Journal | Treasury.Treasury | Wallet.Wallet
 > => Layer.effect(ComputeClient, ComputeClientLive.make({ ...defaults, ...options }))

@@ -8,7 +8,9 @@
  */
 import type { Treasury } from "@farthing/budget"
 import type { Duration } from "effect"
-import { Array as Arr, Context, Effect, Option, Queue, Stream } from "effect"
+import { Array as Arr, Context, Effect, Option, Queue, Schedule, Stream } from "effect"
+import type { Wallet } from "@farthing/wallet"
+import { logged } from "./Bookkeeping.ts"
 import type { ComputeError } from "./ComputeError.ts"
 import type { ComputeOptions } from "./ComputeOptions.ts"
 import * as Discovery from "./Discovery.ts"
@@ -23,7 +25,10 @@ import { bestOffers } from "./Quotes.ts"
 import * as Recovery from "./Recovery.ts"
 import { discover, knownProviders, select, withRecord } from "./Search.ts"
 
-type Requirements = Discovery.Discovery | JobTransport | Journal | Treasury.Treasury
+type Requirements = Discovery.Discovery | JobTransport | Journal | Treasury.Treasury | Wallet.Wallet
+
+/** How often the journal hears that a purchase is still at work: well within a lease. */
+const signOfLife = "3 seconds"
 
 export const make = Effect.fnUntraced(function* (options: ComputeOptions) {
   const context = yield* Effect.context<Requirements>()
@@ -38,6 +43,10 @@ export const make = Effect.fnUntraced(function* (options: ComputeOptions) {
       ),
       ({ id }) => Effect.sync(() => live.delete(id))
     )
+
+  yield* Effect.suspend(() =>
+    live.size === 0 ? Effect.void : logged(journal.keepAlive([...live]))
+  ).pipe(Effect.repeat(Schedule.spaced(signOfLife)), Effect.forkScoped)
 
   const run = (request: InferenceRequest, delivery: Purchase.Delivery) =>
     purchaseOf(request, delivery).pipe(

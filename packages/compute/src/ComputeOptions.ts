@@ -27,7 +27,10 @@ export interface ComputeOptions {
   readonly idleTimeout: Duration.Duration
   /** From the request to the whole result; never cuts a payment short. */
   readonly jobTimeout: Duration.Duration
-  /** For how long a result that was paid for is still looked for after it was given up. */
+  /**
+   * For how long a result that was paid for, or a refund in its place, is still looked for after
+   * it was given up.
+   */
   readonly lateDelivery: Duration.Duration
 }
 
@@ -45,5 +48,5 @@ export const defaults: Omit<ComputeOptions, "network"> = {
   firstChunkTimeout: Duration.seconds(60),
   idleTimeout: Duration.seconds(30),
   jobTimeout: Duration.seconds(120),
-  lateDelivery: Duration.days(1)
+  lateDelivery: Duration.days(7)
 }

@@ -3,13 +3,11 @@
  * error from then on tells what it cost.
  */
 import { Treasury } from "@farthing/budget"
-import { Msat } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Queue, Schedule } from "effect"
 import type { Scope } from "effect"
 import { logged } from "./Bookkeeping.ts"
-import { collect, type Undelivered } from "./Collection.ts"
-import * as ComputeError from "./ComputeError.ts"
+import { collect } from "./Collection.ts"
 import type { Delivered } from "./Delivery.ts"
 import type { Answer, Conversation } from "./JobTransport.ts"
 import { type EndState, Journal } from "./Journal.ts"
@@ -26,39 +24,22 @@ import {
 import { modelFor } from "./Provider.ts"
 import { type Purchase, stage, stages } from "./Purchase.ts"
 import * as Receipt from "./Receipt.ts"
+import * as Refund from "./Refund.ts"
+import * as Undelivery from "./Undelivery.ts"
 
 /** Buys what was offered: pay - deliver - settle. */
 export const fulfil = Effect.fnUntraced(function* (purchase: Purchase, offer: Offer) {
-  const early = yield* stillStands(offer)
   const paid = yield* pay(purchase, offer)
-  const delivered = yield* deliver(purchase, offer, paid, early)
+  const delivered = yield* deliver(purchase, offer, paid)
   return yield* settle(purchase, offer, paid, delivered)
-})
-
-/** What came since the quote; a quote that was taken back is not paid. */
-const stillStands = Effect.fnUntraced(function* ({ conversation, provider, request }: Offer) {
-  const journal = yield* Journal
-  return yield* Queue.clear(conversation.answers).pipe(
-    Effect.tap((early) => {
-      const refusal = early.find((answer) => answer._tag === "Refused")
-      return refusal === undefined ? Effect.void : Effect.fail(refused(provider, refusal))
-    }),
-    Effect.tapError((error) =>
-      logged(
-        journal.ended(
-          request.event.id,
-          error._tag === "ProviderRefused" ? "refused" : "unpaid",
-          error.message
-        )
-      )
-    )
-  )
 })
 
 /** A payment that is done, and when. */
 interface Paid extends Treasury.Settled {
   /** Unix milliseconds. */
   readonly at: number
+  /** What came before the payment. */
+  readonly early: ReadonlyArray<Answer>
 }
 
 /** Notes the invoice, pays it, and tells the provider. */
@@ -71,6 +52,7 @@ const pay = (purchase: Purchase, offer: Offer) =>
       const journal = yield* Journal
       const request = offer.request.event.id
       yield* commit(offer)
+      const early = yield* stillStands(offer)
       const settled = yield* submit(purchase, offer).pipe(
         Effect.tapError((error) => logged(journal.ended(request, endOf(error), noteOf(error)))),
         Effect.onInterrupt(() =>
@@ -87,10 +69,35 @@ const pay = (purchase: Purchase, offer: Offer) =>
           paidAt: UnixTime.fromMillis(at)
         })
       )
-      return { ...settled, at } satisfies Paid
+      return { ...settled, at, early } satisfies Paid
     }),
     offer.provider
   )
+
+/** The last look before the money moves: what came so far; a quote that was taken back is not paid. */
+const stillStands = Effect.fnUntraced(function* (offer: Offer) {
+  const { conversation, provider, request } = offer
+  const journal = yield* Journal
+  return yield* Queue.clear(conversation.answers).pipe(
+    Effect.tap((early) => {
+      const refusal = early.find((answer) => answer._tag === "Refused")
+      return refusal === undefined ? Effect.void : Effect.fail(refused(provider, refusal))
+    }),
+    // Nothing was paid that could be given back.
+    Effect.map((since) =>
+      [...offer.early, ...since].filter((answer) => answer._tag !== "RefundOffered")
+    ),
+    Effect.tapError((error) =>
+      logged(
+        journal.ended(
+          request.event.id,
+          error._tag === "ProviderRefused" ? "refused" : "unpaid",
+          error.message
+        )
+      )
+    )
+  )
+})
 
 /** Notes what is about to be paid, so that it is known whatever happens next. */
 const commit = Effect.fnUntraced(function* (offer: Offer) {
@@ -184,69 +191,34 @@ const tellPaid = (
     Effect.asVoid
   )
 
-/** Waits for the text, and takes the loss where none comes. */
-const deliver = (purchase: Purchase, offer: Offer, paid: Paid, early: ReadonlyArray<Answer>) =>
-  stage(
+/** Waits for the text; where none comes, for the money, or takes the loss. */
+const deliver = Effect.fnUntraced(function* (purchase: Purchase, offer: Offer, paid: Paid) {
+  const { firstChunkTimeout, idleTimeout } = purchase.options
+  const deadline = lastMoment(offer, paid, purchase.options)
+  const wants = yield* Refund.judge({ request: offer.request, offer: termsOf(offer) })
+  return yield* stage(
     purchase,
     "deliver",
     `waiting for the result of ${nameOf(offer.provider)}`,
     collect(
       offer.conversation.answers,
-      {
-        first: purchase.options.firstChunkTimeout,
-        idle: purchase.options.idleTimeout,
-        deadline: lastMoment(offer, paid, purchase.options)
-      },
-      (text) => (text === "" ? Effect.void : purchase.tell({ _tag: "Chunk", text })),
-      early
-    ).pipe(
-      Effect.catchTags({
-        Undelivered: (error) => lose(offer, paid, error),
-        RelayUnavailable: (error) => Effect.fail(outOfReach(offer, paid, error))
-      })
+      { first: firstChunkTimeout, idle: idleTimeout, deadline },
+      { tell: purchase.tell, wants },
+      paid.early
     ),
     offer.provider
+  ).pipe(
+    Effect.catchTags({
+      Undelivered: (error) => Undelivery.settle(purchase, offer, paid, deadline, error),
+      RelayUnavailable: (error) => Effect.fail(Undelivery.outOfReach(offer.provider, paid, error))
+    })
   )
+})
 
 /** Unix milliseconds. A payment that took long takes nothing from the time that it was paid for. */
 const lastMoment = (offer: Offer, paid: Paid, options: Purchase["options"]): number => {
   const atLeast = Duration.min(options.firstChunkTimeout, options.jobTimeout)
   return Math.max(offer.deadline, paid.at + Duration.toMillis(atLeast))
-}
-
-const lose = Effect.fnUntraced(function* (offer: Offer, paid: Paid, undelivered: Undelivered) {
-  const journal = yield* Journal
-  const treasury = yield* Treasury.Treasury
-  yield* logged(journal.ended(offer.request.event.id, "lost", undelivered.message))
-  yield* logged(treasury.conclude(paid.paymentHash, "lost"))
-  return yield* lossOf(offer, paid, undelivered)
-})
-
-const lossOf = (offer: Offer, paid: Paid, { message, reason }: Undelivered) => {
-  const cost = Msat.add(paid.amount, paid.fee)
-  const fields = {
-    provider: offer.provider.pubkey,
-    cost,
-    message: `${nameOf(offer.provider)} was paid (${cost} msat with the fee), but ${message}. It is avoided for now; a late result is still taken by recovery.`
-  }
-  switch (reason) {
-    case "nothing":
-      return new ComputeError.DeliveryTimeout(fields)
-    case "truncated":
-      return new ComputeError.DeliveryTruncated(fields)
-    case "invalid":
-      return new ComputeError.DeliveryInvalid(fields)
-  }
-}
-
-/** Not the provider's fault: the job stays open for recovery. */
-const outOfReach = (offer: Offer, paid: Paid, error: ComputeError.RelayUnavailable) => {
-  const cost = Msat.add(paid.amount, paid.fee)
-  return new ComputeError.DeliveryTimeout({
-    provider: offer.provider.pubkey,
-    cost,
-    message: `${nameOf(offer.provider)} was paid (${cost} msat with the fee), and then the relays went away: ${error.message}. Recovery collects the result once they are back.`
-  })
 }
 
 /** Books the delivery and writes the receipt. */

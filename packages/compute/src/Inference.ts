@@ -46,4 +46,5 @@ export type Stage =
   | "reserve"
   | "pay"
   | "deliver"
+  | "refund"
   | "settle"

@@ -112,4 +112,5 @@ export interface JobDetail {
 export interface Recovered {
   readonly job: Job
   readonly receipt: Receipt | undefined
+  readonly refund: Refund | undefined
 }

@@ -79,6 +79,8 @@ export interface Piece {
   /** Its place; undefined from peers that do not number their pieces. */
   readonly seq: number | undefined
   readonly text: string
+  /** Unix seconds at which the provider signed it. */
+  readonly at: number
   /** Present on the last piece. */
   readonly end: Summary | undefined
 }
@@ -90,7 +92,15 @@ export interface Whole {
   readonly summary: Summary
 }
 
-export type Answer = Quoted | Refused | Working | Piece | Whole
+/** The provider could not do the job that it was paid for, and would give the money back. */
+export interface RefundOffered {
+  readonly _tag: "RefundOffered"
+  readonly amount: Msat.Msat
+  /** Unix seconds. */
+  readonly expiresAt: number
+}
+
+export type Answer = Quoted | Refused | Working | Piece | Whole | RefundOffered
 
 /** An open ear for the answers to one request. */
 export interface Conversation {
@@ -108,8 +118,12 @@ export interface Conversation {
 export interface Shape {
   /** Signs the request. Nothing is sent yet, so that it can be stored before. */
   readonly prepare: (provider: Announcement.Announced, wish: Wish) => Effect.Effect<Request>
-  /** Sends the request, the very bytes that were signed. */
-  readonly send: (request: Request) => Effect.Effect<void, RelayUnavailable>
+  /** Signs the answer to the offer of a refund. Nothing is sent yet, as with the request. */
+  readonly prepareRefund: (request: Request, bolt11: string) => Effect.Effect<NostrEvent.NostrEvent>
+  /** Sends a request, or what follows up on it: the very bytes that were signed. */
+  readonly send: (
+    signed: Readonly<Record<"event", NostrEvent.NostrEvent>>
+  ) => Effect.Effect<void, RelayUnavailable>
   /** Listens for answers until the scope closes; to be called before the request is sent. */
   readonly listen: (request: Request) => Effect.Effect<Conversation, never, Scope.Scope>
   /** Listens once more, with everything that was answered since the request was made. */

@@ -9,6 +9,7 @@ import { Clock, Duration, Effect, Option, Queue, Result } from "effect"
 import * as ComputeError from "./ComputeError.ts"
 import * as InvoiceGate from "./InvoiceGate.ts"
 import {
+  type Answer,
   type Conversation,
   JobTransport,
   type Quoted,
@@ -29,6 +30,8 @@ export interface Offer {
   readonly jobName: string
   readonly invoice: Bolt11.Invoice
   readonly amount: Msat.Msat
+  /** What the provider said before its invoice: hasty ones deliver first. */
+  readonly early: ReadonlyArray<Answer>
   /** Unix milliseconds at which the job is over. */
   readonly deadline: number
 }
@@ -38,7 +41,7 @@ export const negotiate = Effect.fnUntraced(function* (purchase: Purchase, provid
   yield* reserve(purchase, provider)
   const job = yield* request(purchase, provider)
   return yield* quote(purchase, job).pipe(
-    Effect.flatMap((quoted) => check(purchase, job, quoted)),
+    Effect.flatMap((answered) => check(purchase, job, answered)),
     Effect.tapError((error) => endJob(job.request, endOf(error), noteOf(error))),
     Effect.onInterrupt(() => endJob(job.request, "unanswered", "interrupted"))
   )
@@ -133,19 +136,16 @@ const quote = (purchase: Purchase, job: Job) =>
     job.provider
   )
 
-const awaitQuote = (
-  job: Job
-): Effect.Effect<Quoted, ComputeError.ProviderRefused | ComputeError.RelayUnavailable> =>
-  Effect.flatMap(Queue.take(job.conversation.answers), (answer) => {
-    switch (answer._tag) {
-      case "Quoted":
-        return Effect.succeed(answer)
-      case "Refused":
-        return Effect.fail(refused(job.provider, answer))
-      default:
-        return awaitQuote(job)
-    }
-  })
+/** The invoice, and what came before it. */
+const awaitQuote = Effect.fnUntraced(function* ({ conversation, provider }: Job) {
+  const early: Array<Answer> = []
+  while (true) {
+    const answer = yield* Queue.take(conversation.answers)
+    if (answer._tag === "Quoted") return { quoted: answer, early }
+    if (answer._tag === "Refused") return yield* refused(provider, answer)
+    early.push(answer)
+  }
+})
 
 export const refused = (provider: Provider, { code, message }: Refused) =>
   new ComputeError.ProviderRefused({
@@ -161,7 +161,11 @@ const quoteTimedOut = (provider: Provider, after: Duration.Duration) =>
   })
 
 /** Lets only an invoice through that is exactly what was asked for. */
-const check = (purchase: Purchase, job: Job, quoted: Quoted) =>
+const check = (
+  purchase: Purchase,
+  job: Job,
+  { early, quoted }: { readonly quoted: Quoted; readonly early: ReadonlyArray<Answer> }
+) =>
   stage(
     purchase,
     "check",
@@ -186,7 +190,8 @@ const check = (purchase: Purchase, job: Job, quoted: Quoted) =>
         ...job,
         jobName: quoted.jobName,
         invoice: judged.success,
-        amount: quoted.amount
+        amount: quoted.amount,
+        early
       }
       yield* keep(offer)
       return offer

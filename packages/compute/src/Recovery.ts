@@ -8,14 +8,15 @@ import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Option, Result } from "effect"
 import { logged } from "./Bookkeeping.ts"
 import { collect } from "./Collection.ts"
-import { DeliveryTimeout } from "./ComputeError.ts"
+import { DeliveryInvalid, DeliveryTimeout } from "./ComputeError.ts"
 import type { ComputeOptions } from "./ComputeOptions.ts"
 import type { Delivered } from "./Delivery.ts"
 import type { Job, JobState, Offer, Payment, Recovered } from "./Job.ts"
-import { JobTransport } from "./JobTransport.ts"
+import { JobTransport, type RefundOffered } from "./JobTransport.ts"
 import { type Entry, Journal } from "./Journal.ts"
 import type { Purchase } from "./Purchase.ts"
 import * as Receipt from "./Receipt.ts"
+import * as Refund from "./Refund.ts"
 
 /** How many jobs are taken up at once; each has a subscription of its own. */
 const concurrency = 8
@@ -42,17 +43,17 @@ export const recover = Effect.fnUntraced(function* (
   return recovered
 })
 
-/** A process may have ended between the journal's note of a delivery and the Treasury's. */
+/** A process may have ended between what the journal noted of an end and what the Treasury did. */
 const reconcile = Effect.gen(function* () {
   const journal = yield* Journal
   const treasury = yield* Treasury.Treasury
   const known = yield* Effect.filter(
     yield* journal.unreconciled,
-    Effect.fnUntraced(function* ({ paymentHash, purchase }) {
+    Effect.fnUntraced(function* ({ outcome, paymentHash, purchase }) {
       const spends = yield* treasury.find(purchase)
       const spend = spends.find((one) => one.paymentHash === paymentHash)
       if (spend === undefined) return false
-      if (spend.outcome !== "delivered") yield* treasury.conclude(paymentHash, "delivered")
+      if (spend.outcome !== outcome) yield* treasury.conclude(paymentHash, outcome)
       return true
     })
   )
@@ -81,16 +82,18 @@ export const goOn = Effect.fnUntraced(function* (purchase: Purchase) {
   if (begun.length === 0) return Option.none<Receipt.Receipt>()
   const wallet = yield* askWallet
   for (const entry of begun) {
-    const { job, receipt } = yield* resume(entry, options)
+    const { job, receipt, refund } = yield* resume(entry, options)
     if (receipt !== undefined) return Option.some(receipt)
     if (needsWallet(job)) yield* Effect.fromResult(wallet)
-    yield* refuseSecondPayment(job, entry)
+    yield* refuseSecondPayment({ ...entry, job, refund })
   }
   return Option.none()
 })
 
-const refuseSecondPayment = (job: Job, { offer, payment }: Entry) => {
+const refuseSecondPayment = ({ job, offer, payment, refund }: Entry) => {
   if (offer === undefined) return Effect.void
+  const { provider } = job
+  const cost = Msat.add(offer.amount, payment?.fee ?? Msat.zero)
   switch (job.state) {
     case "paying":
     case "unknown":
@@ -101,16 +104,31 @@ const refuseSecondPayment = (job: Job, { offer, payment }: Entry) => {
         })
       )
     case "paid":
-    case "lost": {
-      const cost = Msat.add(offer.amount, payment?.fee ?? Msat.zero)
+    case "lost":
       return Effect.fail(
         new DeliveryTimeout({
-          provider: job.provider,
+          provider,
           cost,
           message: `This purchase is paid (${cost} msat), but its result has not come: it is not paid again.`
         })
       )
-    }
+    case "refunding":
+      return Effect.fail(
+        new DeliveryInvalid({
+          provider,
+          cost,
+          message: `This purchase was paid (${cost} msat) without a result, and ${refund?.amount ?? 0} msat were promised back: it is not paid again.`
+        })
+      )
+    case "refunded":
+      return Effect.fail(
+        new DeliveryInvalid({
+          provider,
+          cost,
+          ...(refund === undefined ? {} : { refund: refund.amount }),
+          message: `This purchase was paid (${cost} msat) without a result, and ${refund?.amount ?? 0} msat came back: it is not paid again. Ask anew for another one.`
+        })
+      )
     default:
       return Effect.void
   }
@@ -120,44 +138,33 @@ const refuseSecondPayment = (job: Job, { offer, payment }: Entry) => {
 export const resume = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions) {
   switch (entry.job.state) {
     case "requested":
-      return yield* abandon(entry, options, "unanswered")
+      return yield* abandon(entry, "unanswered")
     case "quoted":
-      return yield* abandon(entry, options, "unpaid")
+      return yield* abandon(entry, "unpaid")
     case "paying":
     case "unknown":
       return yield* learn(entry, options)
     case "paid":
     case "lost":
       return yield* lookForResult(entry, options)
+    case "refunding":
+      return yield* goOnWithRefund(entry, options)
     default:
       return unchanged(entry)
   }
 })
 
-const unchanged = ({ job, receipt }: Entry): Recovered => ({ job, receipt })
+const unchanged = ({ job, receipt, refund }: Entry): Recovered => ({ job, receipt, refund })
 
 const became = (entry: Entry, state: JobState, note: string): Recovered => ({
   job: { ...entry.job, state, note },
-  receipt: undefined
+  receipt: undefined,
+  refund: entry.refund
 })
 
-/** Whether no process can still be at work on the job. */
-const isOver = (job: Job, options: ComputeOptions) =>
-  Effect.map(
-    UnixTime.now,
-    (now) =>
-      now >
-      job.requestedAt +
-        Duration.toSeconds(options.jobTimeout) +
-        Duration.toSeconds(options.paymentTimeout)
-  )
-
-const abandon = Effect.fnUntraced(function* (
-  entry: Entry,
-  options: ComputeOptions,
-  state: "unanswered" | "unpaid"
-) {
-  if (!(yield* isOver(entry.job, options))) return unchanged(entry)
+/** Closes what nobody is at any more. */
+const abandon = Effect.fnUntraced(function* (entry: Entry, state: "unanswered" | "unpaid") {
+  if (entry.isLeased) return unchanged(entry)
   const journal = yield* Journal
   const note = "the process ended before anything was paid"
   yield* journal.ended(entry.job.request, state, note)
@@ -171,7 +178,7 @@ const learn = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions
   const treasury = yield* Treasury.Treasury
   const spends = yield* treasury.find(job.purchase)
   const spend = spends.find(({ paymentHash }) => paymentHash === offer?.paymentHash)
-  if (spend === undefined) return yield* abandon(entry, options, "unpaid")
+  if (spend === undefined) return yield* abandon(entry, "unpaid")
   if (spend.state === "failed") {
     yield* journal.ended(job.request, "unpaid", "the payment failed")
     return became(entry, "unpaid", "the payment failed")
@@ -207,15 +214,48 @@ const lookForResult = Effect.fnUntraced(function* (entry: Entry, options: Comput
     idle: options.idleTimeout,
     deadline: yield* lastMoment(job, payment, options)
   }
-  return yield* collect(conversation.answers, patience, () => Effect.void).pipe(
-    Effect.matchEffect({
-      onSuccess: (delivered) => take(entry, offer, payment, delivered),
-      onFailure: (error) =>
-        error._tag === "Undelivered" && job.state === "paid" && Option.isSome(heard)
-          ? lose(entry, offer, error.message)
-          : Effect.succeed(unchanged(entry))
+  const listener = { tell: () => Effect.void, wants: yield* Refund.judge({ offer, request }) }
+  return yield* collect(conversation.answers, patience, listener).pipe(
+    Effect.flatMap((delivered) => take(entry, offer, payment, delivered)),
+    Effect.catchTags({
+      RelayUnavailable: () => Effect.succeed(unchanged(entry)),
+      Undelivered: ({ message, refund }) => {
+        if (refund !== undefined) return takeBack(entry, offer, refund, options)
+        const isLost = job.state === "paid" && Option.isSome(heard) && !entry.isLeased
+        return isLost ? lose(entry, offer, message) : Effect.succeed(unchanged(entry))
+      }
     })
   )
+}, Effect.scoped)
+
+/** Takes up an offer that came while nobody listened. */
+const takeBack = Effect.fnUntraced(function* (
+  entry: Entry,
+  offer: Offer,
+  offered: RefundOffered,
+  options: ComputeOptions
+) {
+  const accepted = yield* Refund.accept({ request: entry.request, offer }, offered)
+  if (Option.isNone(accepted)) return unchanged(entry)
+  const job: Job = { ...entry.job, state: "refunding", note: "a refund was accepted" }
+  const refund = { ...accepted.value, receivedAt: undefined }
+  return yield* goOnWithRefund({ ...entry, job, refund }, options)
+})
+
+/** Sends our invoice again and asks our wallet. */
+const goOnWithRefund = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions) {
+  const { offer, refund, request } = entry
+  if (offer === undefined || refund === undefined) return unchanged(entry)
+  const now = yield* Clock.currentTimeMillis
+  const until = Math.max(
+    refund.acceptedAt * 1000 + Duration.toMillis(options.idleTimeout),
+    now + Duration.toMillis(grace)
+  )
+  if (yield* Refund.claim({ offer, request }, refund, until))
+    return became(entry, "refunded", "the money is back")
+  return (yield* Refund.isOver(refund))
+    ? yield* lose(entry, offer, "the refund that was promised never came")
+    : unchanged(entry)
 }, Effect.scoped)
 
 /** Unix milliseconds: the job's own end, or what a provider needs that was paid only now. */
@@ -257,7 +297,11 @@ const take = Effect.fnUntraced(function* (
   )
   yield* journal.delivered(receipt)
   yield* logged(treasury.conclude(offer.paymentHash, "delivered"))
-  const recovered: Recovered = { job: { ...job, state: "delivered", note: "" }, receipt }
+  const recovered: Recovered = {
+    job: { ...job, state: "delivered", note: "" },
+    receipt,
+    refund: undefined
+  }
   return recovered
 })
 

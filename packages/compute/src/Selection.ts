@@ -133,7 +133,8 @@ const wait: Measure = ({ record }) => record.medianMillis ?? Number.POSITIVE_INF
 
 /** Laplace's rule: a newcomer has one chance in two. */
 const chanceOfDelivery: Measure = ({ record }) =>
-  (record.delivered + 1) / (record.delivered + record.lost + record.rejected + record.refused + 2)
+  (record.delivered + 1) /
+  (record.delivered + record.lost + record.refunded + record.rejected + record.refused + 2)
 
 const risk: Measure = (provider) => 1 - chanceOfDelivery(provider)
 

@@ -17,7 +17,7 @@ export interface Options {
 }
 
 /** A process that says nothing for so long is dead. */
-const lease = Duration.toMillis("30 seconds")
+const lease = Duration.toMillis("10 seconds")
 
 /** Databases bound the parameters of a statement. */
 const idsAtOnce = 500

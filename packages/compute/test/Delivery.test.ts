@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Schema } from "effect"
+import { Option, Schema } from "effect"
 import { hash } from "node:crypto"
 import * as Delivery from "../src/Delivery.ts"
 import type { Answer, Piece, Summary } from "../src/JobTransport.ts"
@@ -14,10 +14,11 @@ const summary = (text: string): Summary => ({
 
 const untold: Summary = { ...summary(""), sha256: undefined }
 
-const piece = (seq: number | undefined, text: string, end?: Summary): Piece => ({
+const piece = (seq: number | undefined, text: string, end?: Summary, at = 0): Piece => ({
   _tag: "Piece",
   seq,
   text,
+  at,
   end
 })
 
@@ -84,8 +85,13 @@ describe("numbered pieces", () => {
     assert.strictEqual(textOf(run([first!, piece(0, "x"), last!])), "ab")
   })
 
-  it("with the wrong digest are broken", () => {
-    assert.strictEqual(run([piece(0, "a", summary("b"))])._tag, "Broken")
+  it("with the wrong digest are no text, and may still be replaced", () => {
+    const wrong = run([piece(0, "a", summary("b"))])
+    assert.include(wrong._tag === "Underway" ? wrong.complaint : "", "digest")
+    assert.strictEqual(
+      textOf(run([piece(0, "a", summary("b")), piece(0, "b", summary("b"), 1)])),
+      "b"
+    )
   })
 
   it("without a digest are believed", () => {
@@ -101,6 +107,72 @@ describe("numbered pieces", () => {
     const half = "é".repeat(Delivery.maxBytes / 4)
     assert.strictEqual(run([piece(0, half), piece(2, half)])._tag, "Underway")
     assert.strictEqual(run([piece(0, half), piece(2, half), piece(5, "x")])._tag, "Broken")
+  })
+})
+
+describe("a text that begins anew", () => {
+  /** The pieces of a text, signed one a second from a date on. */
+  const signedFrom = (at: number, texts: ReadonlyArray<string>) =>
+    piecesOf(texts).map((one, seq) => ({ ...one, at: at + seq }))
+
+  const Start = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 }))
+
+  it.prop(
+    "is delivered as it was begun last, in any order, and never as a mixture",
+    [Texts, Texts, Turns, Start],
+    ([former, later, turns, cut]) => {
+      const [old, young] = [former, later].map((texts) => texts.map((text) => text.toWellFormed()))
+      const pieces = [
+        ...signedFrom(1, old!).slice(0, cut % (old!.length + 1)),
+        ...signedFrom(1 + old!.length, young!)
+      ]
+      const text = textOf(run(shuffled(pieces, turns)))
+      assert.include([young!.join(""), old!.join("")], text)
+      if (cut % (old!.length + 1) < old!.length) assert.strictEqual(text, young!.join(""))
+    }
+  )
+
+  it("shows none of the former text behind the later one", () => {
+    const former = signedFrom(1, ["one ", "two ", "three ", "four"]).slice(0, 3)
+    const [first] = signedFrom(9, ["uno ", "due"])
+    const delivery = run([...former, first!])
+    assert.strictEqual(delivery._tag === "Underway" ? delivery.text : "", "uno ")
+  })
+
+  it("may be shorter or longer than the former one", () => {
+    const long = signedFrom(1, ["a", "b", "c", "d"])
+    const short = signedFrom(9, ["x", "y"])
+    assert.strictEqual(textOf(run([...long.slice(0, 3), ...short])), "xy")
+    const withoutFirst = signedFrom(1, ["x", "y"]).slice(1)
+    const longer = signedFrom(9, ["a", "b", "c", "d"])
+    assert.strictEqual(textOf(run([...withoutFirst, ...longer])), "abcd")
+  })
+
+  it("of which the earlier pieces come later is the later one", () => {
+    const former = signedFrom(1, ["a", "b"])
+    const later = signedFrom(9, ["x", "y"])
+    assert.strictEqual(textOf(run([later[0]!, former[0]!, former[1]!, later[1]!])), "xy")
+  })
+
+  it("again and again is broken off", () => {
+    const restless = Array.from({ length: 200 }, (_, at) => piece(0, `${at}`, undefined, at))
+    assert.strictEqual(run(restless)._tag, "Broken")
+  })
+
+  it("counts the bytes of what is replaced no more", () => {
+    const half = "x".repeat(Delivery.maxBytes - 10)
+    const delivery = run([piece(0, half, undefined, 1), piece(0, half, undefined, 2)])
+    assert.strictEqual(delivery._tag === "Underway" ? delivery.bytes : 0, half.length)
+  })
+
+  it("is believed with its digest even if the provider's clock was set back", () => {
+    const pieces = piecesOf(["a", "b", "c"]).map((one, seq) => ({ ...one, at: 9 - seq }))
+    const delivery = run(pieces)
+    if (delivery._tag !== "Underway") return assert.fail("it was not waited for a later text")
+    assert.deepStrictEqual(
+      Option.map(Delivery.asItStands(delivery), ({ text }) => text),
+      Option.some("abc")
+    )
   })
 })
 
@@ -125,8 +197,11 @@ describe("a whole text", () => {
     assert.strictEqual(textOf(run([piece(0, "all"), whole])), "all of it")
   })
 
-  it("with the wrong digest is broken", () => {
-    assert.strictEqual(run([{ _tag: "Whole", text: "a", summary: summary("b") }])._tag, "Broken")
+  it("with the wrong digest is none, and may still come", () => {
+    const wrong: Answer = { _tag: "Whole", text: "a", summary: summary("b") }
+    const undelivered = run([wrong])
+    assert.include(undelivered._tag === "Underway" ? undelivered.complaint : "", "digest")
+    assert.strictEqual(textOf(run([wrong, { ...wrong, text: "b" }])), "b")
   })
 
   it("that is too large is broken", () => {
