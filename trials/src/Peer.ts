@@ -33,13 +33,20 @@ export interface Job {
   readonly jobId: string
   /** Says something as an answer to the request. */
   readonly say: (message: AgentMessage.AgentMessage, how?: How) => Effect.Effect<void>
-  /** The same, but not said yet. */
+  /** Says what was drafted. */
+  readonly publish: (event: NostrEvent.NostrEvent) => Effect.Effect<void>
+  /** Signs it, and does not say it yet. */
   readonly draft: (
     message: AgentMessage.AgentMessage,
     how?: How
   ) => Effect.Effect<NostrEvent.NostrEvent>
   /** Makes an invoice at the bank; says nothing. */
   readonly makeInvoice: (amount: Msat.Msat) => Effect.Effect<Bolt11.Invoice>
+  /** The message that carries an invoice for this job, changed as a trial likes. */
+  readonly quoteOf: (
+    invoice: Bolt11.Invoice,
+    change?: Partial<AgentMessage.Invoice>
+  ) => AgentMessage.Invoice
   /** Says an invoice, changed as a trial likes. */
   readonly quote: (
     invoice: Bolt11.Invoice,
@@ -56,8 +63,18 @@ export interface Job {
   readonly paymentSent: Effect.Effect<void>
   /** Waits for the customer's invoice for its money back. */
   readonly refundInvoice: Effect.Effect<AgentMessage.RefundInvoice>
+  /** The message that carries a whole text. */
+  readonly resultOf: (
+    text: string,
+    change?: Partial<AgentMessage.JobResult>
+  ) => AgentMessage.JobResult
   readonly result: (text: string, change?: Partial<AgentMessage.JobResult>) => Effect.Effect<void>
-  /** One numbered piece. */
+  /** The message that carries one numbered piece. */
+  readonly chunkOf: (
+    seq: number,
+    text: string,
+    change?: Partial<AgentMessage.StreamChunk>
+  ) => AgentMessage.StreamChunk
   readonly chunk: (
     seq: number,
     text: string,
@@ -87,6 +104,8 @@ export interface Peer {
   readonly announcement: (
     change?: Partial<Announcement.Announcement>
   ) => Effect.Effect<NostrEvent.NostrEvent>
+  /** Makes an invoice at the bank; says nothing. */
+  readonly makeInvoice: (amount: Msat.Msat) => Effect.Effect<Bolt11.Invoice>
   /** Does the same for every request until the trial ends. */
   readonly serve: (script: Script) => Effect.Effect<void>
   /** The requests that came so far. */
@@ -147,6 +166,12 @@ export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Pr
     )
   })
 
+  const makeInvoice: Peer["makeInvoice"] = (amount) =>
+    bank.makeInvoice(account.account, { amount, description: "a job", expiry: "10 minutes" }).pipe(
+      Effect.flatMap(({ bolt11 }) => Effect.fromResult(Bolt11.decode(bolt11))),
+      Effect.orDie
+    )
+
   const jobOf = Effect.fnUntraced(function* (
     event: NostrEvent.NostrEvent,
     request: AgentMessage.JobRequest
@@ -171,23 +196,35 @@ export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Pr
     })
     const say: Job["say"] = (message, how) => Effect.flatMap(draft(message, how), publish)
 
-    const makeInvoice: Job["makeInvoice"] = (amount) =>
-      bank
-        .makeInvoice(account.account, { amount, description: "a job", expiry: "10 minutes" })
-        .pipe(
-          Effect.flatMap(({ bolt11 }) => Effect.fromResult(Bolt11.decode(bolt11))),
-          Effect.orDie
-        )
-    const quote: Job["quote"] = (invoice, change) =>
-      say({
-        type: "Invoice",
-        job_id: jobId,
-        bolt11: invoice.bolt11,
-        amount_msats: Option.getOrElse(invoice.amount, () => Msat.zero),
-        payment_hash: invoice.paymentHash,
-        request_id: event.id,
-        ...change
-      })
+    const quoteOf: Job["quoteOf"] = (invoice, change) => ({
+      type: "Invoice",
+      job_id: jobId,
+      bolt11: invoice.bolt11,
+      amount_msats: Option.getOrElse(invoice.amount, () => Msat.zero),
+      payment_hash: invoice.paymentHash,
+      request_id: event.id,
+      ...change
+    })
+    const quote: Job["quote"] = (invoice, change) => say(quoteOf(invoice, change))
+
+    const resultOf: Job["resultOf"] = (text, change) => ({
+      type: "JobResult",
+      job_id: jobId,
+      request_id: event.id,
+      result: text,
+      sha256: hash("sha256", text),
+      ...change
+    })
+
+    const chunkOf: Job["chunkOf"] = (seq, text, change) => ({
+      type: "StreamChunk",
+      job_id: jobId,
+      request_id: event.id,
+      chunk: text,
+      is_final: false,
+      seq,
+      ...change
+    })
 
     const job: Job = {
       event,
@@ -195,7 +232,9 @@ export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Pr
       jobId,
       say,
       draft,
+      publish,
       makeInvoice,
+      quoteOf,
       quote,
       invoice: (amount, change) =>
         Effect.tap(makeInvoice(amount), (invoice) => quote(invoice, change)),
@@ -210,25 +249,10 @@ export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Pr
         ),
       paymentSent: sent.await,
       refundInvoice: Deferred.await(refund),
-      result: (text, change) =>
-        say({
-          type: "JobResult",
-          job_id: jobId,
-          request_id: event.id,
-          result: text,
-          sha256: hash("sha256", text),
-          ...change
-        }),
-      chunk: (seq, text, change) =>
-        say({
-          type: "StreamChunk",
-          job_id: jobId,
-          request_id: event.id,
-          chunk: text,
-          is_final: false,
-          seq,
-          ...change
-        })
+      resultOf,
+      result: (text, change) => say(resultOf(text, change)),
+      chunkOf,
+      chunk: (seq, text, change) => say(chunkOf(seq, text, change))
     }
     return { job, sent, refund }
   })
@@ -271,6 +295,7 @@ export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Pr
     account,
     channel,
     announcement,
+    makeInvoice,
     announce: (change) => Effect.tap(announcement(change), publish),
     serve,
     requests
