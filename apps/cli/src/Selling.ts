@@ -32,8 +32,14 @@ const sentence = (event: ProviderEvent.ProviderEvent): string => {
       return `paid       ${job(event)}: ${Show.cost(event.amount)}`
     case "Delivered":
       return `delivered  ${job(event)} in ${Show.seconds(event.millis)}`
-    case "Failed":
-      return `failed     ${job(event)}: ${Text.printable(event.reason)}`
+    case "Cancelled":
+      return `cancelled  ${job(event)}`
+    case "Owed":
+      return `owed       ${job(event)}: ${Show.cost(event.amount)}, ${Text.printable(event.reason)}`
+    case "Refunded":
+      return `refunded   ${job(event)}: ${Show.cost(event.amount)}`
+    case "Lost":
+      return `lost       ${job(event)}: ${Text.printable(event.reason)}`
     case "Trouble":
       return `trouble: ${Text.printable(event.message)}`
   }

@@ -16,12 +16,14 @@ import {
   EmbeddedBackend,
   InferenceBackend,
   OpenAiBackend,
+  RefundTreasury,
   SqlProviderBook
 } from "@farthing/provider"
 import { Relay, Signer } from "@farthing/relay"
 import { Sqlite } from "@farthing/sqlite"
 import { NoWallet, NwcWallet } from "@farthing/wallet"
-import { Effect, Layer, Option, Schema } from "effect"
+import { Context, Effect, Layer, Option, Schema } from "effect"
+import type { Duration } from "effect"
 import { FetchHttpClient } from "effect/http"
 import * as Config from "./Config.ts"
 import { Environment } from "./Environment.ts"
@@ -66,6 +68,11 @@ export const relay = Layer.unwrap(
   })
 )
 
+/** How long the wallet has for whatever moves no money; somebody who only looks on may wait less. */
+export const WalletPatience = Context.Reference<Duration.Input>("farthing/Market/WalletPatience", {
+  defaultValue: () => "20 seconds"
+})
+
 /** The configured wallet; fails with `WalletMissing` if there is none. */
 export const wallet = Layer.unwrap(
   Effect.gen(function* () {
@@ -75,7 +82,10 @@ export const wallet = Layer.unwrap(
       Effect.fromOption(config.wallet.nwcUri),
       () => new WalletMissing({ kind: "nwc" })
     )
-    return NwcWallet.layer(uri, { paymentTimeout: config.compute.paymentTimeout })
+    return NwcWallet.layer(uri, {
+      answerTimeout: yield* WalletPatience,
+      paymentTimeout: config.compute.paymentTimeout
+    })
   })
 )
 
@@ -153,6 +163,13 @@ export const localOllama = Effect.gen(function* () {
 /** What a seller decides that no configuration says. */
 export type Offer = Partial<Omit<ComputeProvider.Options, "network">>
 
+/** What refunds are paid from: no budget of a customer's, over the seller's wallet. */
+export const refundTreasury = Layer.unwrap(
+  Effect.map(Config.Config, ({ compute, network }) =>
+    RefundTreasury.layer({ network, payTimeout: compute.paymentTimeout })
+  )
+)
+
 /** What sells, over a relay, a wallet and a database; an offer goes before the configuration. */
 export const computeProvider = (offer: Offer = {}) =>
   Layer.unwrap(
@@ -167,7 +184,7 @@ export const computeProvider = (offer: Offer = {}) =>
         network
       })
     )
-  ).pipe(Layer.provide(SqlProviderBook.layer))
+  ).pipe(Layer.provide(SqlProviderBook.layer), Layer.provide(refundTreasury))
 
 /** Somebody who sells what a backend infers. */
 export const seller = (offer: Offer = {}) =>

@@ -2,6 +2,7 @@
  * The provider's side of the market: announces itself, quotes, sees the money come in, infers
  * and delivers.
  */
+import { Treasury } from "@farthing/budget"
 import { Channel, Msat, type NostrEvent } from "@farthing/protocol"
 import { Relay, Signer, UnixTime } from "@farthing/relay"
 import { Wallet } from "@farthing/wallet"
@@ -15,6 +16,7 @@ import * as Presence from "./Presence.ts"
 import { type BookUnavailable, ProviderBook } from "./ProviderBook.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
 import { type Options, resolve } from "./ProviderOptions.ts"
+import * as Refunds from "./Refunds.ts"
 import * as Reception from "./Reception.ts"
 import * as Till from "./Till.ts"
 import * as Workshop from "./Workshop.ts"
@@ -32,8 +34,13 @@ export interface Status {
   readonly running: number
   /** Ever. */
   readonly delivered: number
-  /** Ever paid and not delivered: owed to customers. */
-  readonly failed: number
+  /** Paid jobs that could not be done, and whose money customers may ask back. */
+  readonly owed: number
+  /** Ever. */
+  readonly refunded: number
+  /** Ever paid, and neither delivered nor asked back while the refund was on offer. */
+  readonly lost: number
+  /** Ever received, less what is owed or was given back. */
   readonly earned: Msat.Msat
 }
 
@@ -51,12 +58,16 @@ export class ComputeProvider extends Context.Service<ComputeProvider, Shape>()(
   "@farthing/provider/ComputeProvider"
 ) {}
 
-/** Sells until the scope closes; then it finishes what is paid and says that it is gone. */
+/**
+ * Sells until the scope closes; then it finishes what is paid and says that it is gone. The
+ * Treasury pays refunds: one of the provider's own, over the same wallet.
+ */
 export const make = Effect.fnUntraced(function* (given: Options) {
   const options = resolve(given)
   const relay = yield* Relay.Relay
   const signer = yield* Signer.Signer
   const wallet = yield* Wallet.Wallet
+  const treasury = yield* Treasury.Treasury
   const backend = yield* InferenceBackend
   const book = yield* ProviderBook
   const provider = signer.publicKey
@@ -65,6 +76,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
   const log = yield* EventLog.make
   const { report, tell } = log
   const owner = randomUUID()
+  const requestAge = Math.ceil(Duration.toSeconds(options.requestAge))
 
   const presence = yield* Presence.make({ relay, signer, backend, book, options, tell })
   const answers = Answers.make({ relay, signer, channel: presence.channel })
@@ -79,6 +91,16 @@ export const make = Effect.fnUntraced(function* (given: Options) {
     tell
   })
   const till = Till.make({ wallet, onSettled: workshop.take, tell })
+  const refunds = yield* Refunds.make({
+    provider,
+    treasury,
+    wallet,
+    book,
+    answers,
+    channel: presence.channel,
+    options,
+    tell
+  })
   const reception = Reception.make({
     provider,
     wallet,
@@ -87,6 +109,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
     answers,
     workshop,
     till,
+    refunds,
     options,
     tell
   })
@@ -96,7 +119,10 @@ export const make = Effect.fnUntraced(function* (given: Options) {
     const longAgo = (yield* UnixTime.now) - rememberQuotes
     yield* book.prune(provider, longAgo)
     const quoted = yield* book.unpaid(provider, longAgo)
-    yield* Effect.forEach(quoted, till.expect, { discard: true })
+    yield* Effect.forEach(quoted, ({ job }) => till.expect(job), { discard: true })
+    const recently = (yield* UnixTime.now) - requestAge
+    const awaited = quoted.filter(({ job }) => job.receivedAt >= recently)
+    yield* Effect.forkScoped(reception.sayAgain(awaited))
   })
 
   /** Those of other processes too, each of which may die before its quotes are paid. */
@@ -106,17 +132,17 @@ export const make = Effect.fnUntraced(function* (given: Options) {
       yield* Effect.sleep(options.lease)
       const now = yield* UnixTime.now
       const quoted = yield* book.unpaid(provider, since - clocksApart)
-      yield* Effect.forEach(quoted, till.expect, { discard: true })
+      yield* Effect.forEach(quoted, ({ job }) => till.expect(job), { discard: true })
       since = now
     }
   }).pipe(Effect.catch(report))
 
   /** What was said in our channel a moment ago, and what is said from now on. */
-  const messages = UnixTime.now.pipe(
-    Effect.map((now) => now - Math.ceil(Duration.toSeconds(options.requestAge))),
-    Effect.map((since) => relay.subscribe([Channel.providerFilter(presence.channel, { since })])),
-    Stream.unwrap
-  )
+  const messages = Effect.gen(function* () {
+    const since = (yield* UnixTime.now) - requestAge
+    const recent = Channel.providerFilter(presence.channel, { since })
+    return relay.subscribe([recent, ...(yield* refunds.filters)])
+  }).pipe(Stream.unwrap)
 
   const quote = messages.pipe(
     Stream.mapEffect((event) => reception.receive(event).pipe(Effect.catch(report)), {
@@ -132,6 +158,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
   const announce = presence.keepUp
   const takePayments = till.watch
   const inferAndDeliver = workshop.tend
+  const giveBack = refunds.tend
 
   const stop = Effect.gen(function* () {
     yield* Effect.timeoutOption(workshop.idle, options.stopWithin)
@@ -154,9 +181,10 @@ export const make = Effect.fnUntraced(function* (given: Options) {
 
   // Undone from the last to the first: nothing new is taken, and what is paid is finished.
   yield* expectOpenQuotes
+  yield* refunds.remind
   yield* serve([inferAndDeliver])
   yield* Effect.addFinalizer(() => stop.pipe(Effect.catch(report)))
-  yield* serve([announce, quote, takePayments, expectQuotesOfOthers])
+  yield* serve([announce, quote, takePayments, expectQuotesOfOthers, giveBack])
 
   return ComputeProvider.of({
     publicKey: provider,
@@ -173,8 +201,10 @@ export const make = Effect.fnUntraced(function* (given: Options) {
         unpaid: till.unpaid(),
         ...workshop.load(),
         delivered: jobs("delivered"),
-        failed: jobs("failed"),
-        earned: Msat.sum(counts.filter(isPaid).map(({ amount }) => amount))
+        owed: jobs("owed"),
+        refunded: jobs("refunded"),
+        lost: jobs("lost"),
+        earned: Msat.sum(counts.filter(isEarned).map(({ amount }) => amount))
       }
     }).pipe(Effect.mapError(({ message }) => new ProviderError({ message })))
   })
@@ -185,7 +215,7 @@ export const layer = (
 ): Layer.Layer<
   ComputeProvider,
   ProviderError | BookUnavailable,
-  Relay.Relay | Signer.Signer | Wallet.Wallet | InferenceBackend | ProviderBook
+  Relay.Relay | Signer.Signer | Wallet.Wallet | Treasury.Treasury | InferenceBackend | ProviderBook
 > => Layer.effect(ComputeProvider, make(options))
 
 /** Messages that are looked at at once; the rest waits in the relay's buffer. */
@@ -197,8 +227,8 @@ const rememberQuotes = 7 * 24 * 60 * 60
 /** By how much the clocks of two processes of one provider may differ; in seconds. */
 const clocksApart = 60
 
-const isPaid = ({ state }: { readonly state: JobState }): boolean =>
-  state !== "refused" && state !== "quoted"
+const isEarned = ({ state }: { readonly state: JobState }): boolean =>
+  !["refused", "quoted", "owed", "refunded"].includes(state)
 
 const requireNetwork = Effect.fnUntraced(function* (
   wallet: Wallet.Shape,

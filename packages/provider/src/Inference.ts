@@ -1,6 +1,7 @@
 /**
  * From a paid job to its text. Asks the backend again where that may help, but not once a part
- * of the text has been handed out, because the next one would differ.
+ * of the text has been handed out, because the next one would differ; a backend that knows
+ * others begins the text anew with them.
  */
 import { Cause, Effect, Queue, Schedule, Stream } from "effect"
 import { InferenceError, type InferenceRequest, type Part, type Shape } from "./InferenceBackend.ts"
@@ -16,17 +17,22 @@ export interface Inferred {
   readonly tokensOut: number | undefined
 }
 
+/** What is done with a text while it comes. */
+export interface Listener {
+  /** Hands out a part of the text; false where it is to come again, with more. */
+  readonly handOut: ((text: string) => Effect.Effect<boolean>) | undefined
+  /** What was handed out is void. */
+  readonly beginAnew: (because: InferenceError) => Effect.Effect<void>
+}
+
 /** Pieces that come within this time are handed out together. */
 const gather = "50 millis"
-
-/** Hands out a part of the text as soon as it comes; false where it is to come again, with more. */
-export type HandOut = (text: string) => Effect.Effect<boolean>
 
 export const infer = (
   backend: Shape,
   job: Job,
   maxTokens: number,
-  handOut: HandOut | undefined
+  { beginAnew, handOut }: Listener
 ): Effect.Effect<Inferred, InferenceError> => {
   let handedOut = ""
 
@@ -38,11 +44,19 @@ export const infer = (
     let text = ""
     while (true) {
       for (const part of yield* Queue.takeAll(parts)) {
-        if (part._tag === "Finish") {
-          const { reason, tokensIn, tokensOut } = part
-          return { text, rest: text.slice(handedOut.length), reason, tokensIn, tokensOut }
+        switch (part._tag) {
+          case "Text":
+            text += part.text
+            break
+          case "Anew":
+            text = handedOut = ""
+            yield* beginAnew(part.because)
+            break
+          case "Finish": {
+            const { reason, tokensIn, tokensOut } = part
+            return { text, rest: text.slice(handedOut.length), reason, tokensIn, tokensOut }
+          }
         }
-        text += part.text
       }
       const ready = text.slice(handedOut.length, lastWhole(text))
       if (handOut === undefined || ready === "") continue

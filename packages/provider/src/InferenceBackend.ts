@@ -18,6 +18,8 @@ export interface InferenceRequest {
 /** The text as it comes, and at the end how it ended. */
 export type Part =
   | { readonly _tag: "Text"; readonly text: string }
+  /** What came so far is void: the text begins anew, by somebody else. */
+  | { readonly _tag: "Anew"; readonly because: InferenceError }
   | {
       readonly _tag: "Finish"
       /** `stop` where the text is whole, `length` where a bound cut it; servers know more. */

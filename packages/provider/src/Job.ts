@@ -23,8 +23,8 @@ export interface Job extends Request {
 
 /**
  * `quoted` waits for money; `paid` for its turn; `running` is being inferred; `answered` has a
- * stored answer that is on its way to the relays. What was paid ends as `delivered` or `failed`,
- * and a failed one is owed to its customer.
+ * stored answer that is on its way to the relays. What was paid ends as `delivered`; or it is
+ * `owed`, while a refund is on offer, and then `refunded`, or `lost` if the offer passed in vain.
  */
 export const JobState = Schema.Literals([
   "refused",
@@ -33,18 +33,21 @@ export const JobState = Schema.Literals([
   "running",
   "answered",
   "delivered",
-  "failed"
+  "owed",
+  "refunded",
+  "lost"
 ])
 export type JobState = typeof JobState.Type
 
-/** How a paid job ends. */
-export type Outcome =
-  | { readonly _tag: "Delivered" }
-  | {
-      readonly _tag: "Failed"
-      /** For the operator. */
-      readonly reason: string
-    }
+/** What happened to a job, and why: never changed, never forgotten. */
+export interface Step {
+  /** Unix milliseconds. */
+  readonly at: number
+  /** The state that the job was in from then on. */
+  readonly state: JobState
+  /** For the operator. */
+  readonly note: string
+}
 
 /** Whether the customer's program knows more than the eight messages of the seed's protocol. */
 export const isModern = (message: AgentMessage.JobRequest): boolean =>

@@ -33,6 +33,10 @@ export type Judgement =
     }
   /** Somebody says to have paid; who is for the book to find. */
   | { readonly _tag: "Hint"; readonly message: AgentMessage.PaymentSent }
+  /** Somebody wants no answer any more. */
+  | { readonly _tag: "Cancel"; readonly message: AgentMessage.JobCancel }
+  /** Somebody asks money back. */
+  | { readonly _tag: "Claim"; readonly message: AgentMessage.RefundInvoice }
   | { readonly _tag: "Ignore" }
 
 const ignore: Judgement = { _tag: "Ignore" }
@@ -41,16 +45,21 @@ const ignore: Judgement = { _tag: "Ignore" }
 const clockAhead = 600
 
 export const judge = (event: NostrEvent.NostrEvent, terms: Terms): Judgement => {
-  if (event.pubkey === terms.provider || !isTimely(event, terms)) return ignore
+  if (event.pubkey === terms.provider || event.created_at > terms.now + clockAhead) return ignore
   if (!Option.contains(Channel.channelOf(event), terms.channel)) return ignore
   return Option.match(AgentMessage.parse(event.content), {
-    onNone: () => judgeUnreadable(event, terms),
+    onNone: () => (isRecent(event, terms) ? judgeUnreadable(event, terms) : ignore),
     onSome: (message): Judgement => {
+      // What is owed is asked for as long as it is on offer, however long ago that was said.
+      if (message.type === "RefundInvoice") return { _tag: "Claim", message }
+      if (!isRecent(event, terms)) return ignore
       switch (message.type) {
         case "JobRequest":
           return judgeRequest(event, message, terms)
         case "PaymentSent":
           return { _tag: "Hint", message }
+        case "JobCancel":
+          return { _tag: "Cancel", message }
         default:
           return ignore
       }
@@ -58,8 +67,8 @@ export const judge = (event: NostrEvent.NostrEvent, terms: Terms): Judgement => 
   })
 }
 
-const isTimely = (event: NostrEvent.NostrEvent, terms: Terms): boolean =>
-  event.created_at >= terms.now - terms.requestAge && event.created_at <= terms.now + clockAhead
+const isRecent = (event: NostrEvent.NostrEvent, terms: Terms): boolean =>
+  event.created_at >= terms.now - terms.requestAge
 
 const judgeRequest = (
   event: NostrEvent.NostrEvent,

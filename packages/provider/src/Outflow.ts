@@ -4,16 +4,21 @@
  */
 import type { NostrEvent } from "@farthing/protocol"
 import type { Relay } from "@farthing/relay"
+import { UnixTime } from "@farthing/relay"
 import { Effect, Fiber } from "effect"
 import type { Answers } from "./Answers.ts"
-import type { HandOut } from "./Inference.ts"
 import type { Job } from "./Job.ts"
 import * as Result from "./Result.ts"
 
 export interface Outflow {
-  readonly handOut: HandOut
-  /** How many pieces were signed. */
+  /** Signs and sends a part of the text; false where it is to come again, with more. */
+  readonly handOut: (text: string) => Effect.Effect<boolean>
+  /** The text begins anew, and what was handed out is void. */
+  readonly beginAnew: Effect.Effect<void>
+  /** How many pieces of the text were signed. */
   readonly signed: () => number
+  /** Every piece of a former text is dated so, or earlier; 0 if there was none. */
+  readonly after: () => number
   /** What was signed, and has not reached the relays even a while later. */
   readonly left: Effect.Effect<ReadonlyArray<NostrEvent.NostrEvent>>
 }
@@ -24,10 +29,19 @@ const patience = "2 seconds"
 /** Sends until the scope closes. */
 export const make = Effect.fnUntraced(function* (
   job: Job,
-  services: { readonly answers: Answers; readonly relay: Relay.Shape }
+  services: {
+    readonly answers: Answers
+    readonly relay: Relay.Shape
+    /** Unix seconds: a former text may have been dated so. */
+    readonly after: number
+    /** Whether the job is still ours to speak of. */
+    readonly isOurs: Effect.Effect<boolean>
+  }
 ) {
-  const { answers, relay } = services
+  const { answers, isOurs, relay } = services
   const scope = yield* Effect.scope
+  let after = services.after
+  let latest = after
   let signed = 0
   let underway: ReadonlyArray<NostrEvent.NostrEvent> = []
   let sending: Fiber.Fiber<void> | undefined
@@ -52,14 +66,33 @@ export const make = Effect.fnUntraced(function* (
     Effect.map(() => underway)
   )
 
-  const handOut: HandOut = Effect.fnUntraced(function* (text) {
-    if ((yield* left).length > 0) return false
-    const messages = Result.pieces(job, text, signed, yield* relay.maxEventBytes)
-    signed += messages.length
-    underway = yield* Effect.forEach(messages, (message) => answers.sign(job, message))
-    sending = yield* Effect.forkIn(send(underway), scope, { startImmediately: true })
-    return true
+  // No piece is dated ahead of the clock: what may have been said is known from the time alone.
+  const mayBeSaid = Effect.gen(function* () {
+    return (yield* left).length === 0 && (yield* UnixTime.now) > after
   })
 
-  return { handOut, signed: () => signed, left } satisfies Outflow
+  return {
+    handOut: Effect.fnUntraced(function* (text) {
+      const limit = yield* relay.maxEventBytes
+      if (!(yield* mayBeSaid)) return false
+      const messages = Result.pieces(job, text, signed, limit)
+      const events = yield* Effect.forEach(messages, (message) => answers.sign(job, message, after))
+      if (!(yield* isOurs)) return false
+      signed += events.length
+      underway = events
+      for (const { created_at } of events) latest = Math.max(latest, created_at)
+      sending = yield* Effect.forkIn(send(underway), scope, { startImmediately: true })
+      return true
+    }),
+    beginAnew: Effect.gen(function* () {
+      if (sending !== undefined) yield* Fiber.interrupt(sending)
+      sending = undefined
+      underway = []
+      signed = 0
+      after = latest
+    }),
+    signed: () => signed,
+    after: () => after,
+    left
+  } satisfies Outflow
 })

@@ -6,7 +6,8 @@ import type { Bolt11, Key, Msat, NostrEvent } from "@farthing/protocol"
 import type { AgentMessage } from "@farthing/protocol"
 import type { Effect, Option } from "effect"
 import { Context, Schema } from "effect"
-import type { Job, JobState, Outcome, Request } from "./Job.ts"
+import type { Job, JobState, Request, Step } from "./Job.ts"
+import type { Offer } from "./Refund.ts"
 
 /** Who works on a job, and until when (unix milliseconds) unless it says so again. */
 export interface Lease {
@@ -14,14 +15,39 @@ export interface Lease {
   readonly until: number
 }
 
-/** A job that somebody began and did not end. */
-export interface Unfinished {
+/** A paid job that somebody began to work on and did not end. */
+export type Unfinished =
+  | {
+      readonly _tag: "Unanswered"
+      readonly job: Job
+      /** How often it was begun before. */
+      readonly begun: number
+      /** Unix seconds: no piece of a former text was dated later, whether it was sent or not. */
+      readonly saidUntil: number
+    }
+  /** What was signed for it may not have reached the customer. */
+  | {
+      readonly _tag: "Answered"
+      readonly job: Job
+      readonly answers: ReadonlyArray<NostrEvent.NostrEvent>
+    }
+  /** The customer may not have been told. */
+  | ({ readonly _tag: "Owed" } & Owed)
+
+/** A job whose refund is on offer. */
+export interface Owed {
   readonly job: Job
-  /** How often it was begun before. */
-  readonly begun: number
-  /** What was signed for it and may not have reached the customer; empty if nothing was. */
+  readonly offer: Offer
+  /** What was signed to say so; empty if nothing was. */
   readonly answers: ReadonlyArray<NostrEvent.NostrEvent>
-  readonly outcome: Outcome | undefined
+  /** The customer's invoice, once there was a valid one. */
+  readonly invoice: Option.Option<string>
+}
+
+/** A quote that can be paid, and the event that told of it (none in books from before). */
+export interface Quoted {
+  readonly job: Job
+  readonly quote: Option.Option<NostrEvent.NostrEvent>
 }
 
 export interface Count {
@@ -52,13 +78,22 @@ export interface Shape {
     request: Pick<Request, "id" | "customer" | "receivedAt">,
     code: AgentMessage.JobErrorCode
   ) => Effect.Effect<boolean, BookUnavailable>
-  /** Whether it is new: nobody has answered it. */
-  readonly quoted: (provider: Key.PublicKey, job: Job) => Effect.Effect<boolean, BookUnavailable>
+  /** Keeps what is about to be said with it. Whether it is new: nobody has answered it. */
+  readonly quoted: (
+    provider: Key.PublicKey,
+    job: Job,
+    quote: NostrEvent.NostrEvent
+  ) => Effect.Effect<boolean, BookUnavailable>
   /** Quotes since a unix second that nobody has paid. */
   readonly unpaid: (
     provider: Key.PublicKey,
     since: number
-  ) => Effect.Effect<ReadonlyArray<Job>, BookUnavailable>
+  ) => Effect.Effect<ReadonlyArray<Quoted>, BookUnavailable>
+  /** The customer does not want it any more. Whether it was still unpaid; it may yet be paid. */
+  readonly cancelled: (
+    request: NostrEvent.EventId,
+    customer: Key.PublicKey
+  ) => Effect.Effect<boolean, BookUnavailable>
 
   /** The job of a settled invoice, for whoever is first to say that it is paid. */
   readonly paid: (
@@ -66,7 +101,7 @@ export interface Shape {
     lease: Lease,
     next: "paid" | "running"
   ) => Effect.Effect<Option.Option<Job>, BookUnavailable>
-  /** Whether the job is still the owner's. */
+  /** Whether the job is still the owner's, and unanswered. */
   readonly running: (
     request: NostrEvent.EventId,
     lease: Lease
@@ -75,27 +110,74 @@ export interface Shape {
   readonly answered: (
     request: NostrEvent.EventId,
     owner: string,
-    outcome: Outcome,
     answers: ReadonlyArray<NostrEvent.NostrEvent>
   ) => Effect.Effect<boolean, BookUnavailable>
-  /** The answers have reached the relays, or never will. */
-  readonly ended: (
+  /** The answers have reached the relays. Whether the job was not ended otherwise. */
+  readonly delivered: (request: NostrEvent.EventId) => Effect.Effect<boolean, BookUnavailable>
+  /**
+   * The job cannot be done or delivered: what was paid is offered back. Keeps what was signed to
+   * say so, in place of every other answer. Whether the job was still the owner's.
+   */
+  readonly owed: (
     request: NostrEvent.EventId,
-    outcome: Outcome
-  ) => Effect.Effect<void, BookUnavailable>
+    owner: string,
+    offer: Offer,
+    answers: ReadonlyArray<NostrEvent.NostrEvent>
+  ) => Effect.Effect<boolean, BookUnavailable>
+  /** The customer was told what it is owed. */
+  readonly told: (request: NostrEvent.EventId) => Effect.Effect<void, BookUnavailable>
+  /** Something worth knowing about a paid job; the same twice in a row is written once. */
+  readonly noted: (
+    request: NostrEvent.EventId,
+    note: string
+  ) => Effect.Effect<boolean, BookUnavailable>
 
-  /** For the jobs that the owner is at work on; others of its own lapse and are taken over. */
+  /** For the jobs that the owner is at work on; those that are still its own come back. */
   readonly renew: (
     lease: Lease,
     jobs: ReadonlyArray<NostrEvent.EventId>
-  ) => Effect.Effect<void, BookUnavailable>
-  readonly release: (owner: string) => Effect.Effect<void, BookUnavailable>
+  ) => Effect.Effect<ReadonlyArray<NostrEvent.EventId>, BookUnavailable>
+  /** The owner works on nothing any more, as of `now` (unix milliseconds). */
+  readonly release: (owner: string, now: number) => Effect.Effect<void, BookUnavailable>
   /** Takes paid jobs over whose lease has lapsed by `now` (unix milliseconds). */
   readonly takeOver: (
     provider: Key.PublicKey,
     lease: Lease,
     now: number
   ) => Effect.Effect<ReadonlyArray<Unfinished>, BookUnavailable>
+
+  /** Everything on offer, the one that expires next first. */
+  readonly offers: (provider: Key.PublicKey) => Effect.Effect<ReadonlyArray<Owed>, BookUnavailable>
+  /** Those that were claimed, or have expired by `now` (unix seconds). */
+  readonly dueOffers: (
+    provider: Key.PublicKey,
+    now: number
+  ) => Effect.Effect<ReadonlyArray<Owed>, BookUnavailable>
+  readonly findOffer: (
+    request: NostrEvent.EventId
+  ) => Effect.Effect<Option.Option<Owed>, BookUnavailable>
+  /** Whether an invoice with this payment hash was quoted here, or is to be paid as a refund. */
+  readonly usesHash: (paymentHash: Bolt11.PaymentHash) => Effect.Effect<boolean, BookUnavailable>
+  /** Keeps the invoice that is to be paid. Whether it is the first one, for an open offer. */
+  readonly claimed: (
+    request: NostrEvent.EventId,
+    invoice: Bolt11.Invoice
+  ) => Effect.Effect<boolean, BookUnavailable>
+  /** The refund was paid. Whether nobody has said so before. */
+  readonly refunded: (
+    request: NostrEvent.EventId,
+    note: string
+  ) => Effect.Effect<boolean, BookUnavailable>
+  /** The offer has expired in vain. Whether it was still open. */
+  readonly lost: (
+    request: NostrEvent.EventId,
+    reason: string
+  ) => Effect.Effect<boolean, BookUnavailable>
+
+  /** What happened to a paid job, from the first step to the last. */
+  readonly steps: (
+    request: NostrEvent.EventId
+  ) => Effect.Effect<ReadonlyArray<Step>, BookUnavailable>
 
   /** Forgets refusals and unpaid quotes that were received before a unix second. */
   readonly prune: (provider: Key.PublicKey, before: number) => Effect.Effect<void, BookUnavailable>

@@ -33,7 +33,23 @@ export type ProviderEvent =
       /** From the payment to the last event at the relays. */
       readonly millis: number
     } & OfJob)
-  /** Paid, and not delivered: owed to the customer. */
-  | ({ readonly _tag: "Failed"; readonly reason: string } & OfJob)
+  /** Paid, and not to be delivered: the customer may ask the money back. */
+  | ({
+      readonly _tag: "Owed"
+      readonly amount: Msat.Msat
+      /** Unix seconds. */
+      readonly expiresAt: number
+      readonly reason: string
+    } & OfJob)
+  | ({
+      readonly _tag: "Refunded"
+      readonly amount: Msat.Msat
+      readonly fee: Msat.Msat
+      readonly paymentHash: Bolt11.PaymentHash
+    } & OfJob)
+  /** Paid, neither delivered nor refunded, and the offer has expired. */
+  | ({ readonly _tag: "Lost"; readonly amount: Msat.Msat; readonly reason: string } & OfJob)
+  /** The customer does not want it any more, and has not paid. */
+  | ({ readonly _tag: "Cancelled" } & OfJob)
   /** Something outside does not work; the provider goes on and tries again. */
   | { readonly _tag: "Trouble"; readonly message: string }

@@ -1,23 +1,19 @@
-/** The tables of a provider's book, and how their rows are read. */
-import { AgentMessage, Bolt11, Key, Msat, NostrEvent } from "@farthing/protocol"
+/**
+ * The tables of a provider's book. The database itself keeps what must never be broken: a job
+ * ends once, its refund invoice is never replaced, and its steps are written once.
+ */
 import { Sqlite } from "@farthing/sqlite"
-import { Effect, Schema } from "effect"
+import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { type Job, JobState } from "./Job.ts"
+import * as OlderBook from "./OlderBook.ts"
 
 const tables = [
-  `CREATE TABLE provider_channel (
-     provider TEXT PRIMARY KEY,
-     event TEXT NOT NULL,
-     announced_at INTEGER NOT NULL DEFAULT 0
-   ) STRICT, WITHOUT ROWID`,
-
   `CREATE TABLE provider_job (
      request_id TEXT PRIMARY KEY,
      provider TEXT NOT NULL,
      customer TEXT NOT NULL,
-     state TEXT NOT NULL CHECK (state IN
-       ('refused', 'quoted', 'paid', 'running', 'answered', 'delivered', 'failed')),
+     state TEXT NOT NULL CHECK (state IN ('refused', 'quoted', 'paid', 'running', 'answered',
+       'delivered', 'owed', 'refunded', 'lost')),
      received_at INTEGER NOT NULL,
      request TEXT,
      model TEXT,
@@ -25,69 +21,81 @@ const tables = [
      bolt11 TEXT,
      payment_hash TEXT UNIQUE,
      invoice_expires_at INTEGER,
+     quote TEXT,
      begun INTEGER NOT NULL DEFAULT 0,
-     outcome TEXT CHECK (outcome IN ('delivered', 'failed')),
+     said_until INTEGER NOT NULL DEFAULT 0,
+     refund_amount INTEGER CHECK (refund_amount <= amount),
+     refund_expires_at INTEGER,
+     refund_bolt11 TEXT,
+     refund_hash TEXT UNIQUE,
+     reason TEXT NOT NULL DEFAULT '',
      note TEXT NOT NULL DEFAULT '',
+     busy INTEGER NOT NULL DEFAULT 0 CHECK (busy IN (0, 1)),
      lease_owner TEXT NOT NULL DEFAULT '',
      lease_until INTEGER NOT NULL DEFAULT 0,
      CHECK (state = 'refused' OR (request IS NOT NULL AND model IS NOT NULL AND amount IS NOT NULL
-       AND bolt11 IS NOT NULL AND payment_hash IS NOT NULL AND invoice_expires_at IS NOT NULL))
+       AND bolt11 IS NOT NULL AND payment_hash IS NOT NULL AND invoice_expires_at IS NOT NULL)),
+     CHECK (state NOT IN ('owed', 'refunded')
+       OR (refund_amount IS NOT NULL AND refund_expires_at IS NOT NULL)),
+     CHECK (state <> 'refunded' OR refund_bolt11 IS NOT NULL),
+     CHECK (refund_bolt11 IS NULL OR refund_hash <> payment_hash)
    ) STRICT, WITHOUT ROWID`,
 
   `CREATE INDEX provider_job_unsold ON provider_job (received_at)
      WHERE state IN ('refused', 'quoted')`,
 
-  `CREATE INDEX provider_job_owed ON provider_job (lease_until)
-     WHERE state IN ('paid', 'running', 'answered')`,
+  `CREATE INDEX provider_job_busy ON provider_job (lease_until) WHERE busy = 1`,
+
+  `CREATE INDEX provider_job_owed ON provider_job (refund_expires_at) WHERE state = 'owed'`,
+
+  `CREATE TRIGGER provider_job_ends_once BEFORE UPDATE OF state ON provider_job
+     WHEN OLD.state IN ('delivered', 'refunded') AND NEW.state <> OLD.state BEGIN
+       SELECT RAISE(ABORT, 'a job is delivered or refunded once, and never both');
+     END`,
+
+  `CREATE TRIGGER provider_job_refund_stays
+     BEFORE UPDATE OF refund_amount, refund_bolt11, refund_hash ON provider_job
+     WHEN OLD.refund_bolt11 IS NOT NULL AND (NEW.refund_bolt11 IS NOT OLD.refund_bolt11
+       OR NEW.refund_hash IS NOT OLD.refund_hash OR NEW.refund_amount IS NOT OLD.refund_amount)
+     BEGIN
+       SELECT RAISE(ABORT, 'a refund invoice is never replaced');
+     END`,
 
   `CREATE TABLE provider_answer (
      request_id TEXT NOT NULL REFERENCES provider_job (request_id),
      position INTEGER NOT NULL,
      event TEXT NOT NULL,
      PRIMARY KEY (request_id, position)
-   ) STRICT, WITHOUT ROWID`
+   ) STRICT, WITHOUT ROWID`,
+
+  `CREATE TABLE provider_step (
+     request_id TEXT NOT NULL REFERENCES provider_job (request_id),
+     seq INTEGER NOT NULL,
+     at INTEGER NOT NULL,
+     state TEXT NOT NULL,
+     note TEXT NOT NULL,
+     PRIMARY KEY (request_id, seq)
+   ) STRICT, WITHOUT ROWID`,
+
+  `CREATE TRIGGER provider_step_stays BEFORE UPDATE ON provider_step BEGIN
+     SELECT RAISE(ABORT, 'steps are never changed');
+   END`,
+
+  `CREATE TRIGGER provider_step_remains BEFORE DELETE ON provider_step BEGIN
+     SELECT RAISE(ABORT, 'steps are never deleted');
+   END`
 ]
 
-export const migrate = Sqlite.migrate("provider_migrations", {
-  "1_provider": Effect.flatMap(SqlClient.SqlClient, (sql) =>
-    Effect.forEach(tables, (table) => sql.unsafe(table), { discard: true })
+const create = (statements: ReadonlyArray<string>) =>
+  Effect.flatMap(SqlClient.SqlClient, (sql) =>
+    Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
   )
-})
 
-const Event = Schema.fromJsonString(NostrEvent.NostrEvent)
-
-export const encodeEvent = Schema.encodeSync(Event)
-
-export const EventRow = Schema.Struct({ event: Event })
-
-export const encodeRequest = Schema.encodeSync(Schema.fromJsonString(AgentMessage.JobRequest))
-
-export const JobRow = Schema.Struct({
-  request_id: NostrEvent.EventId,
-  customer: Key.PublicKey,
-  received_at: Schema.Int,
-  request: Schema.fromJsonString(AgentMessage.JobRequest),
-  model: Schema.String,
-  amount: Msat.Msat,
-  bolt11: Schema.String,
-  payment_hash: Bolt11.PaymentHash,
-  invoice_expires_at: Schema.Int,
-  begun: Schema.Int,
-  outcome: Schema.NullOr(Schema.Literals(["delivered", "failed"])),
-  note: Schema.String
-})
-type JobRow = typeof JobRow.Type
-
-export const CountRow = Schema.Struct({ state: JobState, jobs: Schema.Int, amount: Msat.Msat })
-
-export const toJob = (row: JobRow): Job => ({
-  id: row.request_id,
-  customer: row.customer,
-  message: row.request,
-  model: row.model,
-  receivedAt: row.received_at,
-  amount: row.amount,
-  bolt11: row.bolt11,
-  paymentHash: row.payment_hash,
-  invoiceExpiresAt: row.invoice_expires_at
+export const migrate = Sqlite.migrate("provider_migrations", {
+  "1_provider": create(OlderBook.tables),
+  "2_refunds": OlderBook.setAside.pipe(
+    Effect.andThen(create(tables)),
+    Effect.andThen(Clock.currentTimeMillis),
+    Effect.flatMap(OlderBook.copy)
+  )
 })

@@ -10,8 +10,9 @@ import * as Allowance from "./Allowance.ts"
 import type { Answers } from "./Answers.ts"
 import { isModern, type Job, type Request } from "./Job.ts"
 import { judge, type Refusal } from "./Judgement.ts"
+import type { Refunds } from "./Refunds.ts"
 import type { Presence } from "./Presence.ts"
-import type { BookUnavailable, Shape as ProviderBook } from "./ProviderBook.ts"
+import type { BookUnavailable, Quoted, Shape as ProviderBook } from "./ProviderBook.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
 import type { Resolved } from "./ProviderOptions.ts"
 import type { Till } from "./Till.ts"
@@ -20,6 +21,8 @@ import type { Workshop } from "./Workshop.ts"
 export interface Reception {
   /** Whatever was said in our channel. */
   readonly receive: (event: NostrEvent.NostrEvent) => Effect.Effect<void, BookUnavailable>
+  /** Quotes that may have been booked and never said, by a process that died in between. */
+  readonly sayAgain: (quotes: ReadonlyArray<Quoted>) => Effect.Effect<void>
 }
 
 /** For the wallet to make an invoice. */
@@ -33,10 +36,12 @@ export const make = (services: {
   readonly answers: Answers
   readonly workshop: Workshop
   readonly till: Till
+  readonly refunds: Refunds
   readonly options: Resolved
   readonly tell: (event: ProviderEvent) => Effect.Effect<void>
 }): Reception => {
-  const { answers, book, options, presence, provider, tell, till, wallet, workshop } = services
+  const { answers, book, options, presence, provider, refunds, tell, till, wallet, workshop } =
+    services
   const allowance = Allowance.make(options.requestsPerMinute)
 
   const receive = Effect.fnUntraced(function* (event: NostrEvent.NostrEvent) {
@@ -54,6 +59,10 @@ export const make = (services: {
         return
       case "Hint":
         return yield* till.hint(event, judgement.message)
+      case "Cancel":
+        return yield* cancel(event, judgement.message)
+      case "Claim":
+        return yield* refunds.claim(event, judgement.message)
       case "Refuse":
         if (yield* isNew(judgement.request)) yield* refuse(judgement.request, judgement.refusal)
         return
@@ -93,11 +102,24 @@ export const make = (services: {
       paymentHash: invoice.value.paymentHash,
       invoiceExpiresAt: invoice.value.createdAt + expirySeconds
     }
-    if (!(yield* book.quoted(provider, job))) return
+    const answer = yield* answers.sign(job, toInvoice(job))
+    if (!(yield* book.quoted(provider, job, answer))) return
     yield* till.expect(job)
     const { amount, customer, paymentHash } = job
     yield* tell({ _tag: "Quoted", request: job.id, customer, amount, paymentHash })
-    yield* say(job, toInvoice(job))
+    yield* offer(answer)
+  })
+
+  /** A courtesy: the customer may ask for another quote. Who pays this one still gets its job. */
+  const cancel = Effect.fnUntraced(function* (
+    event: NostrEvent.NostrEvent,
+    message: AgentMessage.JobCancel
+  ) {
+    const cancelled = yield* till.cancel(event, message)
+    if (Option.isNone(cancelled)) return
+    const { customer, id: request } = cancelled.value
+    if (yield* book.cancelled(request, customer))
+      yield* tell({ _tag: "Cancelled", request, customer })
   })
 
   const expirySeconds = Math.ceil(Duration.toSeconds(options.invoiceExpiry))
@@ -123,22 +145,27 @@ export const make = (services: {
     if (!(yield* book.refused(provider, request, refusal.code))) return
     const { customer, id } = request
     yield* tell({ _tag: "Refused", request: id, customer, ...refusal })
-    yield* say(request, {
+    const answer = yield* answers.sign(request, {
       type: "JobError",
       request_id: id,
       job_id: AgentMessage.jobIdOf(id),
       ...refusal
     })
+    yield* offer(answer)
   })
 
   /** An answer that no relay takes is lost: its customer asks somebody else. */
-  const say = (request: Pick<Request, "id" | "customer">, message: AgentMessage.Answer) =>
-    answers.sign(request, message).pipe(
-      Effect.flatMap(answers.offer),
-      Effect.catch(({ message }) => tell({ _tag: "Trouble", message }))
+  const offer = (answer: NostrEvent.NostrEvent) =>
+    Effect.catch(answers.offer(answer), ({ message }) => tell({ _tag: "Trouble", message }))
+
+  const sayAgain = (quotes: ReadonlyArray<Quoted>) =>
+    Effect.forEach(
+      quotes.flatMap(({ quote }) => Option.toArray(quote)),
+      offer,
+      { concurrency: 4, discard: true }
     )
 
-  return { receive }
+  return { receive, sayAgain }
 }
 
 const toInvoice = (job: Job): AgentMessage.Invoice => ({

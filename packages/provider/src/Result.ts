@@ -4,6 +4,7 @@ import { hash } from "node:crypto"
 import type { Inferred } from "./Inference.ts"
 import { InferenceError, type InferenceFault } from "./InferenceBackend.ts"
 import { isModern, type Job } from "./Job.ts"
+import type { Offer } from "./Refund.ts"
 
 /** A piece of a text that is still being inferred. */
 export const pieces = (
@@ -30,13 +31,19 @@ export const ending = (
   }))
 }
 
-/** A stream that cannot go on where it stopped is replaced by the whole text. */
+/**
+ * A text that began anew ends with the whole of it, which stands for itself whatever pieces came
+ * before; where that is too large, with what is left of it in pieces.
+ */
 export const replacement = (
   job: Job,
   inferred: Inferred,
+  from: number,
   limit: number
 ): ReadonlyArray<AgentMessage.JobResult | AgentMessage.StreamChunk> =>
-  ending({ ...job, message: { ...job.message, stream: false } }, inferred, 0, limit)
+  Chunking.split(inferred.text, limit).length === 1
+    ? [whole(job, inferred)]
+    : ending(job, inferred, from, limit)
 
 const whole = (job: Job, inferred: Inferred): AgentMessage.JobResult => ({
   type: "JobResult",
@@ -72,6 +79,15 @@ export const failure = (job: Job, error: InferenceError): AgentMessage.JobError 
 /** The text is there, and no relay carries it. */
 export const tooLarge = (job: Job): AgentMessage.JobError =>
   undelivered(job, "the relays take no message of this size")
+
+/** What was paid is offered back, to a peer that knows the word. */
+export const refundOffer = (
+  job: Job,
+  { amount, expiresAt }: Offer
+): ReadonlyArray<AgentMessage.RefundOffer> =>
+  isModern(job.message)
+    ? [{ type: "RefundOffer", request_id: job.id, amount_msats: amount, expires_at: expiresAt }]
+    : []
 
 const undelivered = (job: Job, why: string): AgentMessage.JobError => ({
   type: "JobError",

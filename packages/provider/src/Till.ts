@@ -18,7 +18,15 @@ export interface Till {
     event: NostrEvent.NostrEvent,
     message: AgentMessage.PaymentSent
   ) => Effect.Effect<void>
-  /** How many quotes can still be paid: those of one customer, or all. */
+  /** The author of a request does not want to pay: its quote, if it counted until now. */
+  readonly cancel: (
+    event: NostrEvent.NostrEvent,
+    message: AgentMessage.JobCancel
+  ) => Effect.Effect<Option.Option<Job>>
+  /**
+   * How many quotes can still be paid: all of them, or those that one customer has not
+   * cancelled.
+   */
   readonly unpaid: (customer?: Key.PublicKey) => number
   /** Watches, until it is interrupted. */
   readonly watch: Effect.Effect<never>
@@ -32,6 +40,7 @@ interface Expected {
   hints: number
   /** Until then the customer's word makes us ask often. */
   hintedUntil: number
+  cancelled: boolean
   expired: boolean
 }
 
@@ -59,7 +68,6 @@ export const make = (options: {
   let unpaidInAll = 0
 
   const count = (customer: Key.PublicKey, change: 1 | -1): void => {
-    unpaidInAll += change
     const sum = (unpaid.get(customer) ?? 0) + change
     if (sum > 0) unpaid.set(customer, sum)
     else unpaid.delete(customer)
@@ -68,7 +76,20 @@ export const make = (options: {
   const expire = (entry: Expected): void => {
     if (entry.expired) return
     entry.expired = true
-    count(entry.job.customer, -1)
+    unpaidInAll--
+    if (!entry.cancelled) count(entry.job.customer, -1)
+  }
+
+  /** What the author of a request says of its quote; undefined if there is none. */
+  const quoteOf = (
+    event: NostrEvent.NostrEvent,
+    message: AgentMessage.PaymentSent | AgentMessage.JobCancel,
+    jobId: string
+  ): Expected | undefined => {
+    const entry = byName.get(nameOf(event.pubkey, jobId))
+    if (entry === undefined) return undefined
+    const { customer, id: requestId } = entry.job
+    return Channel.isFollowUpTo(event, message, { customer, requestId }) ? entry : undefined
   }
 
   const forget = (entry: Expected): void => {
@@ -155,22 +176,31 @@ export const make = (options: {
           lookAt: now + soonest,
           hints: 0,
           hintedUntil: 0,
+          cancelled: false,
           expired: false
         }
         expected.set(job.paymentHash, entry)
         byName.set(nameOf(job.customer, AgentMessage.jobIdOf(job.id)), entry)
+        unpaidInAll++
         count(job.customer, 1)
       }),
 
     hint: (event, message) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
-        const entry = byName.get(nameOf(event.pubkey, message.job_id))
+        const entry = quoteOf(event, message, message.job_id)
         if (entry === undefined || entry.hints >= mostHints) return
-        const { customer, id: requestId } = entry.job
-        if (!Channel.isFollowUpTo(event, message, { customer, requestId })) return
         entry.hints++
         entry.hintedUntil = now + hintLasts
         entry.lookAt = now
+      }),
+
+    cancel: (event, message) =>
+      Effect.sync(() => {
+        const entry = quoteOf(event, message, AgentMessage.jobIdOf(message.request_id))
+        if (entry === undefined || entry.cancelled || entry.expired) return Option.none()
+        entry.cancelled = true
+        count(entry.job.customer, -1)
+        return Option.some(entry.job)
       }),
 
     unpaid: (customer) => (customer === undefined ? unpaidInAll : (unpaid.get(customer) ?? 0)),

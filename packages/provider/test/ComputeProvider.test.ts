@@ -45,7 +45,9 @@ describe("a sale", () => {
       assert.deepInclude(yield* seller.status, {
         online: true,
         delivered: 1,
-        failed: 0,
+        owed: 0,
+        refunded: 0,
+        lost: 0,
         unpaid: 0,
         earned: Market.price
       })

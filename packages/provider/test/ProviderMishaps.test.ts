@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { AgentMessage } from "@farthing/protocol"
+import { AgentMessage, Msat } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import * as Market from "./support/Market.ts"
@@ -35,8 +35,8 @@ describe("a failure of the backend", () => {
         code: "inference_failed",
         message: "paid, and not delivered: the model server refused the request"
       })
-      assert.include((yield* seller.next("Failed")).reason, "10.0.0.7")
-      assert.deepInclude(yield* seller.status, { delivered: 0, failed: 1, earned: Market.price })
+      assert.include((yield* seller.next("Owed")).reason, "10.0.0.7")
+      assert.deepInclude(yield* seller.status, { delivered: 0, owed: 1, earned: Msat.zero })
     }).pipe(Market.inMarket)
   )
 
@@ -190,7 +190,7 @@ describe("two processes with one book", () => {
       const dead = yield* Market.start(secret, [() => Stream.never], {
         lease: "50 millis",
         stopWithin: 0
-      }).pipe(Market.withBook((book) => ({ ...book, renew: () => Effect.void })))
+      }).pipe(Market.withBook((book) => ({ ...book, renew: () => Effect.succeed([]) })))
       const buyer = yield* Market.customer(dead)
       yield* buyer.buy()
       yield* dead.next("Paid")

@@ -9,15 +9,18 @@ import {
   Bolt11
 } from "@farthing/protocol"
 import {
+  Backends,
   ComputeProvider,
   InferenceBackend,
   ProviderBook,
+  RefundTreasury,
   SqlProviderBook
 } from "@farthing/provider"
 import { Relay, Signer } from "@farthing/relay"
 import { Sqlite } from "@farthing/sqlite"
-import { Bank, BankBook, LedgerWallet, Wallet } from "@farthing/wallet"
+import { Bank, BankBook, LedgerWallet, Payer, Wallet } from "@farthing/wallet"
 import { Context, Effect, Layer, Queue, Redacted, Result, type Scope, Stream } from "effect"
+import type { SqlClient } from "effect/sql"
 import { randomBytes } from "node:crypto"
 
 export const price = Msat.make(10_000)
@@ -59,33 +62,46 @@ const world = Layer.mergeAll(
 
 /** Runs a test in a world of its own, which ends after all that lives in it. */
 export const inMarket = <A, E>(
-  test: Effect.Effect<A, E, Relay.Relay | Bank.Bank | ProviderBook.ProviderBook | Scope.Scope>
+  test: Effect.Effect<
+    A,
+    E,
+    Relay.Relay | Bank.Bank | ProviderBook.ProviderBook | SqlClient.SqlClient | Scope.Scope
+  >
 ) => test.pipe(Effect.scoped, Effect.provide(Layer.merge(world, book)))
 
-/** A book that several providers of a test share. */
+/** A book that several providers of a test share, and the database that it stands in. */
 export const book = SqlProviderBook.layer.pipe(
-  Layer.provide(Sqlite.layer({ filename: ":memory:" }))
+  Layer.provideMerge(Sqlite.layer({ filename: ":memory:" }))
 )
 
-/** How a test changes the provider's wallet, book or relay. */
-const Changed = Context.Reference<{
+interface Changes {
   readonly wallet: (wallet: Wallet.Shape) => Wallet.Shape
+  readonly payer: (payer: Payer.Shape) => Payer.Shape
   readonly book: (book: ProviderBook.Shape) => ProviderBook.Shape
   readonly relay: (relay: Relay.Shape) => Relay.Shape
-}>("test/Changed", { defaultValue: () => ({ wallet: (a) => a, book: (a) => a, relay: (a) => a }) })
+}
 
-export const withWallet = (wallet: (wallet: Wallet.Shape) => Wallet.Shape) =>
-  Effect.updateService(Changed, (changed) => ({ ...changed, wallet }))
+const unchanged: Changes = { wallet: (a) => a, payer: (a) => a, book: (a) => a, relay: (a) => a }
 
-export const withBook = (book: (book: ProviderBook.Shape) => ProviderBook.Shape) =>
-  Effect.updateService(Changed, (changed) => ({ ...changed, book }))
+/** How a test changes the provider's wallet, book or relay. */
+const Changed = Context.Reference<Changes>("test/Changed", { defaultValue: () => unchanged })
 
-export const withRelay = (relay: (relay: Relay.Shape) => Relay.Shape) =>
-  Effect.updateService(Changed, (changed) => ({ ...changed, relay }))
+const changing =
+  <K extends keyof Changes>(what: K) =>
+  (change: Changes[K]) =>
+    Effect.updateService(Changed, (changed) => ({ ...changed, [what]: change }))
+
+export const withWallet = changing("wallet")
+export const withPayer = changing("payer")
+export const withBook = changing("book")
+export const withRelay = changing("relay")
 
 const theWallet = Effect.gen(function* () {
   const context = yield* LedgerWallet.make({ account: "provider" })
-  return (yield* Changed).wallet(Context.get(context, Wallet.Wallet))
+  const { payer, wallet } = yield* Changed
+  return Context.make(Wallet.Wallet, wallet(Context.get(context, Wallet.Wallet))).pipe(
+    Context.add(Payer.Payer, payer(Context.get(context, Payer.Payer)))
+  )
 })
 
 const theBook = Effect.gen(function* () {
@@ -96,24 +112,35 @@ const theRelay = Effect.gen(function* () {
   return (yield* Changed).relay(yield* Relay.Relay)
 })
 
+/** A backend that plays what it is told, and how often it was asked. */
+export const scripted = (
+  plays: ReadonlyArray<Play>,
+  models: ReadonlyArray<string> = ["small", "large"]
+) => {
+  let turn = 0
+  const backend = InferenceBackend.InferenceBackend.of({
+    name: "scripted",
+    models: Effect.succeed(models),
+    infer: (request) =>
+      Stream.suspend(() => (plays[Math.min(turn++, plays.length - 1)] ?? echo)(request))
+  })
+  return { ...backend, inferred: () => turn }
+}
+
 /** Starts a provider; it stops with the scope. */
 export const start = Effect.fnUntraced(function* (
   secret: Key.SecretKey,
   plays: ReadonlyArray<Play> = [echo],
-  given?: Partial<ComputeProvider.Options>
+  { fallbacks = [], ...given }: Given = {}
 ) {
-  let turn = 0
-  const backend = InferenceBackend.InferenceBackend.of({
-    name: "scripted",
-    models: Effect.succeed(["small", "large"]),
-    infer: (request) =>
-      Stream.suspend(() => (plays[Math.min(turn++, plays.length - 1)] ?? echo)(request))
-  })
+  const first = scripted(plays)
+  const backend = fallbacks.length === 0 ? first : Backends.inOrder([first, ...fallbacks])
   const context = yield* Layer.build(
     ComputeProvider.layer({ ...options, ...given }).pipe(
       Layer.provide(Layer.succeed(InferenceBackend.InferenceBackend, backend)),
       Layer.provide(Signer.layer(secret)),
-      Layer.provide(Layer.effect(Wallet.Wallet, theWallet)),
+      Layer.provide(RefundTreasury.layer({ network: "regtest", lease: "1 second" })),
+      Layer.provide(Layer.effectContext(theWallet)),
       Layer.provide(Layer.effect(ProviderBook.ProviderBook, theBook)),
       Layer.provide(Layer.effect(Relay.Relay, theRelay))
     )
@@ -127,13 +154,18 @@ export const start = Effect.fnUntraced(function* (
   yield* provider.online
   return {
     ...provider,
-    inferred: () => turn,
+    inferred: first.inferred,
     next: <Tag extends ComputeProvider.ProviderEvent["_tag"]>(tag: Tag) =>
       takeUntil(events, (event) => event._tag === tag) as Effect.Effect<
         Extract<ComputeProvider.ProviderEvent, { readonly _tag: Tag }>
       >
   }
 })
+
+interface Given extends Partial<ComputeProvider.Options> {
+  /** Asked after the plays. */
+  readonly fallbacks?: ReadonlyArray<InferenceBackend.Shape>
+}
 
 /** A provider that nobody has seen before. */
 export const provider = (plays?: ReadonlyArray<Play>, options?: Parameters<typeof start>[2]) =>

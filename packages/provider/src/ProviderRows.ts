@@ -1,0 +1,92 @@
+/** How the rows of a provider's book are read. */
+import { AgentMessage, Bolt11, Key, Msat, NostrEvent } from "@farthing/protocol"
+import { Option, Schema } from "effect"
+import { type Job, JobState } from "./Job.ts"
+import type { Owed, Quoted, Unfinished } from "./ProviderBook.ts"
+
+const Event = Schema.fromJsonString(NostrEvent.NostrEvent)
+
+export const encodeEvent = Schema.encodeSync(Event)
+
+export const encodeRequest = Schema.encodeSync(Schema.fromJsonString(AgentMessage.JobRequest))
+
+const JobRow = Schema.Struct({
+  request_id: NostrEvent.EventId,
+  state: JobState,
+  customer: Key.PublicKey,
+  received_at: Schema.Int,
+  request: Schema.fromJsonString(AgentMessage.JobRequest),
+  model: Schema.String,
+  amount: Msat.Msat,
+  bolt11: Schema.String,
+  payment_hash: Bolt11.PaymentHash,
+  invoice_expires_at: Schema.Int,
+  quote: Schema.NullOr(Event),
+  begun: Schema.Int,
+  said_until: Schema.Int,
+  refund_amount: Schema.NullOr(Msat.Msat),
+  refund_expires_at: Schema.NullOr(Schema.Int),
+  refund_bolt11: Schema.NullOr(Schema.String),
+  reason: Schema.String
+})
+type JobRow = typeof JobRow.Type
+
+export const decodeJobs = Schema.decodeUnknownEffect(Schema.Array(JobRow))
+
+export const decodeEvents = Schema.decodeUnknownEffect(
+  Schema.Array(Schema.Struct({ event: Event }))
+)
+
+export const decodeCounts = Schema.decodeUnknownEffect(
+  Schema.Array(Schema.Struct({ state: JobState, jobs: Schema.Int, amount: Msat.Msat }))
+)
+
+export const decodeSteps = Schema.decodeUnknownEffect(
+  Schema.Array(Schema.Struct({ at: Schema.Int, state: JobState, note: Schema.String }))
+)
+
+export const toJob = (row: JobRow): Job => ({
+  id: row.request_id,
+  customer: row.customer,
+  message: row.request,
+  model: row.model,
+  receivedAt: row.received_at,
+  amount: row.amount,
+  bolt11: row.bolt11,
+  paymentHash: row.payment_hash,
+  invoiceExpiresAt: row.invoice_expires_at
+})
+
+export const toQuoted = (row: JobRow): Quoted => ({
+  job: toJob(row),
+  quote: Option.fromNullOr(row.quote)
+})
+
+type Answers = ReadonlyArray<NostrEvent.NostrEvent>
+
+export const toOwed = (row: JobRow, answers: Answers): Owed => ({
+  job: toJob(row),
+  offer: {
+    amount: row.refund_amount ?? Msat.zero,
+    expiresAt: row.refund_expires_at ?? 0,
+    reason: row.reason
+  },
+  answers,
+  invoice: Option.fromNullOr(row.refund_bolt11)
+})
+
+export const toUnfinished = (row: JobRow, answers: Answers): Unfinished => {
+  switch (row.state) {
+    case "answered":
+      return { _tag: "Answered", job: toJob(row), answers }
+    case "owed":
+      return { _tag: "Owed", ...toOwed(row, answers) }
+    default:
+      return {
+        _tag: "Unanswered",
+        job: toJob(row),
+        begun: row.begun,
+        saidUntil: row.said_until
+      }
+  }
+}
