@@ -70,7 +70,7 @@ const mixesUp: Misbehaviour = () => {
     },
     onRelay: (frame) =>
       isOf(frame, "EVENT")
-        ? [...subscriptions].map((id) => say("EVENT", id, frame[2]))
+        ? [...subscriptions].map((id) => say("EVENT", id, frame[2])).concat(forward(frame))
         : [forward(frame)]
   }
 }
@@ -141,13 +141,13 @@ const babbles: Misbehaviour = () => {
   }
 }
 
-/** Every fifth message is more than anybody takes. */
+/** Answers every second event with more than anybody takes, which ends the connection. */
 const shouts: Misbehaviour = () => {
-  const due = nth(5)
+  const due = nth(2)
   return {
-    onRelay: (frame) =>
-      due()
-        ? [{ _tag: "Babble", data: " ".repeat(9 * 1024 * 1024) }, forward(frame)]
+    onClient: (frame) =>
+      isOf(frame, "EVENT") && due()
+        ? [forward(frame), { _tag: "Babble", data: " ".repeat(9 * 1024 * 1024) }]
         : [forward(frame)]
   }
 }
