@@ -57,6 +57,8 @@ export interface Shape {
     readonly models: Option.Option<ReadonlyArray<string>>
     /** None: the embedded backend. */
     readonly backendUrl: Option.Option<string>
+    /** Asked in their order where the ones before fail. */
+    readonly fallbackUrls: ReadonlyArray<string>
     readonly capacity: number
     readonly queue: number
   }
@@ -155,6 +157,7 @@ export const load = Effect.fnUntraced(function* (options: Options = {}) {
       price: provider.price_msats,
       models: provider.models,
       backendUrl: provider.backend_url,
+      fallbackUrls: provider.fallback_urls,
       capacity: provider.capacity,
       queue: provider.queue
     },

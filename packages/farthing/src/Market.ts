@@ -12,6 +12,7 @@
 import { Treasury } from "@farthing/budget"
 import { ComputeClient } from "@farthing/compute"
 import {
+  Backends,
   ComputeProvider,
   EmbeddedBackend,
   InferenceBackend,
@@ -136,11 +137,26 @@ export const customer = computeClient.pipe(
   Layer.provideMerge(marketplace)
 )
 
-/** What turns prompts into text: the server at a URL, else the embedded one. */
-export const backend = (url: string | undefined) =>
-  url === undefined
-    ? EmbeddedBackend.layer
-    : OpenAiBackend.layer({ baseUrl: url }).pipe(Layer.provide(FetchHttpClient.layer))
+const server = (url: string) =>
+  OpenAiBackend.layer({ baseUrl: url }).pipe(Layer.provide(FetchHttpClient.layer))
+
+/**
+ * What turns prompts into text: the server at a URL, else the embedded one; and then each of
+ * the others, where the ones before fail.
+ */
+export const backend = (url: string | undefined, fallbackUrls: ReadonlyArray<string> = []) =>
+  Backends.layer(
+    url === undefined ? EmbeddedBackend.layer : server(url),
+    ...fallbackUrls.map(server)
+  )
+
+/** The backends of the configuration; a server that is named goes before the configured one. */
+export const configuredBackend = (url?: string) =>
+  Layer.unwrap(
+    Effect.map(Config.Config, ({ provider }) =>
+      backend(url ?? Option.getOrUndefined(provider.backendUrl), provider.fallbackUrls)
+    )
+  )
 
 /** Where Ollama listens on this machine: at the port of `OLLAMA_HOST`, which it reads itself. */
 const ollamaUrl = Effect.map(Environment, (environment) => {

@@ -52,6 +52,7 @@ describe("Without a file", () => {
           price: Msat.make(10_000),
           models: Option.none(),
           backendUrl: Option.none(),
+          fallbackUrls: [],
           capacity: 4,
           queue: 32
         },
@@ -82,6 +83,7 @@ describe("Without a file", () => {
         FARTHING_COMPUTE_SETTLEMENT: "sealed,escrow",
         FARTHING_PROVIDER_NAME: "Ada",
         FARTHING_PROVIDER_MODELS: "",
+        FARTHING_PROVIDER_FALLBACK_URLS: "http://one.example/v1, http://two.example/v1",
         FARTHING_AGENT_TRIGGERS: "zap",
         FARTHING_TELEMETRY_OTLP_URL: "http://127.0.0.1:4318",
         PATH: "/bin"
@@ -102,6 +104,10 @@ describe("Without a file", () => {
       assert.deepStrictEqual(config.compute.settlement, ["sealed", "escrow"])
       assert.strictEqual(config.provider.name, "Ada")
       assert.deepStrictEqual(config.provider.models, Option.some([]))
+      assert.deepStrictEqual(config.provider.fallbackUrls, [
+        "http://one.example/v1",
+        "http://two.example/v1"
+      ])
       assert.deepStrictEqual(config.agent.triggers, ["zap"])
       assert.deepStrictEqual(config.telemetry.otlpUrl, Option.some("http://127.0.0.1:4318"))
     })
@@ -257,6 +263,10 @@ describe("A bad file is refused with file, key, value and what was expected", ()
     [
       "[[runway]]\ndaily_limit_sats = 5",
       'farthing.toml: runway is [{"daily_limit_sats":5}]; expected a section [runway]'
+    ],
+    [
+      '[provider]\nfallback_urls = ["http://one.example/v1", "ws://two.example"]',
+      'farthing.toml: provider.fallback_urls is ["http://one.example/v1","ws://two.example"]; expected a list of up to 10 different http:// or https:// URLs'
     ],
     [
       '[provider]\nname = "\\u001b[31mred"\n[telemetry]\notlp_url = "ftp://\\u001b[31mx"',

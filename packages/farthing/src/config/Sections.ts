@@ -96,6 +96,11 @@ const provider = {
     "http://127.0.0.1:11434/v1",
     "an OpenAI-compatible server; without it the embedded backend"
   ),
+  fallback_urls: withDefault(
+    Setting.httpUrls,
+    [],
+    "servers asked in this order where the one before fails"
+  ),
   capacity: withDefault(Setting.whole(1, 10_000), 4, "jobs at once"),
   queue: withDefault(Setting.whole(0, 1_000_000), 32, "jobs that may wait")
 }

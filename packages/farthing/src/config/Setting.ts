@@ -172,6 +172,13 @@ export const httpUrl: Kind<string> = kind(
   asText
 )
 
+/** None, or up to ten. */
+export const httpUrls: Kind<ReadonlyArray<string>> = kind(
+  Schema.UniqueArray(url(["http:", "https:"])).check(Schema.isMaxLength(10)),
+  "a list of up to 10 different http:// or https:// URLs",
+  asList
+)
+
 /** An address, or `""` for none. */
 export const optionalHttpUrl: Kind<Option.Option<string>> = {
   decode: (value) =>
