@@ -17,6 +17,12 @@ const agent = Identity.layer.pipe(Layer.provideMerge(settings))
 /** Somebody who looks on; without a wallet everything works that moves no money. */
 export const onlooker = Market.onlooker.pipe(Layer.provideMerge(agent))
 
+/** For somebody who waits in front of a screen: a wallet that is silent is told of soon. */
+const impatiently = Layer.provide(Layer.succeed(Market.WalletPatience)("5 seconds"))
+
+/** Somebody who looks whether all is well. */
+export const examiner = Market.onlooker.pipe(impatiently, Layer.provideMerge(agent))
+
 /** An agent that buys. */
 export const customer = Market.customer.pipe(Layer.provideMerge(agent))
 
@@ -27,18 +33,12 @@ export const books = Market.books.pipe(Layer.provideMerge(settings))
 export const bookkeeper = Market.bookkeeper.pipe(Layer.provideMerge(settings))
 
 /** The wallet alone. */
-export const wallet = Market.wallet.pipe(Layer.provideMerge(settings))
+export const wallet = Market.wallet.pipe(impatiently, Layer.provideMerge(settings))
 
 /** Somebody who sells, under a key of its own; a backend that is named goes before the configured. */
 export const seller = (offer: Market.Offer, backendUrl: string | undefined) =>
   Market.seller(offer).pipe(
-    Layer.provide(
-      Layer.unwrap(
-        Effect.map(Config.Config, ({ provider }) =>
-          Market.backend(backendUrl ?? Option.getOrUndefined(provider.backendUrl))
-        )
-      )
-    ),
+    Layer.provide(Market.configuredBackend(backendUrl)),
     Layer.provideMerge(Identity.layerProvider),
     Layer.provideMerge(settings)
   )

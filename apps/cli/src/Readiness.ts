@@ -1,8 +1,9 @@
 /** What has to be right with wallet and ledger before anybody is asked for anything. */
 import { Treasury } from "@farthing/budget"
 import { Wallet } from "@farthing/wallet"
-import { Effect, Predicate, Schema } from "effect"
+import { Effect, Option, Predicate, Schema } from "effect"
 import { Config } from "farthing"
+import { Output } from "./Output.ts"
 
 /** Where the wallet is, as it says itself; fails if that is not where the configuration is. */
 export const walletInfo = Effect.gen(function* () {
@@ -16,9 +17,41 @@ export const walletInfo = Effect.gen(function* () {
   return info
 })
 
+/** The relays over which the wallet is asked; empty without a wallet. */
+const walletRelays = Effect.map(Config.Config, ({ wallet }) =>
+  Option.match(wallet.nwcUri, { onNone: () => "", onSome: ({ relays }) => relays.join(", ") })
+)
+
+/** A wallet that does not answer is told of with where it was asked. */
+export const reaching = Effect.fnUntraced(function* <A, E extends Failure, R>(
+  ask: Effect.Effect<A, E, R>
+) {
+  const relays = yield* walletRelays
+  return yield* Effect.mapError(ask, (error) =>
+    isUnreachable(error)
+      ? new Treasury.WalletUnavailable({ message: `${error.message} (asked over ${relays})` })
+      : error
+  )
+})
+
+/** Asks the wallet for a person, who sees what is waited for. */
+export const ofWallet = Effect.fnUntraced(function* <A, E extends Failure, R>(
+  ask: Effect.Effect<A, E, R>
+) {
+  const output = yield* Output
+  yield* output.progress(`asking the wallet over ${yield* walletRelays} …`)
+  return yield* reaching(ask)
+})
+
 const noAnswer = new Treasury.WalletUnavailable({ message: "The wallet did not answer in time." })
 
-const isUnreachable = (error: { readonly _tag: string; readonly reason?: unknown }): boolean =>
+interface Failure {
+  readonly _tag: string
+  readonly message: string
+  readonly reason?: unknown
+}
+
+const isUnreachable = (error: Failure): boolean =>
   error._tag === "WalletError" && Predicate.isTagged(error.reason, "WalletUnreachable")
 
 /**

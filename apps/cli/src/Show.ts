@@ -1,6 +1,7 @@
 /**
  * How values look to a person: amounts in sats, keys shortened, foreign text made printable.
  */
+import type { ComputeClient } from "@farthing/compute"
 import { type Msat, Sat, Text } from "@farthing/protocol"
 import { DateTime, Option } from "effect"
 import * as Nip19 from "nostr-tools/nip19"
@@ -28,9 +29,15 @@ export const npub = (key: string): string => Nip19.npubEncode(key)
 /** Enough of a key, an id or a hash to tell it from its neighbours. */
 export const short = (key: string): string => `${key.slice(0, 12)}…${key.slice(-4)}`
 
+/** What `jobs show` takes for a request. */
+export const jobId = (request: string): string => request.slice(0, 12)
+
 /** Whose name it is, and the key that proves it. */
-export const who = (name: string, key: string): string =>
-  `${Text.printable(name, 40) || "unnamed"} (${short(npub(key))})`
+export const who = (provider: string, key: string): string =>
+  `${name(provider)} (${short(npub(key))})`
+
+/** What somebody calls itself. */
+export const name = (given: string, most = 40): string => Text.printable(given, most) || "unnamed"
 
 export const seconds = (millis: number): string => `${(millis / 1000).toFixed(1)} s`
 
@@ -38,6 +45,16 @@ export const seconds = (millis: number): string => `${(millis / 1000).toFixed(1)
 export const isoTime = (unixSeconds: number): string =>
   DateTime.formatIso(DateTime.makeUnsafe(unixSeconds * 1000))
 
+/** `YYYY-MM-DD HH:MM:SS.mmm` in UTC. */
+export const exactTime = (unixMillis: number): string =>
+  DateTime.formatIso(DateTime.makeUnsafe(unixMillis)).slice(0, 23).replace("T", " ")
+
 /** `YYYY-MM-DD HH:MM` in UTC. */
 export const time = (unixSeconds: number): string =>
   isoTime(unixSeconds).slice(0, 16).replace("T", " ")
+
+/** Whether the money is back, or until when it is promised. */
+export const refundState = (refund: ComputeClient.Refund): string =>
+  refund.receivedAt === undefined
+    ? `promised until ${time(refund.expiresAt)}`
+    : `received ${time(refund.receivedAt)}`

@@ -1,7 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Sink, Stdio } from "effect"
+import { Effect, Layer, Sink, Stdio, Terminal } from "effect"
 import { systemError } from "effect/PlatformError"
 import * as Output from "../src/Output.ts"
+
+/** A screen of so many columns; nothing is typed. */
+const screen = (columns: number) =>
+  Layer.succeed(
+    Terminal.Terminal,
+    Terminal.make({
+      columns: Effect.succeed(columns),
+      rows: Effect.succeed(24),
+      size: Effect.die("unused"),
+      readInput: Effect.die("unused"),
+      readLine: Effect.die("unused"),
+      display: () => Effect.void
+    })
+  )
 
 /** One screen on which stdout and stderr end up, as on a terminal. */
 const terminal = () => {
@@ -11,7 +25,8 @@ const terminal = () => {
   return {
     written,
     layer: Output.layer.pipe(
-      Layer.provide(
+      Layer.provide([
+        screen(20),
         Stdio.layerTest({
           args: Effect.succeed([]),
           stdoutIsTerminal: Effect.succeed(true),
@@ -19,7 +34,7 @@ const terminal = () => {
           stdout: sink,
           stderr: sink
         })
-      )
+      ])
     )
   }
 }
@@ -51,9 +66,22 @@ describe("the output on a terminal", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("has tables and progress that are no wider than it is", () => {
+    const { layer, written } = terminal()
+    return Effect.gen(function* () {
+      const output = yield* Output.Output
+      yield* output.progress("waiting for something with a long name")
+      yield* output.table(["A", "NOTE"], [["1", "a note that does not fit"]])
+      assert.strictEqual(
+        written.join(""),
+        "\r\u001b[2Kwaiting for somethi\u2026\r\u001b[2KA  NOTE\n1  a note that does\u2026\n"
+      )
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("goes on when nobody listens beside the answer", () => {
     const layer = Output.layer.pipe(
-      Layer.provide(Stdio.layerTest({ args: Effect.succeed([]), stderr: gone }))
+      Layer.provide([screen(20), Stdio.layerTest({ args: Effect.succeed([]), stderr: gone })])
     )
     return Effect.flatMap(Output.Output, (output) => output.note("paid")).pipe(
       Effect.provide(layer)

@@ -43,8 +43,10 @@ const flags = {
     Flag.withDefault(false)
   ),
   stream: Flag.Boolean("stream").pipe(
-    Flag.withDescription("Print the text as it comes (--no-stream: all at once)"),
-    Flag.withDefault(true)
+    Flag.withDescription(
+      "Print the text as it comes, which is the default except in a pipe (--no-stream: all at once)"
+    ),
+    Flag.optional
   )
 }
 

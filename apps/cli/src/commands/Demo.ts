@@ -7,8 +7,9 @@ import { Command } from "effect/cli"
 import { Market } from "farthing"
 import * as People from "../People.ts"
 import { Output } from "../Output.ts"
+import * as ReceiptTelling from "../ReceiptTelling.ts"
 import * as Show from "../Show.ts"
-import { inFull, tell } from "../Telling.ts"
+import { tell } from "../Telling.ts"
 
 const balance = Sat.toMsat(Sat.make(10_000))
 
@@ -40,7 +41,8 @@ export const command = Command.make(
       `agent      has ${Show.balance(balance)}, may spend 1,000 sats a day and 50 a job\n`
     )
     const receipt = yield* buy({ ...agent, relay })
-    if (!output.json) for (const line of ["", ...inFull(receipt)]) yield* output.line(line)
+    if (!output.json)
+      for (const line of ["", ...ReceiptTelling.inFull(receipt)]) yield* output.line(line)
   }, Effect.scoped)
 ).pipe(Command.withDescription("Watch an agent buy an answer, on a market of its own, offline"))
 
@@ -94,5 +96,5 @@ const buy = Effect.fnUntraced(function* (place: People.Place) {
     maxTokens: 80,
     budget: Sat.toMsat(Sat.make(50))
   })
-  return yield* tell(purchase, { stream: true, stages: "lines" })
+  return yield* tell(purchase, { stream: Option.some(true), stages: "lines" })
 })

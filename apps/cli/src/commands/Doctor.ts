@@ -97,8 +97,9 @@ const wallet = check(
   "wallet",
   Effect.gen(function* () {
     const wallet = yield* Wallet.Wallet
-    const info = yield* Readiness.walletInfo
-    const balance = yield* wallet.balance
+    const [info, balance] = yield* Readiness.reaching(
+      Effect.all([Readiness.walletInfo, wallet.balance], { concurrency: "unbounded" })
+    )
     return `${Text.printable(info.alias, 40) || "answers"}, ${Show.balance(balance)} on ${info.network}`
   })
 )
@@ -143,5 +144,5 @@ export const command = Command.make(
   })
 ).pipe(
   Command.withDescription("Check everything that a purchase needs"),
-  Command.provide(Market.onlooker)
+  Command.provide(Market.examiner)
 )

@@ -7,9 +7,8 @@ import * as Market from "../Market.ts"
 import * as Options from "../Options.ts"
 import { Output } from "../Output.ts"
 import * as ReceiptTable from "../ReceiptTable.ts"
+import * as ReceiptTelling from "../ReceiptTelling.ts"
 import * as Show from "../Show.ts"
-import * as Table from "../Table.ts"
-import { receiptFields } from "../Telling.ts"
 
 const flags = {
   limit: Options.whole("limit", { minimum: 1, maximum: 10_000 }).pipe(
@@ -59,7 +58,7 @@ const toCsv = Effect.fnUntraced(function* (receipts: ReadonlyArray<Receipt.Recei
 
 const toJson = Effect.fnUntraced(function* (receipts: ReadonlyArray<Receipt.Receipt>) {
   const output = yield* Output
-  yield* output.value(receipts.map(receiptFields))
+  yield* output.value(receipts.map(ReceiptTelling.fields))
 })
 
 const columns = ["TIME (UTC)", "PROVIDER", "COST", "FEE", "PREIMAGE", "RESULT"]
@@ -76,7 +75,7 @@ const row = (receipt: Receipt.Receipt): ReadonlyArray<string> => [
 const toTable = Effect.fnUntraced(function* (receipts: ReadonlyArray<Receipt.Receipt>) {
   const output = yield* Output
   if (receipts.length === 0) return yield* output.note("nothing was bought yet")
-  for (const line of Table.render(columns, receipts.map(row))) yield* output.line(line)
+  yield* output.table(columns, receipts.map(row))
 })
 
 export const command = Command.make(

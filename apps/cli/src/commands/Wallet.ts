@@ -6,15 +6,15 @@ import { Argument, Command, Flag } from "effect/cli"
 import * as Market from "../Market.ts"
 import { limit } from "../Options.ts"
 import { Output } from "../Output.ts"
+import * as Readiness from "../Readiness.ts"
 import * as Show from "../Show.ts"
-import * as Table from "../Table.ts"
 
 const showBalance = Effect.fnUntraced(function* () {
   const output = yield* Output
   const wallet = yield* Wallet.Wallet
-  const [info, amount] = yield* Effect.all([wallet.info, wallet.balance], {
-    concurrency: "unbounded"
-  })
+  const [info, amount] = yield* Readiness.ofWallet(
+    Effect.all([wallet.info, wallet.balance], { concurrency: "unbounded" })
+  )
   if (output.json)
     return yield* output.value({
       balance_msats: amount,
@@ -48,11 +48,13 @@ const invoice = Command.make(
   Effect.fnUntraced(function* ({ amountSats, memo }) {
     const output = yield* Output
     const wallet = yield* Wallet.Wallet
-    const made = yield* wallet.makeInvoice({
-      amount: Sat.toMsat(Sat.make(amountSats)),
-      description: memo,
-      expiry: "1 hour"
-    })
+    const made = yield* Readiness.ofWallet(
+      wallet.makeInvoice({
+        amount: Sat.toMsat(Sat.make(amountSats)),
+        description: memo,
+        expiry: "1 hour"
+      })
+    )
     if (output.json)
       return yield* output.value({ bolt11: made.bolt11, payment_hash: made.paymentHash })
     yield* output.line(made.bolt11)
@@ -73,7 +75,7 @@ const history = Command.make(
   Effect.fnUntraced(function* ({ limit }) {
     const output = yield* Output
     const wallet = yield* Wallet.Wallet
-    const { incoming, outgoing } = yield* wallet.transactions({ limit })
+    const { incoming, outgoing } = yield* Readiness.ofWallet(wallet.transactions({ limit }))
     const movements: ReadonlyArray<Movement> = [
       ...incoming.map((it) => ({ ...it, direction: "in" as const, at: it.createdAt })),
       ...outgoing.map((it) => ({ ...it, direction: "out" as const, at: it.createdAt }))
@@ -98,8 +100,7 @@ const history = Command.make(
       it.state,
       it.paymentHash
     ])
-    for (const line of Table.render(["TIME (UTC)", "WAY", "AMOUNT", "STATE", "PAYMENT HASH"], rows))
-      yield* output.line(line)
+    yield* output.table(["TIME (UTC)", "WAY", "AMOUNT", "STATE", "PAYMENT HASH"], rows)
   })
 ).pipe(Command.withDescription("List what came in and went out"))
 

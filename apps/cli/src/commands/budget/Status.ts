@@ -4,7 +4,6 @@ import { Msat, Text } from "@farthing/protocol"
 import { Effect } from "effect"
 import { Output } from "../../Output.ts"
 import * as Show from "../../Show.ts"
-import * as Table from "../../Table.ts"
 
 export const show = Effect.fnUntraced(function* () {
   const output = yield* Output
@@ -15,17 +14,21 @@ export const show = Effect.fnUntraced(function* () {
   if (status.limits.length === 0)
     return yield* output.note("no limit is set: `farthing init` writes a configuration with some")
   yield* output.line("")
-  for (const line of Table.render(columns, status.limits.map(row))) yield* output.line(line)
+  yield* output.table(columns, status.limits.map(row))
 })
 
 const facts = ({ day, frozen, held, spentEver, spentToday, unknown }: Treasury.Status) => [
   `day          ${day}`,
   `spent today  ${Show.cost(spentToday)}`,
   `spent ever   ${Show.cost(spentEver)}`,
-  `under way    ${Show.cost(Msat.subtract(held, unknown))}`,
-  `unknown      ${Show.cost(unknown)}${unknown === 0 ? "" : ": `farthing jobs recover` looks it up"}`,
+  `under way    ${open(Msat.subtract(held, unknown), "see `farthing jobs`")}`,
+  `unknown      ${open(unknown, "`farthing jobs recover` looks it up")}`,
   `frozen       ${frozen === undefined ? "no" : Text.printable(frozen)}`
 ]
+
+/** Money whose end is not known, and what to do about it. */
+const open = (amount: Msat.Msat, advice: string): string =>
+  amount === 0 ? Show.cost(amount) : `${Show.cost(amount)}: ${advice}`
 
 const columns = ["LIMIT", "USED", "SPENT", "HELD", "MOST"]
 

@@ -1,0 +1,64 @@
+/** How a job is told: where it stands, and what a person may wait for or do. */
+import type { ComputeClient } from "@farthing/compute"
+import { Text } from "@farthing/protocol"
+import * as Show from "./Show.ts"
+
+/** What goes on, where the journal has no note of it. */
+const meanings: Readonly<Record<ComputeClient.JobState, string>> = {
+  requested: "asked for; nothing is paid",
+  quoted: "has a price; nothing is paid",
+  paying: "the payment is under way",
+  paid: "paid; the result is waited for",
+  delivered: "",
+  refused: "the provider refused",
+  rejected: "the invoice must not be paid",
+  unanswered: "no quote came",
+  unpaid: "nothing was paid",
+  unknown: "the money may have left",
+  lost: "paid, and nothing came of it",
+  refunding: "the money is promised back",
+  refunded: "the money came back"
+}
+
+const recover = "`farthing jobs recover`"
+
+/** What takes the job further, if it stands still. */
+const waysOn: Partial<Readonly<Record<ComputeClient.JobState, string>>> = {
+  paying: `${recover} looks it up`,
+  unknown: `${recover} looks it up`,
+  paid: `${recover} collects it`,
+  lost: `${recover} collects it if it comes late`,
+  refunding: `${recover} takes it`
+}
+
+/** Why it stands where it stands, and what takes it further. */
+export const note = ({ note, state }: ComputeClient.Job): string =>
+  [
+    Text.printable(note, 120) || meanings[state],
+    ...(waysOn[state] === undefined ? [] : [waysOn[state]])
+  ].join("; ")
+
+export const columns = ["TIME (UTC)", "JOB", "PROVIDER", "STATE", "PRICE", "NOTE"]
+
+export const row = (job: ComputeClient.Job): ReadonlyArray<string> => [
+  Show.time(job.requestedAt),
+  Show.jobId(job.request),
+  Show.name(job.providerName, 16),
+  job.state,
+  job.amount === undefined ? "" : Show.cost(job.amount),
+  note(job)
+]
+
+/** The job as programs read it. */
+export const fields = (job: ComputeClient.Job) => ({
+  request_id: job.request,
+  purchase_id: job.purchase,
+  provider: Show.npub(job.provider),
+  provider_name: job.providerName,
+  settlement: job.settlement,
+  state: job.state,
+  amount_msats: job.amount,
+  payment_hash: job.paymentHash,
+  requested_at: job.requestedAt,
+  note: job.note
+})

@@ -1,0 +1,38 @@
+/** `farthing jobs recover`: looks up what is unknown and collects what came late. */
+import { ComputeClient } from "@farthing/compute"
+import { Effect, Exit } from "effect"
+import { Command } from "effect/cli"
+import * as JobTelling from "../../JobTelling.ts"
+import { Output } from "../../Output.ts"
+
+const every = Effect.flatMap(ComputeClient.ComputeClient, (client) =>
+  client.jobs({ limit: Number.MAX_SAFE_INTEGER })
+)
+
+/** The jobs that stand elsewhere than before. */
+const movedSince = (before: ReadonlyArray<ComputeClient.Job>) => {
+  const states = new Map(before.map(({ request, state }) => [request, state]))
+  return Effect.map(every, (now) =>
+    now.filter(({ request, state }) => states.get(request) !== state)
+  )
+}
+
+export const command = Command.make(
+  "recover",
+  {},
+  Effect.fnUntraced(function* () {
+    const output = yield* Output
+    const client = yield* ComputeClient.ComputeClient
+    const before = yield* every
+    yield* output.progress("looking up what is unknown and waiting for late results …")
+    const recovered = yield* Effect.exit(client.recover)
+    // What hangs on a wallet that is missing does not take away what was collected without it.
+    const jobs = Exit.isSuccess(recovered)
+      ? recovered.value.map(({ job }) => job)
+      : yield* movedSince(before)
+    if (output.json) yield* output.value(jobs.map(JobTelling.fields))
+    else if (jobs.length > 0) yield* output.table(JobTelling.columns, jobs.map(JobTelling.row))
+    else if (Exit.isSuccess(recovered)) yield* output.note("nothing was left open")
+    yield* recovered
+  })
+).pipe(Command.withDescription("Look up unknown payments and collect late results and refunds"))
