@@ -13,8 +13,13 @@ export type Outcome =
       readonly preimage: Bolt11.Preimage
       /** Undefined if the wallet does not say it. */
       readonly fee: Msat.Msat | undefined
+      /** The wallet began it when the time for that was over. */
+      readonly late: boolean
     }
   | { readonly _tag: "Failed"; readonly note: string }
+  /** The wallet has begun it: it may still settle or fail. */
+  | { readonly _tag: "Begun"; readonly note: string }
+  /** Nothing is proven. */
   | { readonly _tag: "Open"; readonly note: string }
 
 /**
@@ -29,7 +34,7 @@ export const of = (
 ): Outcome =>
   Option.match(answer, {
     onNone: () =>
-      time.now > Math.max(spend.invoiceExpiresAt, spend.payExpiresAt ?? 0) + time.margin
+      time.now > Math.max(spend.invoiceExpiresAt, lastStart(spend)) + time.margin
         ? failed("the wallet does not know it, and it cannot be executed any more")
         : open("the wallet does not know it yet"),
     onSome: (outgoing) => {
@@ -37,25 +42,31 @@ export const of = (
         return open("the wallet told of another payment")
       switch (outgoing.state) {
         case "pending":
-          return open("the wallet is still at it")
+          return begun("the wallet is still at it")
         case "failed":
           return failed("the wallet says that it failed")
         case "settled":
           return Option.match(Option.filter(outgoing.preimage, proves(spend.paymentHash)), {
-            onNone: () => open("the wallet says that it was paid, but has no proof"),
+            onNone: () => begun("the wallet says that it was paid, but has no proof"),
             onSome: (preimage) => ({
               _tag: "Settled",
               preimage,
-              fee: Option.getOrUndefined(outgoing.fee)
+              fee: Option.getOrUndefined(outgoing.fee),
+              late: outgoing.createdAt > lastStart(spend) + time.margin
             })
           })
       }
     }
   })
 
+/** Unix seconds; the wallet must not start the payment later. */
+const lastStart = (spend: Pick<SpendRecord, "invoiceExpiresAt" | "payExpiresAt">): number =>
+  spend.payExpiresAt ?? spend.invoiceExpiresAt
+
 const failed = (note: string): Outcome => ({ _tag: "Failed", note })
 
-/** Nothing is proven. */
+const begun = (note: string): Outcome => ({ _tag: "Begun", note })
+
 export const open = (note: string): Outcome => ({ _tag: "Open", note })
 
 /** Whether the preimage is the proof of this payment, and not of another one. */

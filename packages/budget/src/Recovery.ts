@@ -6,6 +6,7 @@ import { UnixTime } from "@farthing/relay"
 import { Wallet } from "@farthing/wallet"
 import { Clock, Duration, Effect, Option } from "effect"
 import type { Scope } from "effect"
+import * as Lease from "./Lease.ts"
 import * as Outcome from "./Outcome.ts"
 import type * as Room from "./Room.ts"
 import type { SpendRecord } from "./Spend.ts"
@@ -24,8 +25,13 @@ export interface Options {
 /** A wallet that does not answer a question in this time is not there. */
 const lookupTimeout = Duration.seconds(10)
 
-/** For how long after a payment its fee is still looked for. */
-const feeWindow = Duration.days(1)
+/** For how long after a payment it is looked at again for what the wallet tells late. */
+const lateWindow = Duration.days(1)
+
+/** How many payments that were believed to have failed are looked at again in one recovery. */
+const mostDoubtful = 20
+
+export interface Recovery extends Effect.Success<ReturnType<typeof make>> {}
 
 export const make = Effect.fnUntraced(function* ({ ledger, room, lease, margin }: Options) {
   const wallet = yield* Wallet.Wallet
@@ -38,13 +44,10 @@ export const make = Effect.fnUntraced(function* ({ ledger, room, lease, margin }
       Effect.asVoid
     )
 
-  /** Whatever ends this payment early: a reservation that was never submitted is released. */
-  const letGo = (spend: SpendRecord) => warned(ledger.letGo(spend))
-
-  /** Everything that was taken over, as it stands now; late fees are learned on the way. */
+  /** Everything that was taken over or told late, as it stands now. */
   const recover = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
-    const abandoned = (yield* ledger.unresolved).filter(({ leaseUntil }) => leaseUntil <= now)
+    const abandoned = (yield* ledger.unresolved).filter((spend) => !Lease.isAlive(spend, now))
     let hasAnswered = false
     const taken = yield* Effect.forEach(
       abandoned,
@@ -58,8 +61,7 @@ export const make = Effect.fnUntraced(function* ({ ledger, room, lease, margin }
         ),
       { concurrency: 4 }
     )
-    yield* learnFees
-    return taken.flatMap(Option.toArray)
+    return [...taken.flatMap(Option.toArray), ...(yield* lateNews)]
   }).pipe(Effect.withSpan("Treasury.recover"))
 
   /** Takes one spend over and finds out what became of it. */
@@ -83,7 +85,7 @@ export const make = Effect.fnUntraced(function* ({ ledger, room, lease, margin }
       Effect.andThen(restore(lookUp(spend))),
       Effect.tap(() => Effect.sync(onAnswer)),
       Effect.flatMap((outcome) => record(spend, outcome)),
-      Effect.onError(() => letGo(spend)),
+      Effect.onError(() => warned(ledger.letGo(spend, notAsked))),
       Effect.scoped
     )
 
@@ -92,43 +94,62 @@ export const make = Effect.fnUntraced(function* ({ ledger, room, lease, margin }
       case "Settled":
         return ledger.settle(spend.paymentHash, outcome)
       case "Failed":
-        return ledger.fail(spend.paymentHash, outcome.note)
+        return ledger.fail(spend, outcome.note)
+      case "Begun":
       case "Open":
-        return ledger.leaveUnknown(spend.paymentHash, outcome.note)
+        return ledger.leaveUnknown(spend, outcome.note)
     }
   }
 
-  /** A fee that the wallet tells late replaces the whole reserve that was booked for it. */
-  const learnFees = Effect.gen(function* () {
-    const since = (yield* Clock.currentTimeMillis) - Duration.toMillis(feeWindow)
-    const learnFee = Effect.fnUntraced(function* (spend: SpendRecord) {
-      const outcome = yield* lookUp(spend)
-      if (outcome._tag === "Settled") yield* ledger.settle(spend.paymentHash, outcome)
-    })
-    yield* Effect.forEach(yield* ledger.feeUnknown(since), learnFee, {
-      concurrency: 4,
-      discard: true
-    })
+  /**
+   * A fee that the wallet tells late replaces the whole reserve that was booked for it. A payment
+   * that was believed to have failed, but was made, is booked too, and freezes spending.
+   */
+  const lateNews = Effect.gen(function* () {
+    const since = (yield* Clock.currentTimeMillis) - Duration.toMillis(lateWindow)
+    const feeless = yield* ledger.feeUnknown(since)
+    const failed = yield* ledger.doubtful(since, mostDoubtful)
+    const heard = yield* Effect.forEach([...feeless, ...failed], settleLate, { concurrency: 4 })
+    return heard
+      .flatMap(Option.toArray)
+      .filter(({ paymentHash }) => failed.some((spend) => spend.paymentHash === paymentHash))
   }).pipe(
     // The next recovery asks again.
-    Effect.catchTag("WalletUnavailable", ({ message }) => Effect.logDebug(message))
+    Effect.catchTag("WalletUnavailable", ({ message }) => Effect.as(Effect.logDebug(message), []))
   )
+
+  const settleLate = Effect.fnUntraced(function* (spend: SpendRecord) {
+    const outcome = yield* lookUp(spend)
+    return outcome._tag === "Settled"
+      ? Option.some(yield* ledger.settle(spend.paymentHash, outcome))
+      : Option.none()
+  })
 
   /** An answer that says nothing of the payment, such as an error, leaves its end open. */
   const lookUp = (spend: SpendRecord): Effect.Effect<Outcome.Outcome, WalletUnavailable> =>
-    Effect.gen(function* () {
-      const answer = yield* wallet.lookupOutgoing(spend.paymentHash)
-      return Outcome.of(spend, answer, { now: yield* UnixTime.now, margin })
-    }).pipe(
-      Effect.catchIf(
-        ({ reason }) => reason._tag !== "WalletUnreachable",
-        ({ message }) => Effect.succeed(Outcome.open(message))
-      ),
-      available
-    )
+    spend.wallet !== undefined && spend.wallet !== wallet.id
+      ? Effect.succeed(Outcome.open(isOf(spend.wallet)))
+      : wallet.lookupOutgoing(spend.paymentHash).pipe(
+          Effect.flatMap((answer) => judge(spend, answer)),
+          Effect.catchIf(
+            ({ reason }) => reason._tag !== "WalletUnreachable",
+            ({ message }) => Effect.succeed(Outcome.open(message))
+          ),
+          available
+        )
 
-  return { keepLease, letGo, lookUp, recover } as const
+  const judge = (spend: SpendRecord, answer: Option.Option<Wallet.Outgoing>) =>
+    spend.wallet === undefined && Option.isNone(answer)
+      ? Effect.succeed(Outcome.open(ofNobody))
+      : Effect.map(UnixTime.now, (now) => Outcome.of(spend, answer, { now, margin }))
+
+  return { keepLease, lookUp, recover } as const
 })
+
+const notAsked = "its end is not known, and the wallet could not be asked"
+const ofNobody = "it is not known which wallet it was given to, and this one does not know it"
+const isOf = (wallet: Wallet.WalletId) =>
+  `it was given to the wallet ${wallet}: configure that one to learn its end`
 
 export const available = <A>(
   question: Effect.Effect<A, Wallet.WalletError>

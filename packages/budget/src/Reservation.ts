@@ -6,6 +6,7 @@ import { Msat } from "@farthing/protocol"
 import { Effect, Schema } from "effect"
 import type { DateTime } from "effect"
 import * as BudgetDay from "./BudgetDay.ts"
+import * as Lease from "./Lease.ts"
 import * as Limits from "./Limits.ts"
 import { TotalName } from "./Spend.ts"
 import type { Spend } from "./Spend.ts"
@@ -60,7 +61,7 @@ export const payableOnce = Effect.fnUntraced(function* (
     })
   }
   const alive = rivals.filter((rival) => rival.state !== "failed")
-  const dead = alive.filter((rival) => rival.state === "intended" && rival.leaseUntil <= now)
+  const dead = alive.filter((rival) => rival.state === "intended" && !Lease.isAlive(rival, now))
   const paying = alive.find((rival) => !dead.includes(rival))
   if (paying !== undefined) {
     return yield* new PaymentRefused({

@@ -28,6 +28,8 @@ export interface Spend {
 
 /** The least that somebody is about to ask for. */
 export interface Wish extends Pick<Spend, "tick"> {
+  /** What a refusal is remembered under. */
+  readonly purchase?: PurchaseId
   readonly amount: Msat.Msat
   readonly payee?: Key.PublicKey
   /** A person has agreed to it; default false. */
@@ -71,7 +73,8 @@ export type SpendState = typeof SpendState.Type
 export const SpendOutcome = Schema.Literals(["delivered", "lost", "refunded"])
 export type SpendOutcome = typeof SpendOutcome.Type
 
-const nullable = <S extends Schema.Constraint>(schema: S) =>
+/** What a column says with NULL is undefined here. */
+export const nullable = <S extends Schema.Constraint>(schema: S) =>
   Schema.NullOr(schema).pipe(
     Schema.decodeTo(
       Schema.UndefinedOr(Schema.toType(schema)),

@@ -12,10 +12,12 @@ import { PaymentFailed } from "@farthing/wallet/Payer"
 import { Clock, Duration, Effect, Option, Result, Schema } from "effect"
 import type { DateTime } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
+import * as Lease from "./Lease.ts"
 import * as Limits from "./Limits.ts"
-import { TotalName, holdOf, totalsOf, weigh } from "./Spend.ts"
+import { TotalName, holdOf } from "./Spend.ts"
 import type { PurchaseId, SpendOutcome, SpendRecord } from "./Spend.ts"
 import * as Reservation from "./Reservation.ts"
+import * as SpendChange from "./SpendChange.ts"
 import * as SpendRows from "./SpendRows.ts"
 import { LedgerUnavailable } from "./TreasuryError.ts"
 import type { BudgetExhausted } from "./TreasuryError.ts"
@@ -36,7 +38,12 @@ export interface Proof {
   readonly preimage: Bolt11.Preimage
   /** Undefined if the wallet does not say it. */
   readonly fee: Msat.Msat | undefined
+  /** The wallet began it when the time for that was over; default false. */
+  readonly late?: boolean
 }
+
+/** A spend as one of its owners knows it. */
+export interface Owned extends Pick<SpendRecord, "paymentHash" | "fence"> {}
 
 type DatabaseError = SqlError.SqlError | Schema.SchemaError
 
@@ -45,6 +52,7 @@ export interface SpendLedger extends Effect.Success<ReturnType<typeof make>> {}
 export const make = Effect.fnUntraced(function* (options: Options) {
   const sql = yield* SqlClient.SqlClient
   const rows = yield* SpendRows.make(options.budget)
+  const changes = SpendChange.make(rows)
   const lease = Duration.toMillis(options.lease)
   yield* reading(rows.open)
 
@@ -61,51 +69,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       reading
     )
 
-  /** The one way a spend changes: its row, an entry, and every total that it moves. */
-  const change = Effect.fnUntraced(function* (
-    before: SpendRecord,
-    after: SpendRecord,
-    entry: { readonly at: number; readonly what: string }
-  ) {
-    const was = weigh(before)
-    const is = weigh(after)
-    const delta = {
-      spent: is.spent - was.spent,
-      held: is.held - was.held,
-      delivered: is.delivered - was.delivered
-    }
-    yield* rows.update(after)
-    yield* rows.append({ ...entry, ...delta, paymentHash: after.paymentHash, note: after.note })
-    if (delta.spent !== 0 || delta.held !== 0 || delta.delivered !== 0) {
-      yield* rows.moveTotals(totalsOf(after), delta)
-    }
-    return after
-  })
-
-  const toState = (
-    before: SpendRecord,
-    state: SpendRecord["state"],
-    at: number,
-    rest: Partial<SpendRecord>
-  ) => change(before, { ...before, ...rest, state }, { at, what: state })
-
-  const release = (before: SpendRecord, at: number, note: string) =>
-    toState(before, "failed", at, { leaseUntil: 0, note })
-
-  const setFrozen = (reason: string | null, at: number) =>
-    Effect.andThen(
-      rows.setFrozen(reason),
-      rows.append({
-        at,
-        paymentHash: null,
-        what: reason === null ? "unfrozen" : "frozen",
-        spent: 0,
-        held: 0,
-        delivered: 0,
-        note: reason ?? ""
-      })
-    ).pipe(Effect.asVoid)
-
   /** Whether a wish would fit now. */
   const check = Effect.fnUntraced(function* (wish: Reservation.Wish, rules: Reservation.Rules) {
     const budget = yield* rows.read
@@ -119,11 +82,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.fnUntraced(function* (budget, now) {
         const day = Reservation.today(budget, now, rules.zone)
         const dead = yield* Reservation.payableOnce(rows, order, now)
-        yield* Effect.forEach(dead, (intent) => release(intent, now, abandoned))
+        yield* Effect.forEach(dead, (intent) => changes.release(intent, now, abandoned))
         const wish = { ...order, asked: holdOf(order) }
         const totals = yield* Reservation.measure(rows, { wish, budget, day, rules })
         if (day !== budget.day) yield* rows.setDay(day)
-        return yield* open({
+        return yield* changes.open({
           purchase: order.purchase,
           tick: order.tick,
           paymentHash: order.invoice.paymentHash,
@@ -149,16 +112,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       })
     )
 
-  /** The first entry of a spend; its totals may be new. */
-  const open = Effect.fnUntraced(function* (intent: SpendRecord) {
-    const { paymentHash, state, reservedAt, note } = intent
-    const weight = weigh(intent)
-    yield* rows.insert(intent)
-    yield* rows.append({ ...weight, at: reservedAt, paymentHash, what: state, note })
-    yield* rows.openTotals(totalsOf(intent), weight)
-    return intent
-  })
-
   /** From here on the money may leave. Refused, and released, if the intent is not ours any more. */
   const submit = (intent: SpendRecord, payExpiresAt: number) =>
     transaction(
@@ -168,19 +121,19 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       > {
         const current = yield* existing(intent.paymentHash)
         const mine = current.state === "intended" && current.fence === intent.fence
-        if (!mine || current.leaseUntil <= now) {
-          if (mine) yield* release(current, now, leaseLost)
+        if (!mine || !Lease.isAlive(current, now)) {
+          if (mine) yield* changes.release(current, now, leaseLost)
           return Result.fail(new PaymentFailed({ reason: "refused", message: leaseLost }))
         }
         if (current.invoiceExpiresAt * 1000 <= now) {
-          yield* release(current, now, expired)
+          yield* changes.release(current, now, expired)
           return Result.fail(new PaymentFailed({ reason: "expired", message: expired }))
         }
         if (budget.frozen !== null) {
-          yield* release(current, now, "spending was frozen before the payment was submitted")
+          yield* changes.release(current, now, frozen)
           return Result.fail(Reservation.frozen(holdOf(current), budget.frozen))
         }
-        const submitted = yield* toState(current, "submitted", now, { payExpiresAt })
+        const submitted = yield* changes.toState(current, "submitted", now, { payExpiresAt })
         return Result.succeed(submitted)
       })
     ).pipe(Effect.flatMap((result) => Effect.fromResult(result)))
@@ -193,59 +146,75 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     )
 
   /**
-   * Books a payment that is proven. A fee above the allowed one, or a payment that was believed
-   * to have failed, is recorded as it is and freezes spending.
+   * Books a payment that is proven. A fee above the allowed one, a payment that was believed to
+   * have failed, or one that was made too late, is recorded as it is and freezes spending.
    */
   const settle = (paymentHash: Bolt11.PaymentHash, proof: Proof) =>
     transaction(
       Effect.fnUntraced(function* (_, now) {
         const before = yield* existing(paymentHash)
-        const tellsFee = before.fee === undefined && proof.fee !== undefined
+        const fee = Option.getOrUndefined(
+          Option.filter(Option.fromUndefinedOr(proof.fee), isCredible)
+        )
+        const tellsFee = before.fee === undefined && fee !== undefined
         if (before.state === "settled" && !tellsFee) return before
-        const after = yield* toState(before, "settled", now, {
+        const after = yield* changes.toState(before, "settled", now, {
           preimage: proof.preimage,
-          fee: proof.fee,
-          leaseUntil: 0,
+          fee,
+          ...Lease.givenUp,
           note: before.state === "settled" ? "the wallet told the fee" : ""
         })
-        const alarm = alarmAt(before, after)
-        if (alarm !== undefined) yield* setFrozen(alarm, now)
+        const alarm = alarmAt(before, after, proof)
+        if (alarm !== undefined) yield* changes.freeze(now, alarm, after)
         return after
       })
     )
 
-  /** The money did not leave and will not. What is settled stays settled. */
-  const fail = (paymentHash: Bolt11.PaymentHash, note: string) =>
+  /** What the owner of a spend says of it, while it is its own and its end is not known. */
+  const asOwner = <E>(
+    owned: Owned,
+    note: string,
+    body: (before: SpendRecord, now: number) => Effect.Effect<SpendRecord, E>
+  ) =>
     transaction(
       Effect.fnUntraced(function* (_, now) {
-        const before = yield* existing(paymentHash)
-        return isResolved(before) ? before : yield* release(before, now, note)
+        const before = yield* existing(owned.paymentHash)
+        if (isResolved(before)) return before
+        if (before.fence === owned.fence) return yield* body(before, now)
+        yield* changes.remarkOnce({ ...remarkOn(before, now), what: "overruled", note })
+        return before
       })
     )
 
+  /** The money did not leave and will not. What is settled stays settled. */
+  const fail = (owned: Owned, note: string) =>
+    asOwner(owned, note, (before, now) => changes.release(before, now, note))
+
   /** Nobody knows yet: the reservation stays and the lease is given up. */
-  const leaveUnknown = (paymentHash: Bolt11.PaymentHash, note: string) =>
-    transaction(
-      Effect.fnUntraced(function* (_, now) {
-        const before = yield* existing(paymentHash)
-        if (isResolved(before)) return before
-        const after: SpendRecord = { ...before, state: "unknown", leaseUntil: 0, note }
-        if (before.state !== "unknown") return yield* toState(before, "unknown", now, after)
+  const leaveUnknown = (owned: Owned, note: string) =>
+    asOwner(
+      owned,
+      note,
+      Effect.fnUntraced(function* (before, now) {
+        const after: SpendRecord = { ...before, ...Lease.givenUp, state: "unknown", note }
+        if (before.state !== "unknown") return yield* changes.toState(before, "unknown", now, after)
         yield* rows.update(after)
+        yield* changes.remarkOnce({ ...remarkOn(after, now), what: "unknown", note })
         return after
       })
     )
 
   /** The owner goes away: what was never submitted is released, the rest waits for recovery. */
-  const letGo = (intent: SpendRecord) =>
+  const letGo = (owned: Owned, note: string) =>
     transaction(
       Effect.fnUntraced(function* (_, now) {
-        const current = yield* existing(intent.paymentHash)
-        if (current.fence !== intent.fence || isResolved(current)) return
+        const current = yield* existing(owned.paymentHash)
+        if (current.fence !== owned.fence || isResolved(current)) return
         if (current.state === "intended") {
-          yield* release(current, now, "interrupted before the payment was submitted")
+          yield* changes.release(current, now, interrupted)
         } else {
-          yield* rows.update({ ...current, leaseUntil: 0 })
+          yield* rows.update({ ...current, ...Lease.givenUp })
+          yield* changes.remarkOnce({ ...remarkOn(current, now), what: "let_go", note })
         }
       })
     )
@@ -258,9 +227,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     transaction(
       Effect.fnUntraced(function* (_, now) {
         const current = yield* existing(paymentHash)
-        if (isResolved(current) || current.leaseUntil > now) return Option.none<SpendRecord>()
+        if (isResolved(current) || Lease.isAlive(current, now)) return Option.none<SpendRecord>()
         if (current.state === "intended") {
-          return Option.some(yield* release(current, now, abandoned))
+          return Option.some(yield* changes.release(current, now, abandoned))
         }
         const taken: SpendRecord = {
           ...current,
@@ -269,6 +238,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           fence: current.fence + 1
         }
         yield* rows.update(taken)
+        // What was let go of has no owner to take it from.
+        if (current.leaseUntil !== Lease.givenUp.leaseUntil) {
+          const note = `its process gave no sign of life; owner number ${taken.fence} takes over`
+          yield* changes.remark({ ...remarkOn(taken, now), what: "taken_over", note })
+        }
         return Option.some(taken)
       })
     )
@@ -279,14 +253,19 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.fnUntraced(function* (_, now) {
         const before = yield* existing(paymentHash)
         if (before.outcome === outcome || isFinal(before.outcome)) return
-        yield* change(before, { ...before, outcome }, { at: now, what: outcome })
+        yield* changes.change(before, { ...before, outcome }, { at: now, what: outcome })
       })
     )
 
-  const freeze = (reason: string) => transaction((_, now) => setFrozen(reason, now))
+  /** Somebody was told no; nothing was reserved. */
+  const refuse = (refused: Omit<SpendChange.Remark, "at">) =>
+    transaction((_, at) => changes.remarkOnce({ ...refused, at }))
+
+  const freeze = (reason: string) =>
+    transaction((_, now) => Effect.asVoid(changes.freeze(now, reason)))
 
   const unfreeze = transaction((budget, now) =>
-    budget.frozen === null ? Effect.void : setFrozen(null, now)
+    budget.frozen === null ? Effect.void : Effect.asVoid(changes.unfreeze(now))
   )
 
   const existing = (paymentHash: Bolt11.PaymentHash) =>
@@ -314,11 +293,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     letGo,
     takeOver,
     conclude,
+    refuse,
     freeze,
     unfreeze,
     ofPurchase: (purchase: PurchaseId) => reading(rows.ofPurchase(purchase)),
     unresolved: reading(rows.unresolved),
+    history: (purchase: PurchaseId) => reading(rows.history(purchase)),
     feeUnknown: (since: number) => reading(rows.feeUnknown(since)),
+    doubtful: (since: number, limit: number) => reading(rows.doubtful(since, limit)),
     /** What the day of now and all days together amount to. */
     summary: (zone: DateTime.TimeZone) =>
       reading(
@@ -339,15 +321,28 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     /** Everything there is, as of one moment. */
     everything: reading(
       sql.withTransaction(
-        Effect.all({ spends: rows.all, entries: rows.entries, totals: rows.allTotals })
+        Effect.all({
+          spends: rows.all,
+          entries: rows.entries,
+          totals: rows.allTotals,
+          elsewhere: rows.ofOtherBudgets(options.wallet)
+        })
       )
     )
   } as const
 })
 
 const abandoned = "its process ended before the payment was submitted"
+const interrupted = "interrupted before the payment was submitted"
+const frozen = "spending was frozen before the payment was submitted"
 const expired = "the invoice expired before the payment was submitted"
 const leaseLost = "this process lost its lease before the payment was submitted; nothing was paid"
+
+const remarkOn = ({ paymentHash, purchase }: SpendRecord, at: number) => ({
+  at,
+  paymentHash,
+  purchase
+})
 
 const isResolved = (spend: SpendRecord): boolean =>
   spend.state === "settled" || spend.state === "failed"
@@ -356,15 +351,29 @@ const isResolved = (spend: SpendRecord): boolean =>
 const isFinal = (outcome: SpendOutcome | undefined): boolean =>
   outcome === "delivered" || outcome === "refunded"
 
+/** One bitcoin. Whoever claims a larger fee lies, and sums of such lies would break every total. */
+const mostCredibleFee = Msat.make(100_000_000_000)
+
+const isCredible = (fee: Msat.Msat): boolean => fee <= mostCredibleFee
+
 /** What should never happen, in words, so that a person looks before more is spent. */
-const alarmAt = (before: SpendRecord, after: SpendRecord): string | undefined => {
+const alarmAt = (
+  before: SpendRecord,
+  after: SpendRecord,
+  { fee = Msat.zero, late = false }: Proof
+): string | undefined => {
+  if (!isCredible(fee)) {
+    return `the wallet says that payment ${after.paymentHash} cost a fee of ${fee} msat, which cannot be true`
+  }
   if (before.state === "failed") {
     return `payment ${after.paymentHash} was believed to have failed, but was made`
   }
   if (after.fee !== undefined && after.fee > after.allowedFee) {
     return `payment ${after.paymentHash} cost a fee of ${after.fee} msat, more than the ${after.allowedFee} msat allowed`
   }
-  return undefined
+  return late && before.state !== "settled"
+    ? `payment ${after.paymentHash} was made when the time for it was over`
+    : undefined
 }
 
 /** Whatever goes wrong with the database, in one word. */

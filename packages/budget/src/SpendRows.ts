@@ -2,11 +2,13 @@
  * The rows of one budget: typed reading and writing, without any rule. Only the ledger uses it.
  */
 import { Bolt11, Msat } from "@farthing/protocol"
+import type { Wallet } from "@farthing/wallet"
 import { Array as Arr, Effect, Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import * as BudgetDay from "./BudgetDay.ts"
 import { SpendRecord } from "./Spend.ts"
 import type { PurchaseId, Weight } from "./Spend.ts"
+import { Entry, Refusal } from "./Trail.ts"
 
 export const Budget = Schema.Struct({
   /** The latest day of any reservation; empty before the first. */
@@ -22,21 +24,6 @@ const TotalRow = Schema.Struct({
   delivered: Msat.Msat
 })
 
-/** What changed, when, and by how much it moved every total of the spend. */
-export const Entry = Schema.Struct({
-  seq: Schema.Int,
-  /** Unix milliseconds. */
-  at: Schema.Int,
-  /** Null where the whole budget is meant (frozen, unfrozen). */
-  paymentHash: Schema.NullOr(Bolt11.PaymentHash),
-  what: Schema.String,
-  spent: Schema.Int,
-  held: Schema.Int,
-  delivered: Schema.Int,
-  note: Schema.String
-})
-export interface Entry extends Schema.Schema.Type<typeof Entry> {}
-
 /** By how much a change moves a total: differences of amounts in msat. */
 export interface Delta {
   readonly spent: number
@@ -51,14 +38,22 @@ const spendColumns = `payment_hash AS "paymentHash", purchase, tick, payee, bolt
   pay_expires_at AS "payExpiresAt", note, lease_owner AS "leaseOwner",
   lease_until AS "leaseUntil", fence`
 
+const columnsOfEntry = `seq, at, purchase, payment_hash AS "paymentHash", what, spent, held,
+  delivered, note, refusal`
+
 const decodeSpends = Schema.decodeUnknownEffect(Schema.Array(SpendRecord))
 const decodeBudgets = Schema.decodeUnknownEffect(Schema.NonEmptyArray(Budget))
 const decodeTotals = Schema.decodeUnknownEffect(Schema.Array(TotalRow))
 const decodeEntries = Schema.decodeUnknownEffect(Schema.Array(Entry))
+const decodeHashes = Schema.decodeUnknownEffect(
+  Schema.Array(Schema.Struct({ paymentHash: Bolt11.PaymentHash }))
+)
+const encodeRefusal = Schema.encodeSync(Schema.fromJsonString(Refusal))
 
 export const make = Effect.fnUntraced(function* (budget: string) {
   const sql = yield* SqlClient.SqlClient
   const columns = sql.literal(spendColumns)
+  const entryColumns = sql.literal(columnsOfEntry)
 
   /** Creates the budget's row if there is none. */
   const open = sql`INSERT INTO treasury_budget (id) VALUES (${budget}) ON CONFLICT (id) DO NOTHING`
@@ -115,6 +110,22 @@ export const make = Effect.fnUntraced(function* (budget: string) {
       WHERE budget = ${budget} AND state = 'settled' AND fee IS NULL AND reserved_at >= ${since}
       ORDER BY rowid`.pipe(Effect.flatMap(decodeSpends))
 
+  /** What was given to the wallet and is believed to have failed since (Unix milliseconds). */
+  const doubtful = (since: number, limit: number) =>
+    sql`SELECT ${columns} FROM treasury_spend
+      WHERE budget = ${budget} AND state = 'failed' AND pay_expires_at IS NOT NULL
+      AND reserved_at >= ${since} ORDER BY reserved_at DESC LIMIT ${limit}`.pipe(
+      Effect.flatMap(decodeSpends)
+    )
+
+  /** What the other budgets of this database may have paid with the same wallet. */
+  const ofOtherBudgets = (wallet: Wallet.WalletId) =>
+    sql`SELECT payment_hash AS "paymentHash" FROM treasury_spend
+      WHERE budget <> ${budget} AND (wallet = ${wallet} OR wallet IS NULL)`.pipe(
+      Effect.flatMap(decodeHashes),
+      Effect.map((rows) => new Set(rows.map(({ paymentHash }) => paymentHash)))
+    )
+
   const all = sql`SELECT ${columns} FROM treasury_spend
     WHERE budget = ${budget} ORDER BY rowid`.pipe(Effect.flatMap(decodeSpends))
 
@@ -160,15 +171,31 @@ export const make = Effect.fnUntraced(function* (budget: string) {
 
   const append = (entry: Omit<Entry, "seq">) =>
     sql`INSERT INTO treasury_entry
-      (budget, seq, at, payment_hash, what, spent, held, delivered, note)
-      SELECT ${budget}, COALESCE(MAX(seq), 0) + 1, ${entry.at}, ${entry.paymentHash}, ${entry.what},
-        ${entry.spent}, ${entry.held}, ${entry.delivered}, ${entry.note}
+      (budget, seq, at, purchase, payment_hash, what, spent, held, delivered, note, refusal)
+      SELECT ${budget}, COALESCE(MAX(seq), 0) + 1, ${entry.at}, ${entry.purchase ?? null},
+        ${entry.paymentHash ?? null}, ${entry.what}, ${entry.spent}, ${entry.held},
+        ${entry.delivered}, ${entry.note},
+        ${entry.refusal === undefined ? null : encodeRefusal(entry.refusal)}
       FROM treasury_entry WHERE budget = ${budget}`
 
-  const entries = sql`SELECT seq, at, payment_hash AS "paymentHash", what, spent, held, delivered,
-    note FROM treasury_entry WHERE budget = ${budget} ORDER BY seq`.pipe(
-    Effect.flatMap(decodeEntries)
-  )
+  const entries = sql`SELECT ${entryColumns} FROM treasury_entry
+    WHERE budget = ${budget} ORDER BY seq`.pipe(Effect.flatMap(decodeEntries))
+
+  /** The entries of one purchase, oldest first. */
+  const history = (purchase: PurchaseId) =>
+    sql`SELECT ${entryColumns} FROM treasury_entry
+      WHERE budget = ${budget} AND purchase = ${purchase} ORDER BY seq`.pipe(
+      Effect.flatMap(decodeEntries)
+    )
+
+  /** The latest entry of a purchase, or of all if there is no purchase. */
+  const latest = (purchase: PurchaseId | undefined) =>
+    sql`SELECT ${entryColumns} FROM treasury_entry WHERE budget = ${budget}
+      ${purchase === undefined ? sql.literal("") : sql`AND purchase = ${purchase}`}
+      ORDER BY seq DESC LIMIT 1`.pipe(
+      Effect.flatMap(decodeEntries),
+      Effect.map(([entry]) => entry)
+    )
 
   return {
     open,
@@ -181,6 +208,8 @@ export const make = Effect.fnUntraced(function* (budget: string) {
     ofPurchase,
     unresolved,
     feeUnknown,
+    doubtful,
+    ofOtherBudgets,
     all,
     insert,
     update,
@@ -190,7 +219,9 @@ export const make = Effect.fnUntraced(function* (budget: string) {
     openTotals,
     moveTotals,
     append,
-    entries
+    entries,
+    history,
+    latest
   } as const
 })
 

@@ -10,6 +10,7 @@ import type { SqlClient } from "effect/sql"
 import type { AuditReport } from "./Audit.ts"
 import type { LimitStatus } from "./Limits.ts"
 import type { PurchaseId, Settled, Spend, SpendOutcome, SpendRecord, Wish } from "./Spend.ts"
+import type { Entry } from "./Trail.ts"
 import * as TreasuryLive from "./TreasuryLive.ts"
 import type {
   ApprovalRequired,
@@ -25,6 +26,7 @@ export { LimitName } from "./Limits.ts"
 export type { LimitStatus } from "./Limits.ts"
 export { PurchaseId, SpendOutcome, SpendRecord, SpendState, TickId } from "./Spend.ts"
 export type { Settled, Spend, Wish } from "./Spend.ts"
+export { Decision, Entry, Refusal } from "./Trail.ts"
 export type { Options } from "./TreasuryLive.ts"
 export {
   ApprovalRequired,
@@ -93,6 +95,8 @@ export interface Shape {
   readonly find: (
     purchase: PurchaseId
   ) => Effect.Effect<ReadonlyArray<SpendRecord>, LedgerUnavailable>
+  /** Every decision about a purchase, oldest first: refusals, payments and what came of them. */
+  readonly history: (purchase: PurchaseId) => Effect.Effect<ReadonlyArray<Entry>, LedgerUnavailable>
   readonly status: Effect.Effect<Status, LedgerUnavailable>
   /** Stops all spending at once, also of payments that are reserved but not yet submitted. */
   readonly freeze: (reason: string) => Effect.Effect<void, LedgerUnavailable>

@@ -4,19 +4,19 @@
 import { Msat } from "@farthing/protocol"
 import type { Bolt11, Network } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
-import { Payer, Wallet } from "@farthing/wallet"
-import { PaymentFailed, PaymentUnknown } from "@farthing/wallet/Payer"
-import { Clock, Duration, Effect, Option, Schedule } from "effect"
+import { Wallet } from "@farthing/wallet"
+import { Duration, Effect, Option } from "effect"
 import { randomUUID } from "node:crypto"
 import * as Audit from "./Audit.ts"
 import * as BudgetDay from "./BudgetDay.ts"
 import * as Limits from "./Limits.ts"
-import * as Outcome from "./Outcome.ts"
+import * as Payment from "./Payment.ts"
+import * as RefusedSpend from "./RefusedSpend.ts"
 import { available, warned } from "./Recovery.ts"
 import * as Recovery from "./Recovery.ts"
 import * as Room from "./Room.ts"
-import { costOf, holdOf } from "./Spend.ts"
-import type { Settled, Spend, SpendRecord, Wish } from "./Spend.ts"
+import { holdOf } from "./Spend.ts"
+import type { Settled, Spend, Wish } from "./Spend.ts"
 import * as SpendLedger from "./SpendLedger.ts"
 import { migrate } from "./SpendTables.ts"
 import { BudgetExhausted, LedgerUnavailable, PaymentRefused } from "./TreasuryError.ts"
@@ -51,7 +51,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       new LedgerUnavailable({ message: `The spend ledger cannot be opened: ${error.message}` })
   )
   const wallet = yield* Wallet.Wallet
-  const payer = yield* Payer.Payer
   const room = yield* Room.make
   const ledger = yield* SpendLedger.make({
     budget,
@@ -60,36 +59,22 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     wallet: wallet.id
   })
   const recovery = yield* Recovery.make({ ledger, room, lease, margin })
+  const carryOut = yield* Payment.make({ ledger, recovery, timeout: payTimeout })
 
-  /** reserve → intend → submit → settle, or release, or leave unknown. */
+  /** reserve → submit → ask the wallet → settle, or release, or leave unknown. */
   const pay = Effect.fn("Treasury.pay")((spend: Spend) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
-        const amount = yield* payable(spend.invoice)
-        const intent = yield* reserve({ ...spend, amount }, restore)
-        return yield* carryOut(intent, spend.invoice, restore).pipe(
-          Effect.onError(() => recovery.letGo(intent)),
+        const intent = yield* reserve(spend, restore).pipe(
+          Effect.tapError((error) => remember(error, spend))
+        )
+        const paid = yield* carryOut(intent, spend.invoice, restore).pipe(
           Effect.ensuring(room.release)
         )
+        return { ...paid, leftToday: yield* leftToday } satisfies Settled
       })
     )
   )
-
-  const carryOut = Effect.fnUntraced(function* (
-    intent: SpendRecord,
-    invoice: Bolt11.Invoice,
-    restore: Room.Restore
-  ) {
-    yield* recovery.keepLease(intent)
-    const submitted = yield* submit(intent)
-    const proof = yield* restore(askWallet(submitted, invoice)).pipe(
-      Effect.catchTags({
-        PaymentFailed: (error) => release(submitted, error),
-        PaymentUnknown: (error) => leaveUnknown(submitted, error)
-      })
-    )
-    return yield* settle(submitted, proof)
-  }, Effect.scoped)
 
   /** What every payment needs, whoever asks for it. */
   const payable = Effect.fnUntraced(function* (invoice: Bolt11.Invoice) {
@@ -116,12 +101,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   /** Holds amount and allowed fee, waiting for what is only held if that may help. */
   const reserve = Effect.fnUntraced(
-    function* (spend: Spend & { readonly amount: Msat.Msat }, restore: Room.Restore) {
+    function* (spend: Spend, restore: Room.Restore) {
+      const amount = yield* payable(spend.invoice)
       const { limits } = yield* restore(rules)
       const attempt = Effect.gen(function* () {
         const rules = yield* restore(rulesWithFunds)
-        const allowedFee = yield* withinCap(rules.limits, spend.amount, spend.cap)
-        return yield* ledger.reserve({ ...spend, allowedFee }, rules)
+        const allowedFee = yield* withinCap(rules.limits, amount, spend.cap)
+        return yield* ledger.reserve({ ...spend, amount, allowedFee }, rules)
       })
       return yield* room.retry(attempt, {
         mayPass: (error) => error._tag === "Refused" && error.mayPass,
@@ -132,88 +118,20 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     Effect.catchTag("Refused", ({ error }) => Effect.fail(error))
   )
 
-  const submit = (intent: SpendRecord) =>
-    Effect.flatMap(UnixTime.now, (now) =>
-      ledger.submit(
-        intent,
-        Math.min(intent.invoiceExpiresAt, Math.ceil(now + Duration.toSeconds(payTimeout)))
-      )
-    )
-
-  /** A payment whose end the wallet does not tell in time is looked up until the time is over. */
-  const askWallet = (spend: SpendRecord, invoice: Bolt11.Invoice) =>
-    Effect.flatMap(Clock.currentTimeMillis, (start) =>
-      payer
-        .pay({
-          invoice,
-          maxFee: spend.allowedFee,
-          expiresAt: spend.payExpiresAt ?? spend.invoiceExpiresAt
-        })
-        .pipe(
-          Effect.timeoutOrElse({
-            duration: payTimeout,
-            orElse: () => Effect.fail(unknown(spend, "the wallet did not answer in time"))
-          }),
-          Effect.filterOrFail(
-            ({ preimage }) => Outcome.proves(spend.paymentHash)(preimage),
-            () => unknown(spend, "the wallet showed the proof of another payment")
-          ),
-          Effect.catchTag("PaymentUnknown", (error) =>
-            inquire(spend, error, start + Duration.toMillis(payTimeout))
-          )
+  /** What somebody was refused stands in the trail; that it could not be written is no reason to pay. */
+  const remember = (
+    error: { readonly _tag: string },
+    { invoice, purchase }: Partial<Pick<Spend, "invoice" | "purchase">>
+  ) =>
+    RefusedSpend.is(error)
+      ? warned(
+          ledger.refuse({
+            purchase,
+            paymentHash: invoice?.paymentHash,
+            ...RefusedSpend.inWords(error)
+          })
         )
-    )
-
-  const inquire = (spend: SpendRecord, error: PaymentUnknown, deadline: number) =>
-    recovery.lookUp(spend).pipe(
-      Effect.flatMap(
-        (outcome): Effect.Effect<SpendLedger.Proof, PaymentFailed | PaymentUnknown> => {
-          switch (outcome._tag) {
-            case "Settled":
-              return Effect.succeed(outcome)
-            case "Failed":
-              return Effect.fail(new PaymentFailed({ reason: "refused", message: outcome.note }))
-            case "Open":
-              return Effect.fail(error)
-          }
-        }
-      ),
-      Effect.catchTag("WalletUnavailable", () => Effect.fail(error)),
-      Effect.retry({
-        while: ({ _tag }) =>
-          _tag === "PaymentUnknown"
-            ? Effect.map(Clock.currentTimeMillis, (now) => now < deadline)
-            : Effect.succeed(false),
-        schedule: Schedule.min([Schedule.exponential("200 millis"), Schedule.spaced("5 seconds")])
-      })
-    )
-
-  /** The money is gone: a ledger that fails now leaves the payment to recovery. */
-  const settle = Effect.fnUntraced(function* (spend: SpendRecord, proof: SpendLedger.Proof) {
-    const settled = yield* Effect.mapError(ledger.settle(spend.paymentHash, proof), ({ message }) =>
-      unknown(spend, `paid, but not recorded. ${message}`)
-    )
-    return {
-      paymentHash: settled.paymentHash,
-      preimage: proof.preimage,
-      amount: settled.amount,
-      fee: Msat.subtract(costOf(settled), settled.amount),
-      feeKnown: settled.fee !== undefined,
-      leftToday: yield* leftToday
-    } satisfies Settled
-  })
-
-  const release = (spend: SpendRecord, error: PaymentFailed) =>
-    Effect.andThen(
-      warned(ledger.fail(spend.paymentHash, `${error.reason}: ${error.message}`)),
-      Effect.fail(error)
-    )
-
-  const leaveUnknown = (spend: SpendRecord, error: PaymentUnknown) =>
-    Effect.andThen(
-      warned(ledger.leaveUnknown(spend.paymentHash, error.message)),
-      Effect.fail(error)
-    )
+      : Effect.void
 
   const rules = Effect.gen(function* () {
     const limits = yield* Effect.isEffect(options.limits)
@@ -242,11 +160,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const check = Effect.fn("Treasury.check")(function* (wish: Wish) {
     const rules = yield* rulesWithFunds
     const { tick, payee, approved = false, amount: asked } = wish
-    yield* Effect.catchTag(
-      ledger.check({ tick, payee, approved, asked }, rules),
-      "Refused",
-      ({ error, mayPass }) =>
+    yield* ledger.check({ tick, payee, approved, asked }, rules).pipe(
+      Effect.catchTag("Refused", ({ error, mayPass }) =>
         mayPass && Duration.isPositive(rules.limits.wait) ? Effect.void : Effect.fail(error)
+      ),
+      Effect.tapError((error) => remember(error, wish))
     )
   })
 
@@ -281,11 +199,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const began = before.spends[0]?.reservedAt
     if (began === undefined) return Audit.ofBooks(before)
     const since = UnixTime.fromMillis(began)
-    const { outgoing } = yield* available(wallet.transactions({ since }))
+    const { outgoing } = yield* available(wallet.transactions({ since: since - margin }))
     const after = yield* ledger.everything
-    const report = Audit.ofBooks(after)
-    const differences = Audit.ofWallet({ before: before.spends, after: after.spends }, outgoing)
-    return { ...report, findings: [...report.findings, ...differences] }
+    return Audit.ofBooksAndWallet({ before, after }, { id: wallet.id, outgoing, since })
   }).pipe(Effect.withSpan("Treasury.audit"))
 
   return {
@@ -294,6 +210,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     conclude: ledger.conclude,
     recover: recovery.recover,
     find: ledger.ofPurchase,
+    history: ledger.history,
     status,
     freeze: ledger.freeze,
     unfreeze: ledger.unfreeze,
@@ -310,6 +227,3 @@ const withinCap = (limits: Limits.Limits, amount: Msat.Msat, callersCap: Msat.Ms
 
 const refuse = (reason: PaymentRefused["reason"], message: string) =>
   Effect.fail(new PaymentRefused({ reason, message }))
-
-const unknown = (spend: SpendRecord, message: string): PaymentUnknown =>
-  new PaymentUnknown({ paymentHash: spend.paymentHash, message })

@@ -2,9 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Payer } from "@farthing/wallet"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import * as Audit from "../src/Audit.ts"
+import type * as Audit from "../src/Audit.ts"
 import * as Treasury from "../src/Treasury.ts"
-import { invoice, sats, spend, world } from "./Fixture.ts"
+import * as TreasuryLive from "../src/TreasuryLive.ts"
+import { invoice, open, sats, spend, world } from "./Fixture.ts"
 
 const kinds = (findings: ReadonlyArray<Audit.Finding>) => findings.map(({ kind }) => kind)
 
@@ -33,6 +34,8 @@ describe("Treasury.audit", () => {
         entries: 3,
         spent: sats(101),
         held: sats(0),
+        otherWallets: 0,
+        unexplained: sats(0),
         findings: []
       })
     }).pipe(Effect.provide(world()))
@@ -85,17 +88,20 @@ describe("Treasury.audit", () => {
     }).pipe(Effect.provide(world()))
   )
 
-  it.effect("finds what is settled here and unknown to the wallet", () =>
+  it.effect("does not take the payments of another budget with the same wallet for strangers", () =>
     Effect.gen(function* () {
       const treasury = yield* Treasury.Treasury
-      const wish = yield* spend(sats(100))
-      yield* treasury.pay(wish)
-      const spends = yield* treasury.find(wish.purchase)
-      assert.deepStrictEqual(kinds(Audit.ofWallet({ before: spends, after: spends }, [])), [
-        "wallet_differs"
-      ])
-      // What settles while the wallet is asked is none of its answer.
-      assert.deepStrictEqual(Audit.ofWallet({ before: [], after: spends }, []), [])
+      const other = yield* TreasuryLive.make({
+        network: "regtest",
+        limits: open,
+        budget: "refunds"
+      })
+      yield* pay
+      yield* other.pay(yield* spend(sats(30)))
+      for (const { audit } of [treasury, other]) {
+        assert.deepStrictEqual((yield* audit).findings, [])
+      }
+      assert.strictEqual((yield* treasury.audit).spent, sats(101))
     }).pipe(Effect.provide(world()))
   )
 })

@@ -86,10 +86,12 @@ describe("the ledger", () => {
             Fail: ({ nth }) =>
               withSpend(nth, (spend, _, hash) => {
                 model.fail(spend)
-                return ledger.fail(hash, "")
+                return ledger.fail({ paymentHash: hash, fence: 1 }, "")
               }),
             LeaveUnknown: ({ nth }) =>
-              withSpend(nth, (_spend, _name, hash) => ledger.leaveUnknown(hash, "")),
+              withSpend(nth, (_spend, _name, hash) =>
+                ledger.leaveUnknown({ paymentHash: hash, fence: 1 }, "")
+              ),
             Conclude: ({ nth, outcome }) =>
               withSpend(nth, (spend, _, hash) => {
                 spend.delivered ||= outcome === "delivered"

@@ -13,7 +13,7 @@ import { database, open, payee, sats } from "./Fixture.ts"
 
 export const migrated = Layer.effectDiscard(migrate).pipe(Layer.provideMerge(database))
 
-const walletId = Wallet.WalletId.make("wallet")
+export const walletId = Wallet.WalletId.make("wallet")
 
 export const ledgerOf = (owner: string, lease: Duration.Duration = Duration.seconds(30)) =>
   SpendLedger.make({ budget: "regtest/main", owner, lease, wallet: walletId })

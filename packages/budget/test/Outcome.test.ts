@@ -34,24 +34,39 @@ const of = (
 
 describe("Outcome.of", () => {
   it("is settled with the proof of this payment", () => {
-    assert.deepStrictEqual(of(answer({})), { _tag: "Settled", preimage, fee: Msat.make(5) })
+    assert.deepStrictEqual(of(answer({})), {
+      _tag: "Settled",
+      preimage,
+      fee: Msat.make(5),
+      late: false
+    })
     assert.deepStrictEqual(of(answer({ fee: Option.none() })), {
       _tag: "Settled",
       preimage,
-      fee: undefined
+      fee: undefined,
+      late: false
     })
   })
 
   it("stays open without a proof, or with that of another payment", () => {
-    assert.strictEqual(of(answer({ preimage: Option.none() }))._tag, "Open")
+    assert.strictEqual(of(answer({ preimage: Option.none() }))._tag, "Begun")
     const other = preimageOf("other")
-    assert.strictEqual(of(answer({ preimage: Option.some(other) }))._tag, "Open")
+    assert.strictEqual(of(answer({ preimage: Option.some(other) }))._tag, "Begun")
     assert.strictEqual(of(answer({ paymentHash: Bolt11.hashOf(other) }))._tag, "Open")
   })
 
   it("is what the wallet says of a payment that is pending or has failed, however late", () => {
-    assert.strictEqual(of(answer({ state: "pending" }), 1_000_000)._tag, "Open")
+    assert.strictEqual(of(answer({ state: "pending" }), 1_000_000)._tag, "Begun")
     assert.strictEqual(of(answer({ state: "failed" }))._tag, "Failed")
+  })
+
+  it("says when the wallet began it after its time, by more than clocks may differ", () => {
+    const late = (createdAt: number) => {
+      const outcome = of(answer({ createdAt }))
+      return outcome._tag === "Settled" && outcome.late
+    }
+    assert.isFalse(late(180))
+    assert.isTrue(late(181))
   })
 
   it("a payment the wallet does not know fails only after both expiries and the margin", () => {

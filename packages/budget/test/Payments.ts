@@ -6,7 +6,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { Spend } from "../src/Spend.ts"
 import * as Treasury from "../src/Treasury.ts"
-import { spend } from "./Fixture.ts"
+import { sats, spend } from "./Fixture.ts"
 
 export const inject = (...faults: ReadonlyArray<Faults.Fault>) =>
   Effect.flatMap(Faults.Faults, ({ inject }) => inject("agent", ...faults))
@@ -32,3 +32,22 @@ export const untouched = Effect.gen(function* () {
   const { held, spentEver } = yield* (yield* Treasury.Treasury).status
   assert.deepStrictEqual({ held, spentEver }, { held: Msat.zero, spentEver: Msat.zero })
 })
+
+/** A payment that has come to the wallet, and what the ledger says of it. */
+export const beginning = Effect.fnUntraced(function* (wish: Spend) {
+  const treasury = yield* Treasury.Treasury
+  const payment = yield* Effect.forkChild(treasury.pay(wish), { startImmediately: true })
+  const record = Effect.map(treasury.find(wish.purchase), (spends) => spends.at(-1))
+  yield* Effect.repeat(record, {
+    until: (spend) => spend !== undefined && spend.state !== "intended"
+  })
+  // The wallet is asked right after the intent was submitted.
+  yield* Effect.repeat(Effect.yieldNow, { times: 10 })
+  return { wish, payment, record }
+})
+
+/** The same for 100 sats. */
+export const underWay = Effect.flatMap(
+  Effect.suspend(() => spend(sats(100))),
+  beginning
+)

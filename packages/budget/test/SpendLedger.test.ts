@@ -127,11 +127,11 @@ describe("a payment whose end is told twice", () => {
   it.effect("that is settled stays settled, and is booked once", () =>
     Effect.gen(function* () {
       const ledger = yield* ledgerOf("owner")
-      const { paymentHash } = yield* ledger.reserve(order("a"), rules())
-      yield* ledger.settle(paymentHash, proofOf("a", sats(1)))
-      yield* ledger.settle(paymentHash, proofOf("a", sats(2)))
-      yield* ledger.fail(paymentHash, "late")
-      yield* ledger.leaveUnknown(paymentHash, "late")
+      const intent = yield* ledger.reserve(order("a"), rules())
+      yield* ledger.settle(intent.paymentHash, proofOf("a", sats(1)))
+      yield* ledger.settle(intent.paymentHash, proofOf("a", sats(2)))
+      yield* ledger.fail(intent, "late")
+      yield* ledger.leaveUnknown(intent, "late")
       const { spends, entries } = yield* ledger.everything
       assert.strictEqual(spends[0]?.state, "settled")
       assert.strictEqual(spends[0]?.fee, sats(1))
@@ -145,8 +145,9 @@ describe("a payment whose end is told twice", () => {
   it.effect("that was believed to have failed is recorded, and freezes spending", () =>
     Effect.gen(function* () {
       const ledger = yield* ledgerOf("owner")
-      const { paymentHash } = yield* ledger.reserve(order("a"), rules())
-      yield* ledger.fail(paymentHash, "said the wallet")
+      const intent = yield* ledger.reserve(order("a"), rules())
+      const { paymentHash } = intent
+      yield* ledger.fail(intent, "said the wallet")
       yield* ledger.settle(paymentHash, proofOf("a", sats(1)))
       const summary = yield* ledger.summary(rules().zone)
       assert.strictEqual(summary.lifetime.spent, sats(101))

@@ -1,0 +1,18 @@
+/**
+ * Who takes care of a spend. Its process renews the lease while it lives; whoever takes a lapsed
+ * one over raises the fence, and what an earlier owner still wants to do is refused.
+ */
+import type { SpendRecord } from "./Spend.ts"
+
+/** Nobody takes care of it. */
+export const givenUp = { leaseUntil: 0 } as const
+
+/** A lease that ends later than this from now comes from a clock that was ahead. */
+const longest = 3_600_000
+
+/**
+ * Whether its process may be alive at `now` (Unix milliseconds). One that is taken for dead by
+ * mistake does no harm: the fence stops it.
+ */
+export const isAlive = ({ leaseUntil }: Pick<SpendRecord, "leaseUntil">, now: number): boolean =>
+  leaseUntil > now && leaseUntil <= now + longest

@@ -1,0 +1,105 @@
+/**
+ * The one way a spend changes: its row, an entry of the trail, and every total that it moves, all
+ * inside of the transaction of whoever decides.
+ */
+import type { Bolt11 } from "@farthing/protocol"
+import { Effect } from "effect"
+import * as Lease from "./Lease.ts"
+import { totalsOf, weigh } from "./Spend.ts"
+import type { PurchaseId, SpendRecord } from "./Spend.ts"
+import type * as SpendRows from "./SpendRows.ts"
+import type { Decision, Entry } from "./Trail.ts"
+
+/** A decision that moves no money. */
+export interface Remark {
+  readonly at: number
+  readonly purchase: PurchaseId | undefined
+  readonly paymentHash: Bolt11.PaymentHash | undefined
+  readonly what: Decision
+  readonly note: string
+  readonly refusal?: Entry["refusal"]
+}
+
+const unmoved = { spent: 0, held: 0, delivered: 0 } as const
+
+export const make = (rows: SpendRows.SpendRows) => {
+  /** The first entry of a spend; its totals may be new. */
+  const open = Effect.fnUntraced(function* (intent: SpendRecord) {
+    const weight = weigh(intent)
+    yield* rows.insert(intent)
+    yield* rows.append({ ...entryOf(intent), ...weight, at: intent.reservedAt, what: intent.state })
+    yield* rows.openTotals(totalsOf(intent), weight)
+    return intent
+  })
+
+  const change = Effect.fnUntraced(function* (
+    before: SpendRecord,
+    after: SpendRecord,
+    entry: { readonly at: number; readonly what: Decision }
+  ) {
+    const was = weigh(before)
+    const is = weigh(after)
+    const delta = {
+      spent: is.spent - was.spent,
+      held: is.held - was.held,
+      delivered: is.delivered - was.delivered
+    }
+    yield* rows.update(after)
+    yield* rows.append({ ...entryOf(after), ...delta, ...entry })
+    if (delta.spent !== 0 || delta.held !== 0 || delta.delivered !== 0) {
+      yield* rows.moveTotals(totalsOf(after), delta)
+    }
+    return after
+  })
+
+  const toState = (
+    before: SpendRecord,
+    state: SpendRecord["state"],
+    at: number,
+    rest: Partial<SpendRecord>
+  ) => change(before, { ...before, ...rest, state }, { at, what: state })
+
+  const release = (before: SpendRecord, at: number, note: string) =>
+    toState(before, "failed", at, { ...Lease.givenUp, note })
+
+  const remark = ({ refusal, ...rest }: Remark) => rows.append({ ...rest, ...unmoved, refusal })
+
+  /** What is decided again and again, one after the other, is remarked once. */
+  const remarkOnce = Effect.fnUntraced(function* (said: Remark) {
+    const latest = yield* rows.latest(said.purchase)
+    const isSame =
+      latest !== undefined &&
+      latest.paymentHash === said.paymentHash &&
+      latest.what === said.what &&
+      latest.note === said.note
+    if (!isSame) yield* remark(said)
+  })
+
+  /** `cause` is the payment that gave rise to it. */
+  const freeze = (at: number, reason: string, cause?: SpendRecord) =>
+    Effect.andThen(
+      rows.setFrozen(reason),
+      remark({
+        at,
+        purchase: cause?.purchase,
+        paymentHash: cause?.paymentHash,
+        what: "frozen",
+        note: reason
+      })
+    )
+
+  const unfreeze = (at: number) =>
+    Effect.andThen(
+      rows.setFrozen(null),
+      remark({ at, purchase: undefined, paymentHash: undefined, what: "unfrozen", note: "" })
+    )
+
+  return { open, change, toState, release, remark, remarkOnce, freeze, unfreeze } as const
+}
+
+const entryOf = ({ note, paymentHash, purchase }: SpendRecord) => ({
+  purchase,
+  paymentHash,
+  note,
+  refusal: undefined
+})
