@@ -123,7 +123,7 @@ export const make = (services: {
         Result.failure(job, error),
         ...Result.refundOffer(job, offer)
       ])
-      if (yield* book.owed(job.id, owner, offer, events)) yield* sendDebt(job, events)
+      if (yield* book.offered(job.id, owner, events)) yield* sendDebt(job, events)
     })
   }
 }

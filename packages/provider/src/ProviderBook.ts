@@ -124,6 +124,12 @@ export interface Shape {
     offer: Offer,
     answers: ReadonlyArray<NostrEvent.NostrEvent>
   ) => Effect.Effect<boolean, BookUnavailable>
+  /** Keeps what was signed to say so, where nothing was. Whether the job was still the owner's. */
+  readonly offered: (
+    request: NostrEvent.EventId,
+    owner: string,
+    answers: ReadonlyArray<NostrEvent.NostrEvent>
+  ) => Effect.Effect<boolean, BookUnavailable>
   /** The customer was told what it is owed. */
   readonly told: (request: NostrEvent.EventId) => Effect.Effect<void, BookUnavailable>
   /** Something worth knowing about a paid job; the same twice in a row is written once. */

@@ -12,6 +12,7 @@ type PaidJobs = Pick<
   | "answered"
   | "delivered"
   | "owed"
+  | "offered"
   | "told"
   | "noted"
   | "renew"
@@ -118,11 +119,23 @@ export const make = ({ answersOf, durably, sql, steps }: Pen): PaidJobs => {
             reason: offer.reason
           })}
           WHERE request_id = ${request} AND lease_owner = ${owner}
-            AND state IN ('running', 'answered', 'owed') RETURNING request_id`
+            AND state IN ('running', 'answered') RETURNING request_id`
         if (!isTaken(rows)) return false
         yield* keepAnswers(request, answers)
         yield* steps.add(request, "owed", `${offer.amount} msats on offer: ${offer.reason}`)
         return true
+      },
+      durably,
+      unavailable
+    ),
+
+    offered: Effect.fnUntraced(
+      function* (request, owner, answers) {
+        const rows = yield* sql`
+          SELECT 1 FROM provider_job
+          WHERE request_id = ${request} AND lease_owner = ${owner} AND state = 'owed'`
+        if (isTaken(rows)) yield* keepAnswers(request, answers)
+        return isTaken(rows)
       },
       durably,
       unavailable

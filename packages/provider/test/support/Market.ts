@@ -19,7 +19,18 @@ import {
 import { Relay, Signer } from "@farthing/relay"
 import { Sqlite } from "@farthing/sqlite"
 import { Bank, BankBook, LedgerWallet, Payer, Wallet } from "@farthing/wallet"
-import { Context, Effect, Layer, Queue, Redacted, Result, type Scope, Stream } from "effect"
+import {
+  Context,
+  Deferred,
+  type Duration,
+  Effect,
+  Layer,
+  Queue,
+  Redacted,
+  Result,
+  type Scope,
+  Stream
+} from "effect"
 import type { SqlClient } from "effect/sql"
 import { randomBytes } from "node:crypto"
 
@@ -45,6 +56,12 @@ export const finish: InferenceBackend.Part = {
 }
 
 export const echo: Play = ({ prompt }) => Stream.fromIterable([...text(prompt, "!"), finish])
+
+/** Echoes when the test wants it. */
+export const after =
+  (gate: Deferred.Deferred<void>): Play =>
+  (request) =>
+    Stream.unwrap(Effect.as(Deferred.await(gate), echo(request)))
 
 export const fault = (reason: InferenceBackend.InferenceFault) =>
   new InferenceBackend.InferenceError({ reason, message: `http://10.0.0.7 ${reason}` })
@@ -139,7 +156,9 @@ export const start = Effect.fnUntraced(function* (
     ComputeProvider.layer({ ...options, ...given }).pipe(
       Layer.provide(Layer.succeed(InferenceBackend.InferenceBackend, backend)),
       Layer.provide(Signer.layer(secret)),
-      Layer.provide(RefundTreasury.layer({ network: "regtest", lease: "1 second" })),
+      Layer.provide(
+        RefundTreasury.layer({ network: "regtest", lease: "1 second", payTimeout: "1 second" })
+      ),
       Layer.provide(Layer.effectContext(theWallet)),
       Layer.provide(Layer.effect(ProviderBook.ProviderBook, theBook)),
       Layer.provide(Layer.effect(Relay.Relay, theRelay))
@@ -253,8 +272,20 @@ export const customer = Effect.fnUntraced(function* (provider: {
       })
     })
 
+  /** An invoice of the customer's own. */
+  const makeInvoice = (amount: Msat.Msat, expiry: Duration.Input = "1 day") =>
+    Effect.map(
+      bank.makeInvoice(account, { amount, expiry, description: "refund" }),
+      ({ bolt11 }) => bolt11
+    )
+
   return {
     publicKey: signer.publicKey,
+    balance: bank.balance(account),
+    makeInvoice,
+    /** Asks for what was paid for a request. */
+    claim: (request: NostrEvent.NostrEvent, bolt11: string, createdAt?: number) =>
+      say({ type: "RefundInvoice", request_id: request.id, bolt11 }, createdAt),
     say,
     ask: (wish?: Wish) => say(request(wish)),
     hear,
