@@ -1,15 +1,17 @@
 /**
  * What providers announce now: the newest word of each, bounded in number. Plain and in memory.
  */
-import type { NostrEvent } from "@farthing/protocol"
+import type { Key, NostrEvent } from "@farthing/protocol"
 import { AgentMessage, Announcement, Network } from "@farthing/protocol"
 import { Option, Result } from "effect"
 import * as Provider from "./Provider.ts"
 
 export interface Options {
   readonly network: Network.Network
-  /** The most offers that are remembered. */
+  /** The most offers that are remembered; as many again of those who are proven. */
   readonly capacity: number
+  /** For whom there is room when strangers have filled the book. */
+  readonly proven: ReadonlySet<Key.PublicKey>
 }
 
 /** Seconds after which an announcement that names no end is no longer believed. */
@@ -34,7 +36,7 @@ export interface AnnouncementBook {
   readonly clockHint: (now: number) => Option.Option<string>
 }
 
-export const make = ({ capacity, network }: Options): AnnouncementBook => {
+export const make = ({ capacity, network, proven }: Options): AnnouncementBook => {
   const offers = new Map<string, Provider.Provider>()
   let newestWord = 0
   let lastPruned = 0
@@ -43,12 +45,13 @@ export const make = ({ capacity, network }: Options): AnnouncementBook => {
     open: []
   }
 
-  const makeRoom = (now: number): boolean => {
-    if (offers.size < capacity) return true
+  const makeRoom = (provider: Key.PublicKey, now: number): boolean => {
+    const most = proven.has(provider) ? 2 * capacity : capacity
+    if (offers.size < most) return true
     if (now < lastPruned + pruneInterval) return false
     lastPruned = now
     for (const [key, offer] of offers) if (!isOpen(offer.announcement, now)) offers.delete(key)
-    return offers.size < capacity
+    return offers.size < most
   }
 
   const add: AnnouncementBook["add"] = (event, now) => {
@@ -58,7 +61,9 @@ export const make = ({ capacity, network }: Options): AnnouncementBook => {
       return Option.none()
     const key = `${event.pubkey}:${announcement.success.identifier}`
     const known = offers.get(key)
-    if (known === undefined ? !makeRoom(now) : !isNewer(event, known.announcement.event))
+    if (
+      known === undefined ? !makeRoom(event.pubkey, now) : !isNewer(event, known.announcement.event)
+    )
       return Option.none()
     const offer = Provider.fromAnnouncement(announcement.success)
     offers.set(key, offer)

@@ -5,8 +5,8 @@ import type { Treasury } from "@farthing/budget"
 import type { Network } from "@farthing/protocol"
 import type { Relay, Signer } from "@farthing/relay"
 import type { Wallet } from "@farthing/wallet"
-import type { Duration, Effect, Option, Stream } from "effect"
-import { Context, Layer } from "effect"
+import type { Duration, Option, Stream } from "effect"
+import { Context, Effect, Layer } from "effect"
 import type { Migrator, SqlClient, SqlError } from "effect/sql"
 import * as ChannelTransport from "./ChannelTransport.ts"
 import * as ComputeClientLive from "./ComputeClientLive.ts"
@@ -16,8 +16,8 @@ import * as Discovery from "./Discovery.ts"
 import type { InferenceRequest, Progress } from "./Inference.ts"
 import type { Job, JobDetail, Recovered } from "./Job.ts"
 import type { JobTransport } from "./JobTransport.ts"
-import type { Journal } from "./Journal.ts"
-import type { Provider } from "./Provider.ts"
+import { Journal } from "./Journal.ts"
+import { type Provider, provenIn } from "./Provider.ts"
 import type { Receipt } from "./Receipt.ts"
 import * as SqlJournal from "./SqlJournal.ts"
 
@@ -78,15 +78,21 @@ export const layer = (
   Relay.Relay | Signer.Signer | SqlClient.SqlClient | Treasury.Treasury | Wallet.Wallet
 > =>
   layerWith(options).pipe(
-    Layer.provide([
+    Layer.provide([discovery(options), ChannelTransport.layer]),
+    // Like the spend ledger's: jobs of two networks never meet.
+    Layer.provide(SqlJournal.layer({ budget: `${options.network}/${options.budget ?? "main"}` }))
+  )
+
+/** Hears those who have delivered before, however many others there are. */
+const discovery = ({ maxProviders, network }: Options) =>
+  Layer.unwrap(
+    Effect.map(Journal, (journal) =>
       Discovery.layer({
-        network: options.network,
-        ...(options.maxProviders === undefined ? {} : { capacity: options.maxProviders })
-      }),
-      // Like the spend ledger's: jobs of two networks never meet.
-      SqlJournal.layer({ budget: `${options.network}/${options.budget ?? "main"}` }),
-      ChannelTransport.layer
-    ])
+        network,
+        proven: Effect.map(journal.records, provenIn),
+        ...(maxProviders === undefined ? {} : { capacity: maxProviders })
+      })
+    )
   )
 
 /** Over any discovery, journal and transport. */

@@ -2,7 +2,7 @@
  * Finds who sells: the announcements on our relays (NIP-89, kind 31990), kept up to date for as
  * long as somebody is interested, so that a second look costs nothing.
  */
-import type { Network, NostrEvent } from "@farthing/protocol"
+import type { Key, Network, NostrEvent } from "@farthing/protocol"
 import { AgentMessage, Announcement } from "@farthing/protocol"
 import { Relay, UnixTime } from "@farthing/relay"
 import type { Scope } from "effect"
@@ -46,6 +46,8 @@ export interface Options {
   readonly network: Network.Network
   /** The most offers that are remembered; default 10,000. */
   readonly capacity?: number
+  /** Who is heard however many others there are; default: nobody. */
+  readonly proven?: Effect.Effect<ReadonlyArray<Key.PublicKey>, { readonly message: string }>
 }
 
 /** The subscription outlives the last interest in it by this time. */
@@ -69,7 +71,7 @@ export const make = Effect.fnUntraced(function* (
   const market: RcRef.RcRef<Market> = yield* RcRef.make({
     acquire: openMarket(
       relay,
-      { network: options.network, capacity: options.capacity ?? defaultCapacity },
+      { capacity: defaultCapacity, proven: Effect.succeed([]), ...options },
       Effect.suspend(() => RcRef.invalidate(market))
     ),
     idleTimeToLive: subscriptionTimeToLive
@@ -133,10 +135,11 @@ interface Market {
 
 const openMarket = Effect.fnUntraced(function* (
   relay: Relay.Shape,
-  options: AnnouncementBook.Options,
+  options: Required<Options>,
   giveUp: Effect.Effect<void>
 ) {
-  const book = AnnouncementBook.make(options)
+  const proven = yield* heardAnyway(options.proven)
+  const book = AnnouncementBook.make({ ...options, proven: new Set(proven) })
   const news = yield* PubSub.sliding<Provider>(options.capacity)
   const stored = yield* Latch.make()
   const settled = yield* Latch.make()
@@ -156,7 +159,12 @@ const openMarket = Effect.fnUntraced(function* (
 
   const start = yield* UnixTime.now
   const recent = { kinds: [Announcement.kind], since: start - lookBack, limit: options.capacity }
-  const filters = [{ ...recent, "#k": [String(AgentMessage.textGeneration)] }, recent]
+  const filters = [
+    { ...recent, "#k": [String(AgentMessage.textGeneration)] },
+    recent,
+    // Relays send the newest first and no more than they like: strangers must not be all of them.
+    ...(proven.length === 0 ? [] : [{ ...recent, authors: proven }])
+  ]
 
   yield* relay.subscribe(filters, { onStored: Effect.andThen(stored.open, settle) }).pipe(
     Stream.runForEach(hear),
@@ -166,3 +174,15 @@ const openMarket = Effect.fnUntraced(function* (
 
   return { book, news, stored, settled, failed } satisfies Market
 })
+
+/** What a relay takes in one filter. */
+const mostAuthors = 500
+
+/** Without the journal everybody is a stranger. */
+const heardAnyway = (proven: Required<Options>["proven"]) =>
+  proven.pipe(
+    Effect.map((keys) => keys.slice(0, mostAuthors)),
+    Effect.catch(({ message }) =>
+      Effect.as(Effect.logWarning("Nobody is known to have delivered", message), [])
+    )
+  )

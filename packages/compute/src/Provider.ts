@@ -58,6 +58,12 @@ export const fromAnnouncement = (
   record
 })
 
+/** Those who have delivered at least once. */
+export const provenIn = (
+  records: ReadonlyMap<Key.PublicKey, Record>
+): ReadonlyArray<Key.PublicKey> =>
+  Array.from(records).flatMap(([provider, { delivered }]) => (delivered > 0 ? [provider] : []))
+
 /** Whether it took money without delivering and has not sat that out yet. */
 export const isAvoided = (provider: Provider, now: number): boolean =>
   provider.record.avoidUntil !== undefined && provider.record.avoidUntil > now
