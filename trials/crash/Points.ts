@@ -65,7 +65,7 @@ const stepsOf = (passed: Passed, kind: Kind, watched: Process.Name): ReadonlyArr
 }
 
 const isPayment = (step: string): boolean =>
-  /^before (Payer\.pay|commit: bank_\w+ settled|commit: provider_job running)/.test(step)
+  /^before (Payer\.pay|commit: bank_\w+ settled|commit: provider_\w+ running)/.test(step)
 
 /** What goes on at intervals, as looking for the jobs of the dead does. */
 const isRepeated = (step: string): boolean =>
@@ -74,3 +74,7 @@ const isRepeated = (step: string): boolean =>
 
 /** Where the process talks to relay or bank. */
 const isOutside = (step: string): boolean => /publish|Wallet|Payer/.test(step)
+
+/** What a process does in its first life only, so that it takes a town of its own. */
+export const isFoundation = ({ at }: Point): boolean =>
+  /_migrations|_budget|provider_channel$|channel$/.test(at)

@@ -1,19 +1,12 @@
 /** What is printed of the crashes: a row a point, and what they come to. */
-import type { Verdict } from "./Crash.ts"
 import * as Points from "./Points.ts"
-
-export interface Row {
-  readonly point: Points.Point
-  readonly verdict: Verdict
-  /** Where its books are, if they do not agree. */
-  readonly folder: string
-}
+import type { Played } from "./Rounds.ts"
 
 /** point | outcome | books */
-export const line = ({ folder, point, verdict }: Row): string => {
-  const { disagreements, outcome, struck } = verdict
+export const line = (played: Played): string => {
+  const { disagreements, folder, outcome, point, struck } = played
   const end = struck ? outcome : `${outcome} (not reached)`
-  const row = [Points.nameOf(point).padEnd(72), end.padEnd(44)].join(" | ")
+  const row = [Points.nameOf(point).padEnd(76), end.padEnd(44)].join(" | ")
   return disagreements.length === 0
     ? `${row} | agree`
     : [
@@ -28,15 +21,18 @@ const again = (point: Points.Point): string =>
   `--side "${Points.sideOf(point)}" --kind ${point.kind} --only "${point.at}"`
 
 /** How many of each side, how they ended, and whether the books agree. */
-export const summary = (rows: ReadonlyArray<Row>, seconds: number): ReadonlyArray<string> => {
-  const count = (of: (row: Row) => string) =>
-    Array.from(Map.groupBy(rows, of), ([name, some]) => `${some.length} ${name}`).join(", ")
-  const disagree = rows.filter(({ verdict }) => verdict.disagreements.length > 0).length
-  const missed = rows.filter(({ verdict }) => !verdict.struck).length
+export const summary = (played: ReadonlyArray<Played>, seconds: number): ReadonlyArray<string> => {
+  const count = (of: (played: Played) => string) =>
+    Array.from(Map.groupBy(played, of), ([name, some]) => `${some.length} ${name}`).join(", ")
+  const disagree = failures(played).length
+  const missed = played.filter(({ struck }) => !struck).length
   return [
     "",
-    `points   ${rows.length} in ${seconds} s: ${count(({ point }) => Points.sideOf(point))}`,
-    `ends     ${count(({ verdict }) => verdict.outcome)}`,
-    `books    ${rows.length - disagree} agree to the msat, ${disagree} do not; ${missed} points were not reached`
+    `points  ${played.length} in ${seconds} s: ${count(({ point }) => Points.sideOf(point))}`,
+    `ends    ${count(({ outcome }) => outcome)}`,
+    `books   ${played.length - disagree} agree to the msat, ${disagree} do not; ${missed} points were not reached`
   ]
 }
+
+export const failures = (played: ReadonlyArray<Played>): ReadonlyArray<Played> =>
+  played.filter(({ disagreements }) => disagreements.length > 0)

@@ -15,8 +15,10 @@ export const Doom = Schema.Struct({
 export interface Doom extends Schema.Schema.Type<typeof Doom> {}
 
 export interface Shape {
-  /** Counts points anew; without a doom nobody dies. */
-  readonly arm: (doom: Doom | undefined) => void
+  /** Counts points anew, until one is this doom. */
+  readonly arm: (doom: Doom) => void
+  /** Nothing is a point from now on. */
+  readonly disarm: () => void
   readonly pass: (name: string) => void
   /** Passes `before …` and, once it has succeeded, `after …`. */
   readonly around: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
@@ -32,10 +34,12 @@ export interface Options {
 
 export const make = ({ doom, tells = false }: Options): Shape => {
   let armed = doom
+  let isLive = true
   let passed = 0
   let times = new Map<string, number>()
 
   const pass = (name: string): void => {
+    if (!isLive) return
     const time = (times.get(name) ?? 0) + 1
     const label = time === 1 ? name : `${name} #${time}`
     times.set(name, time)
@@ -49,6 +53,9 @@ export const make = ({ doom, tells = false }: Options): Shape => {
       armed = doom
       passed = 0
       times = new Map()
+    },
+    disarm: () => {
+      isLive = false
     },
     pass,
     around: (name, effect) =>

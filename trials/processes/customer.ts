@@ -62,7 +62,7 @@ const takeUp = Effect.gen(function* () {
   yield* client.recover.pipe(
     Effect.andThen(isAtRest),
     Effect.catch(({ message }) => Effect.as(Effect.logDebug(message), false)),
-    Effect.repeat({ until: (rests) => rests, schedule: Schedule.spaced("100 millis") })
+    Effect.repeat({ until: (rests) => rests, schedule: Schedule.spaced("400 millis") })
   )
 })
 
@@ -101,7 +101,7 @@ const live = Effect.fnUntraced(function* (task: Task.Customer) {
   })
   yield* takeUp
   // A look at the books is no step of a purchase.
-  fuse.arm(undefined)
+  fuse.disarm()
   const findings = yield* audit
   yield* Effect.sync(() => Lines.say({ _tag: "Done", findings }))
 })

@@ -1,9 +1,10 @@
 /** A provider in a process of its own, made of the product's layers with a fuse between. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { ComputeProvider } from "@farthing/provider"
+import { Msat } from "@farthing/protocol"
+import { ComputeProvider, RefundTreasury, SqlProviderBook } from "@farthing/provider"
 import { Effect, Layer } from "effect"
-import { Market } from "farthing"
+import { Config, Market } from "farthing"
 import * as Backends from "./Backends.ts"
 import * as Fuse from "./Fuse.ts"
 import * as FusedDatabase from "./FusedDatabase.ts"
@@ -11,9 +12,28 @@ import * as FusedMarket from "./FusedMarket.ts"
 import * as Lines from "./Lines.ts"
 import * as Task from "./Task.ts"
 
+/** As `Market.refundTreasury`, but that a dead owner is missed sooner. */
+const refundTreasury = Layer.unwrap(
+  Effect.map(Config.Config, ({ compute, network }) =>
+    RefundTreasury.layer({ network, payTimeout: compute.paymentTimeout, lease: "1500 millis" })
+  )
+)
+
 /** As `Market.seller`, but that a dead owner is missed and an unpaid quote given up sooner. */
 const seller = ({ backend, name }: Task.Provider) =>
-  Market.computeProvider({ name, lease: "1 second", invoiceExpiry: "16 seconds" }).pipe(
+  Layer.unwrap(
+    Effect.map(Config.Config, ({ network }) =>
+      ComputeProvider.layer({
+        name,
+        network,
+        priceMsats: Msat.make(10_001),
+        lease: "1 second",
+        invoiceExpiry: "20 seconds"
+      })
+    )
+  ).pipe(
+    Layer.provide(SqlProviderBook.layer),
+    Layer.provide(refundTreasury),
     Layer.provideMerge(FusedMarket.wallet),
     Layer.provideMerge(FusedMarket.relay),
     Layer.provideMerge(Market.signer),
