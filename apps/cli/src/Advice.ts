@@ -1,6 +1,9 @@
 /** What a person can do about a failure. */
 import { Predicate } from "effect"
 
+const late =
+  "The payment stands, and the provider is marked. `farthing jobs recover` takes a late result or a refund."
+
 const byTag: Readonly<Record<string, string>> = {
   NoProviders: "Start one with `farthing provider`, or check your relays with `farthing doctor`.",
   NoProviderWithinBudget:
@@ -13,9 +16,9 @@ const byTag: Readonly<Record<string, string>> = {
   PaymentFailed: "Nothing was paid. Check the wallet with `farthing wallet`.",
   PaymentUnknown:
     "The money may have left. It stays reserved; `farthing jobs recover` looks it up. Never pay it by hand.",
-  DeliveryTimeout: "The payment stands. `farthing jobs recover` collects a late result.",
-  DeliveryTruncated: "The payment stands and the provider is marked for it.",
-  DeliveryInvalid: "The payment stands and the provider is marked for it.",
+  DeliveryTimeout: late,
+  DeliveryTruncated: late,
+  DeliveryInvalid: late,
   RelayUnavailable: "Check the relays with `farthing doctor`.",
   WalletUnavailable: "Check the wallet's connection with `farthing doctor`.",
   WalletError: "Check the wallet's connection with `farthing doctor`.",
@@ -27,14 +30,18 @@ const byTag: Readonly<Record<string, string>> = {
   ListenError: "Choose another port with --port, or 0 for any that is free."
 }
 
+/** What an error says beyond its tag. */
+const special = (error: unknown): string | undefined => {
+  if (Predicate.isTagged(error, "BudgetExhausted"))
+    return Predicate.hasProperty(error, "limit") && error.limit === "frozen" ? frozen : undefined
+  return Predicate.hasProperty(error, "refund") && error.refund !== undefined ? refunded : undefined
+}
+
 const frozen =
   "Nothing was paid. `farthing budget audit` checks the books, `farthing budget unfreeze` lets spending go on."
 
-const isFrozen = (error: unknown): boolean =>
-  Predicate.isTagged(error, "BudgetExhausted") &&
-  Predicate.hasProperty(error, "limit") &&
-  error.limit === "frozen"
+const refunded =
+  "The money is back, less the fees; `farthing jobs` has the record. Your limits count it as spent."
 
 /** For an error with this tag; none where its message says it all. */
-export const on = (error: unknown, tag: string): string | undefined =>
-  isFrozen(error) ? frozen : byTag[tag]
+export const on = (error: unknown, tag: string): string | undefined => special(error) ?? byTag[tag]

@@ -15,9 +15,14 @@ const tagOf = (error: unknown): string =>
 const messageOf = (error: unknown): string =>
   Text.clip(Text.printableLines(error instanceof Error ? error.message : String(error)), 4000)
 
-/** What left the wallet before the failure, in msat. */
-const costOf = (error: unknown): number =>
-  Predicate.hasProperty(error, "cost") && Predicate.isNumber(error.cost) ? error.cost : 0
+/** What left the wallet before the failure, and what of it came back, in msat. */
+const moneyOf = (error: unknown) => ({
+  cost_msats:
+    Predicate.hasProperty(error, "cost") && Predicate.isNumber(error.cost) ? error.cost : 0,
+  ...(Predicate.hasProperty(error, "refund") && Predicate.isNumber(error.refund)
+    ? { refund_msats: error.refund }
+    : {})
+})
 
 /** Tells of the failure on stderr, or as the last JSON line. */
 export const report = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>) {
@@ -28,7 +33,7 @@ export const report = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>) 
   const tag = tagOf(error)
   const message = messageOf(error)
   const advice = Advice.on(error, tag)
-  if (output.json) yield* output.value({ type: "error", tag, message, cost_msats: costOf(error) })
+  if (output.json) yield* output.value({ type: "error", tag, message, ...moneyOf(error) })
   yield* output.note(`farthing: ${message}`)
   if (advice !== undefined) yield* output.note(advice)
 })

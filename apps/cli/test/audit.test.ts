@@ -12,6 +12,7 @@ const Report = Schema.fromJsonString(
     entries: Schema.Int,
     spent_msats: Schema.Int,
     held_msats: Schema.Int,
+    unexplained_msats: Schema.Int,
     findings: Schema.Array(
       Schema.Struct({
         kind: Schema.String,
@@ -48,8 +49,10 @@ layer(SharedMarket.layer, { excludeTestServices: true })("`budget audit`", (it) 
       assert.isAbove(report.entries, 2)
       assert.strictEqual(report.spent_msats, 10_000)
       assert.strictEqual(report.held_msats, 0)
+      assert.strictEqual(report.unexplained_msats, 0)
       const told = yield* Cli.run(["budget", "audit"], env)
       assert.match(told.stdout, /^spent +10 sats/m)
+      assert.match(told.stdout, /^unexplained +0 msat/m)
     })
   )
 
@@ -71,12 +74,14 @@ layer(SharedMarket.layer, { excludeTestServices: true })("`budget audit`", (it) 
       const { code, report } = yield* audit(env)
       assert.strictEqual(code, 1)
       assert.isFalse(report.clean)
+      assert.strictEqual(report.unexplained_msats, 7000)
       assert.deepStrictEqual(
         report.findings.map(({ kind }) => kind),
         ["outside_treasury"]
       )
       const told = yield* Cli.run(["budget", "audit"], env)
       assert.strictEqual(told.code, 1)
+      assert.match(told.stdout, /^unexplained +7,000 msat/m)
       assert.match(told.stdout, /knows nothing of/)
       assert.match(told.stderr, /1 finding/)
     })

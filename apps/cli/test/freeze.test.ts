@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, FileSystem } from "effect"
 import * as Cli from "./support/Cli.ts"
 import * as SharedMarket from "./support/SharedMarket.ts"
 
@@ -17,6 +17,8 @@ layer(SharedMarket.layer, { excludeTestServices: true })("a budget that is froze
       assert.strictEqual(frozen.code, 0, frozen.stderr)
       assert.match(frozen.stdout, /the key leaked/)
       assert.match(frozen.stdout, /farthing budget unfreeze/)
+      const fs = yield* FileSystem.FileSystem
+      assert.isFalse(yield* fs.exists(`${env.FARTHING_HOME}/identity.nsec`))
       const budget = yield* Cli.run(["budget"], env)
       assert.match(budget.stdout, /^frozen +the key leaked$/m)
       const fields = yield* Cli.run(["budget", "--json"], env)

@@ -8,6 +8,6 @@ import * as Status from "./budget/Status.ts"
 // Each takes its own surroundings: of one layer within another only the outer is ever built.
 export const command = Command.make("budget", {}, Status.show).pipe(
   Command.withDescription("Show what may be spent, what was spent and what is held"),
-  Command.provide(Market.books),
+  Command.provide(Market.onlooker),
   Command.withSubcommands([Audit.command, freeze, unfreeze])
 )

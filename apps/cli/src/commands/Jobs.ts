@@ -7,6 +7,7 @@ import * as Market from "../Market.ts"
 import { limit } from "../Options.ts"
 import { Output } from "../Output.ts"
 import * as Recover from "./jobs/Recover.ts"
+import * as ShowJob from "./jobs/Show.ts"
 
 export const command = Command.make(
   "jobs",
@@ -21,6 +22,6 @@ export const command = Command.make(
   })
 ).pipe(
   Command.withDescription("List the jobs that were asked for and what became of them"),
-  Command.withSubcommands([Recover.command]),
+  Command.withSubcommands([ShowJob.command, Recover.command]),
   Command.provide(Market.onlooker)
 )

@@ -61,21 +61,34 @@ const toJson = Effect.fnUntraced(function* (receipts: ReadonlyArray<Receipt.Rece
   yield* output.value(receipts.map(ReceiptTelling.fields))
 })
 
-const columns = ["TIME (UTC)", "PROVIDER", "COST", "FEE", "PREIMAGE", "RESULT"]
+const columns = ["TIME (UTC)", "JOB", "PROVIDER", "COST", "FEE", "RESULT"]
 
 const row = (receipt: Receipt.Receipt): ReadonlyArray<string> => [
   Show.time(receipt.finishedAt),
-  Show.who(receipt.providerName, receipt.provider),
+  Show.jobId(receipt.request),
+  Show.name(receipt.providerName, 16),
   Show.cost(receipt.cost),
   Show.cost(receipt.fee),
-  receipt.preimage,
-  Text.printable(receipt.text, 40)
+  Text.printable(receipt.text, 80)
 ]
 
 const toTable = Effect.fnUntraced(function* (receipts: ReadonlyArray<Receipt.Receipt>) {
   const output = yield* Output
-  if (receipts.length === 0) return yield* output.note("nothing was bought yet")
-  yield* output.table(columns, receipts.map(row))
+  if (receipts.length === 0) yield* output.note("no receipt is here yet")
+  else yield* output.table(columns, receipts.map(row))
+  yield* tellOfRefunds
+})
+
+/** What was paid for in vain has no receipt. */
+const tellOfRefunds = Effect.gen(function* () {
+  const output = yield* Output
+  const client = yield* ComputeClient.ComputeClient
+  const jobs = yield* client.jobs({ limit: Number.MAX_SAFE_INTEGER })
+  const { length } = jobs.filter(({ state }) => state === "refunded")
+  if (length > 0)
+    yield* output.note(
+      `${length} ${length === 1 ? "job was" : "jobs were"} refunded: see \`farthing jobs\``
+    )
 })
 
 export const command = Command.make(

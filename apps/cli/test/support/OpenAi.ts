@@ -3,15 +3,19 @@ import { Effect } from "effect"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 
-/** A server that speaks as OpenAI's does; `words` come one by one, the last when it is let go. */
+/**
+ * A server that speaks as OpenAI's does. The words come at once; then it waits until it is told to
+ * finish, or to break off.
+ */
 export const openAi = (words: ReadonlyArray<string>) =>
   Effect.acquireRelease(
     Effect.callback<{
       readonly url: string
       readonly finish: () => void
+      readonly breakOff: () => void
       readonly close: () => void
     }>((resume) => {
-      const { promise: letGo, resolve: finish } = Promise.withResolvers<void>()
+      const { promise: end, resolve: endWith } = Promise.withResolvers<"finish" | "break">()
       const server = createServer(async (request, response) => {
         if (request.url === "/v1/models") {
           response.setHeader("content-type", "application/json")
@@ -25,7 +29,10 @@ export const openAi = (words: ReadonlyArray<string>) =>
             `data: ${JSON.stringify({ id: "1", object: "chat.completion.chunk", model: "tiny", choices: [{ index: 0, delta, finish_reason }] })}\n\n`
           )
         for (const word of words) say({ content: word }, null)
-        await letGo
+        if ((await end) === "break") {
+          response.destroy()
+          return
+        }
         say({}, "stop")
         response.end("data: [DONE]\n\n")
       })
@@ -33,7 +40,8 @@ export const openAi = (words: ReadonlyArray<string>) =>
         resume(
           Effect.succeed({
             url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
-            finish,
+            finish: () => endWith("finish"),
+            breakOff: () => endWith("break"),
             close: () => {
               server.closeAllConnections()
               server.close()

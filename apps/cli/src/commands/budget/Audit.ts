@@ -14,9 +14,11 @@ const fields = (report: Treasury.AuditReport) => ({
   entries: report.entries,
   spent_msats: report.spent,
   held_msats: report.held,
-  findings: report.findings.map(({ kind, message, paymentHash }) => ({
+  unexplained_msats: report.unexplained,
+  findings: report.findings.map(({ kind, message, paymentHash, unexplained }) => ({
     kind,
     payment_hash: paymentHash ?? null,
+    unexplained_msats: unexplained,
     message
   }))
 })
@@ -26,6 +28,7 @@ const facts = (report: Treasury.AuditReport): ReadonlyArray<string> => [
   `entries      ${report.entries}`,
   `spent        ${Show.costInFull(report.spent)}`,
   `held         ${Show.costInFull(report.held)}`,
+  `unexplained  ${Show.msats(report.unexplained)}`,
   ...report.findings.map(({ kind, message }) => `✗ ${kind}: ${Text.printable(message)}`),
   ...(report.findings.length === 0 ? ["✓ the ledger is whole, and the wallet agrees"] : [])
 ]

@@ -1,7 +1,8 @@
 /** What may be spent, what was, what is held, and whether spending is frozen. */
 import { Treasury } from "@farthing/budget"
+import { ComputeClient } from "@farthing/compute"
 import { Msat, Text } from "@farthing/protocol"
-import { Effect } from "effect"
+import { Array as Arr, Effect } from "effect"
 import { Output } from "../../Output.ts"
 import * as Show from "../../Show.ts"
 
@@ -9,18 +10,34 @@ export const show = Effect.fnUntraced(function* () {
   const output = yield* Output
   const treasury = yield* Treasury.Treasury
   const status = yield* treasury.status
-  if (output.json) return yield* output.value(fields(status))
-  for (const line of facts(status)) yield* output.line(line)
+  const refunded = yield* cameBack
+  if (output.json) return yield* output.value(fields(status, refunded))
+  for (const line of facts(status, refunded)) yield* output.line(line)
   if (status.limits.length === 0)
     return yield* output.note("no limit is set: `farthing init` writes a configuration with some")
   yield* output.line("")
   yield* output.table(columns, status.limits.map(row))
 })
 
-const facts = ({ day, frozen, held, spentEver, spentToday, unknown }: Treasury.Status) => [
+/** What was refunded ever. The wallet has it; limits count it as spent. */
+const cameBack = Effect.gen(function* () {
+  const client = yield* ComputeClient.ComputeClient
+  const jobs = yield* client.jobs({ limit: Number.MAX_SAFE_INTEGER })
+  const refunded = yield* Effect.forEach(
+    jobs.filter(({ state }) => state === "refunded"),
+    ({ request }) => client.findJob(request)
+  )
+  return Msat.sum(Arr.getSomes(refunded).map(({ refund }) => refund?.amount ?? Msat.zero))
+})
+
+const facts = (
+  { day, frozen, held, spentEver, spentToday, unknown }: Treasury.Status,
+  refunded: Msat.Msat
+) => [
   `day          ${day}`,
   `spent today  ${Show.cost(spentToday)}`,
   `spent ever   ${Show.cost(spentEver)}`,
+  `refunded     ${Show.balance(refunded)}`,
   `under way    ${open(Msat.subtract(held, unknown), "see `farthing jobs`")}`,
   `unknown      ${open(unknown, "`farthing jobs recover` looks it up")}`,
   `frozen       ${frozen === undefined ? "no" : Text.printable(frozen)}`
@@ -49,13 +66,14 @@ const bar = ({ held, most, spent }: Treasury.LimitStatus): string => {
   return "█".repeat(full) + "░".repeat(barWidth - full)
 }
 
-const fields = (status: Treasury.Status) => ({
+const fields = (status: Treasury.Status, refunded: Msat.Msat) => ({
   day: status.day,
   frozen: status.frozen ?? null,
   spent_today_msats: status.spentToday,
   held_msats: status.held,
   unknown_msats: status.unknown,
   spent_ever_msats: status.spentEver,
+  refunded_msats: refunded,
   limits: status.limits.map(({ held, limit, most, spent }) => ({
     limit,
     most_msats: most,
