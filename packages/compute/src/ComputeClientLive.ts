@@ -8,7 +8,7 @@
  */
 import type { Treasury } from "@farthing/budget"
 import type { Duration } from "effect"
-import { Array as Arr, Context, Effect, Option, Queue, Schedule, Stream } from "effect"
+import { Array as Arr, Context, Effect, Option, Queue, RcRef, Stream } from "effect"
 import type { Wallet } from "@farthing/wallet"
 import { logged } from "./Bookkeeping.ts"
 import type { ComputeError } from "./ComputeError.ts"
@@ -36,17 +36,22 @@ export const make = Effect.fnUntraced(function* (options: ComputeOptions) {
   const discovery = Context.get(context, Discovery.Discovery)
   const live = new Set<Treasury.PurchaseId>()
 
+  /** Beats while at least one purchase is at work. */
+  const heart = yield* RcRef.make({
+    acquire: Effect.suspend(() => logged(journal.keepAlive([...live]))).pipe(
+      Effect.delay(signOfLife),
+      Effect.forever,
+      Effect.forkScoped
+    )
+  })
+
   const purchaseOf = (request: InferenceRequest, delivery: Purchase.Delivery) =>
     Effect.acquireRelease(
       Effect.tap(Purchase.make(request, options, delivery), ({ id }) =>
         Effect.sync(() => live.add(id))
       ),
       ({ id }) => Effect.sync(() => live.delete(id))
-    )
-
-  yield* Effect.suspend(() =>
-    live.size === 0 ? Effect.void : logged(journal.keepAlive([...live]))
-  ).pipe(Effect.repeat(Schedule.spaced(signOfLife)), Effect.forkScoped)
+    ).pipe(Effect.tap(RcRef.get(heart)))
 
   const run = (request: InferenceRequest, delivery: Purchase.Delivery) =>
     purchaseOf(request, delivery).pipe(

@@ -111,7 +111,7 @@ export const claim = Effect.fnUntraced(function* (
   refund: AcceptedRefund,
   until: number
 ) {
-  yield* Effect.forkScoped(send(refund), { startImmediately: true })
+  yield* Effect.forkScoped(send(refund))
   const now = yield* Clock.currentTimeMillis
   const received = yield* arrival(refund.paymentHash).pipe(
     Effect.timeoutOption(Math.max(until - now, 0)),
@@ -129,7 +129,8 @@ const arrival = Effect.fnUntraced(function* (paymentHash: Bolt11.PaymentHash) {
     Stream.filter((incoming) => incoming.paymentHash === paymentHash),
     Stream.catch(() => Stream.empty)
   )
-  return yield* Stream.fromSchedule(inquiries).pipe(
+  return yield* Stream.succeed(0).pipe(
+    Stream.concat(Stream.fromSchedule(inquiries)),
     Stream.merge(hints),
     Stream.mapEffect(() => settledAt(paymentHash)),
     Stream.filter(Option.isSome),

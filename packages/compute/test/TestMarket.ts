@@ -3,7 +3,7 @@ import { type Limits, Treasury } from "@farthing/budget"
 import { Key, Msat, Sat } from "@farthing/protocol"
 import { Relay, Signer } from "@farthing/relay"
 import { Sqlite } from "@farthing/sqlite"
-import { Bank, BankBook, Faults, LedgerWallet } from "@farthing/wallet"
+import { Bank, BankBook, Faults, LedgerWallet, Wallet } from "@farthing/wallet"
 import { Duration, Effect, Layer } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -31,7 +31,9 @@ export const world = Layer.effectDiscard(
   })
 ).pipe(
   Layer.provideMerge(Faults.layer),
-  Layer.provide(BankBook.layer({ network: "regtest", fees: { base: fee, ppm: 0 } })),
+  Layer.provide(
+    BankBook.layer({ network: "regtest", fees: { base: fee, ppm: 0 }, lookAround: "1 day" })
+  ),
   Layer.provide(Sqlite.layer({ filename: ":memory:" })),
   Layer.merge(Relay.layerMemory)
 )
@@ -41,6 +43,8 @@ export interface Customer {
   readonly filename?: string
   readonly limits?: Partial<Limits.Limits>
   readonly options?: Partial<ComputeClient.Options>
+  /** How the client sees the wallet, if not as it is. */
+  readonly wallet?: (real: Wallet.Shape) => Wallet.Shape
 }
 
 /** A customer with a home of its own; its client may see another Treasury than the real one. */
@@ -52,7 +56,10 @@ export const customer = (
   )
 ) =>
   ComputeClient.layer({ network: "regtest", ...who.options }).pipe(
-    Layer.provide(seen),
+    Layer.provide([
+      seen,
+      Layer.effect(Wallet.Wallet, Effect.map(Wallet.Wallet, who.wallet ?? ((real) => real)))
+    ]),
     Layer.provideMerge(
       Treasury.layer({ network: "regtest", limits: { ...limits, ...who.limits } })
     ),

@@ -13,7 +13,7 @@ import {
 } from "@farthing/protocol"
 import { Relay, Signer, UnixTime } from "@farthing/relay"
 import { Bank } from "@farthing/wallet"
-import { Effect, Latch, Option, Stream } from "effect"
+import { Deferred, Effect, Latch, Option, Stream } from "effect"
 import { hash, randomBytes } from "node:crypto"
 
 export interface Profile {
@@ -42,6 +42,16 @@ export interface Job {
   /** Waits for the customer's word that it has paid. */
   readonly paymentSent: Effect.Effect<{ readonly payment_id: string; readonly job_id: string }>
   readonly result: (text: string, change?: Partial<AgentMessage.JobResult>) => Effect.Effect<void>
+  /** Says that it could not do the job. */
+  readonly fail: Effect.Effect<void>
+  /** Offers the money back; until a day from now, if the test does not say otherwise. */
+  readonly offerRefund: (amount: Msat.Msat, expiresAt?: number) => Effect.Effect<void>
+  /** Waits for the customer's invoice for a refund. */
+  readonly refundInvoice: Effect.Effect<Bolt11.Invoice>
+  /** Waits for the customer's invoice for a refund and pays it. */
+  readonly payRefund: Effect.Effect<void>
+  /** The events that brought an invoice for a refund. */
+  readonly refundInvoices: ReadonlyArray<NostrEvent.NostrEvent>
   /** One numbered piece. */
   readonly chunk: (
     seq: number,
@@ -142,6 +152,12 @@ export const make = Effect.fnUntraced(function* (profile: Profile) {
         Effect.flatMap(({ bolt11 }) => Effect.fromResult(Bolt11.decode(bolt11))),
         Effect.orDie
       )
+    const refundInvoices: Array<NostrEvent.NostrEvent> = []
+    const refundAsked = yield* Deferred.make<Bolt11.Invoice>()
+    const pay = (invoice: Bolt11.Invoice) =>
+      bank
+        .pay(profile.name, { invoice, maxFee: Msat.make(5000), expiresAt: invoice.expiresAt })
+        .pipe(Effect.orDie, Effect.asVoid)
     const job: Job = {
       event,
       request,
@@ -171,6 +187,23 @@ export const make = Effect.fnUntraced(function* (profile: Profile) {
           sha256: hash("sha256", text),
           ...change
         }),
+      fail: say({
+        type: "JobError",
+        request_id: event.id,
+        code: "inference_failed",
+        message: "out of memory"
+      }),
+      offerRefund: Effect.fnUntraced(function* (amount, expiresAt) {
+        yield* say({
+          type: "RefundOffer",
+          request_id: event.id,
+          amount_msats: amount,
+          expires_at: expiresAt ?? (yield* UnixTime.now) + 24 * 3600
+        })
+      }),
+      refundInvoice: Deferred.await(refundAsked),
+      payRefund: Effect.flatMap(Deferred.await(refundAsked), pay),
+      refundInvoices,
       chunk: (seq, text, change) =>
         say({
           type: "StreamChunk",
@@ -186,7 +219,14 @@ export const make = Effect.fnUntraced(function* (profile: Profile) {
       payment = { payment_id: payload.payment_id, job_id: payload.job_id }
       return sent.open
     }
-    return { job, hear }
+    const hearRefundInvoice = Effect.fnUntraced(function* (
+      invoiceEvent: NostrEvent.NostrEvent,
+      bolt11: string
+    ) {
+      refundInvoices.push(invoiceEvent)
+      yield* Deferred.complete(refundAsked, Effect.orDie(Effect.fromResult(Bolt11.decode(bolt11))))
+    })
+    return { job, hear, hearRefundInvoice }
   })
 
   const serve: Peer["serve"] = (script) => {
@@ -206,6 +246,10 @@ export const make = Effect.fnUntraced(function* (profile: Profile) {
           if (message.value.type === "PaymentSent") {
             const request = Option.getOrElse(Channel.replyOf(event), () => "")
             yield* jobs.get(request)?.hear(message.value) ?? Effect.void
+          }
+          if (message.value.type === "RefundInvoice") {
+            const { bolt11, request_id } = message.value
+            yield* jobs.get(request_id)?.hearRefundInvoice(event, bolt11) ?? Effect.void
           }
         })
       ),
