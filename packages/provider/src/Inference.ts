@@ -3,7 +3,7 @@
  * of the text has been handed out, because the next one would differ; a backend that knows
  * others begins the text anew with them.
  */
-import { Cause, Effect, Queue, Schedule, Stream } from "effect"
+import { Cause, type Duration, Effect, Queue, Schedule, Stream } from "effect"
 import { InferenceError, type InferenceRequest, type Part, type Shape } from "./InferenceBackend.ts"
 import type { Job } from "./Job.ts"
 
@@ -19,7 +19,7 @@ export interface Inferred {
 
 /** What is done with a text while it comes. */
 export interface Listener {
-  /** Hands out a part of the text; false where it is to come again, with more. */
+  /** Hands out a part of the text; false where it is to come again, a little later. */
   readonly handOut: ((text: string) => Effect.Effect<boolean>) | undefined
   /** What was handed out is void. */
   readonly beginAnew: (because: InferenceError) => Effect.Effect<void>
@@ -27,6 +27,12 @@ export interface Listener {
 
 /** Pieces that come within this time are handed out together. */
 const gather = "50 millis"
+
+/** What could not be handed out waits no longer than this for more to come. */
+const askAgain = "250 millis"
+
+const upTo = <A, E>(duration: Duration.Input, parts: Effect.Effect<ReadonlyArray<A>, E>) =>
+  Effect.timeoutOrElse(parts, { duration, orElse: () => Effect.succeed<ReadonlyArray<A>>([]) })
 
 export const infer = (
   backend: Shape,
@@ -42,8 +48,10 @@ export const infer = (
       Effect.forkScoped
     )
     let text = ""
+    let isLate = false
     while (true) {
-      for (const part of yield* Queue.takeAll(parts)) {
+      const come = Queue.takeAll(parts)
+      for (const part of yield* isLate ? upTo(askAgain, come) : come) {
         switch (part._tag) {
           case "Text":
             text += part.text
@@ -60,7 +68,8 @@ export const infer = (
       }
       const ready = text.slice(handedOut.length, lastWhole(text))
       if (handOut === undefined || ready === "") continue
-      if (yield* handOut(ready)) handedOut += ready
+      isLate = !(yield* handOut(ready))
+      if (!isLate) handedOut += ready
       yield* Effect.sleep(gather)
     }
   }).pipe(

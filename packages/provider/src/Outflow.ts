@@ -11,7 +11,7 @@ import type { Job } from "./Job.ts"
 import * as Result from "./Result.ts"
 
 export interface Outflow {
-  /** Signs and sends a part of the text; false where it is to come again, with more. */
+  /** Signs and sends a part of the text; false where it is to come again, a little later. */
   readonly handOut: (text: string) => Effect.Effect<boolean>
   /** The text begins anew, and what was handed out is void. */
   readonly beginAnew: Effect.Effect<void>

@@ -79,9 +79,16 @@ export const make = (services: {
   const accept = Effect.fnUntraced(function* (request: Request) {
     const { customer, id, model } = request
     yield* tell({ _tag: "Requested", request: id, customer, model })
-    const refusal = overload(request)
-    yield* refusal === undefined ? quote(request) : refuse(request, refusal)
+    yield* quoteOrRefuse(request)
   })
+
+  /** Room for the quote is taken by the same stroke that finds it: others are at it meanwhile. */
+  const quoteOrRefuse = (request: Request) =>
+    Effect.suspend(() => {
+      const refusal = overload(request)
+      if (refusal !== undefined) return refuse(request, refusal)
+      return Effect.ensuring(quote(request), Effect.sync(till.begin(request.customer)))
+    })
 
   const overload = ({ customer }: Request): Refusal | undefined => {
     const { running, waiting } = workshop.load()

@@ -11,6 +11,8 @@ import type { BookUnavailable } from "./ProviderBook.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
 
 export interface Till {
+  /** Counts a quote as unpaid while it is being made; call the result when it is, or is not. */
+  readonly begin: (customer: Key.PublicKey) => () => void
   /** Waits for the job's payment from now on. */
   readonly expect: (job: Job) => Effect.Effect<void>
   /** The author of a request says to have paid. */
@@ -167,6 +169,15 @@ export const make = (options: {
   )
 
   return {
+    begin: (customer) => {
+      unpaidInAll++
+      count(customer, 1)
+      return () => {
+        unpaidInAll--
+        count(customer, -1)
+      }
+    },
+
     expect: (job) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         if (expected.has(job.paymentHash)) return

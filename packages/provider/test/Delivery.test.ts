@@ -1,18 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { AgentMessage, NostrEvent } from "@farthing/protocol"
 import { Relay } from "@farthing/relay"
-import { Deferred, Effect, Stream } from "effect"
+import { Deferred, Effect } from "effect"
 import { hash } from "node:crypto"
 import * as Market from "./support/Market.ts"
-
-/** Says a first text, and the rest when the test wants it. */
-const inTwo =
-  (first: string, then: Effect.Effect<void>, second: string): Market.Play =>
-  () =>
-    Stream.fromIterable(Market.text(first)).pipe(
-      Stream.concat(Stream.drain(Stream.fromEffect(then))),
-      Stream.concat(Stream.fromIterable([...Market.text(second), Market.finish]))
-    )
 
 const refusal = new Relay.RelayError({
   reason: new Relay.QuorumMissed({ accepted: 0, quorum: 1, message: "blocked: spam" })
@@ -35,7 +26,7 @@ describe("a piece that the relays do not take", () => {
       const tried = yield* Deferred.make<void>()
       const seller = yield* Market.start(
         Market.newSecret(),
-        [inTwo("forbidden ", Deferred.await(tried), "fruit"), Market.echo],
+        [Market.inTwo("forbidden ", Deferred.await(tried), "fruit"), Market.echo],
         { capacity: 1, stopWithin: 0 }
       ).pipe(
         Market.withRelay((relay) => ({
@@ -61,7 +52,7 @@ describe("a piece that the relays do not take", () => {
       const tried = yield* Deferred.make<void>()
       let refusals = 0
       const seller = yield* Market.start(Market.newSecret(), [
-        inTwo("forbidden ", Deferred.await(tried), "fruit")
+        Market.inTwo("forbidden ", Deferred.await(tried), "fruit")
       ]).pipe(
         Market.withRelay((relay) => ({
           ...relay,

@@ -57,6 +57,15 @@ export const finish: InferenceBackend.Part = {
 
 export const echo: Play = ({ prompt }) => Stream.fromIterable([...text(prompt, "!"), finish])
 
+/** Says a first text, and the rest when the test wants it. */
+export const inTwo =
+  (first: string, then: Effect.Effect<void>, second: string): Play =>
+  () =>
+    Stream.fromIterable(text(first)).pipe(
+      Stream.concat(Stream.drain(Stream.fromEffect(then))),
+      Stream.concat(Stream.fromIterable([...text(second), finish]))
+    )
+
 /** Echoes when the test wants it. */
 export const after =
   (gate: Deferred.Deferred<void>): Play =>
