@@ -7,6 +7,9 @@ import type { SpendRecord } from "./Spend.ts"
 /** Nobody takes care of it. */
 export const givenUp = { leaseUntil: 0 } as const
 
+export const isGivenUp = ({ leaseUntil }: Pick<SpendRecord, "leaseUntil">): boolean =>
+  leaseUntil === givenUp.leaseUntil
+
 /** A lease that ends later than this from now comes from a clock that was ahead. */
 const longest = 3_600_000
 

@@ -69,6 +69,7 @@ export const make = (rows: SpendRows.SpendRows) => {
     const latest = yield* rows.latest(said.purchase)
     const isSame =
       latest !== undefined &&
+      latest.purchase === said.purchase &&
       latest.paymentHash === said.paymentHash &&
       latest.what === said.what &&
       latest.note === said.note

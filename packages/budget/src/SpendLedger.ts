@@ -212,7 +212,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         if (current.fence !== owned.fence || isResolved(current)) return
         if (current.state === "intended") {
           yield* changes.release(current, now, interrupted)
-        } else {
+        } else if (!Lease.isGivenUp(current)) {
           yield* rows.update({ ...current, ...Lease.givenUp })
           yield* changes.remarkOnce({ ...remarkOn(current, now), what: "let_go", note })
         }
@@ -239,7 +239,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         }
         yield* rows.update(taken)
         // What was let go of has no owner to take it from.
-        if (current.leaseUntil !== Lease.givenUp.leaseUntil) {
+        if (!Lease.isGivenUp(current)) {
           const note = `its process gave no sign of life; owner number ${taken.fence} takes over`
           yield* changes.remark({ ...remarkOn(taken, now), what: "taken_over", note })
         }

@@ -89,15 +89,17 @@ export const make: (options: Options) => Effect.Effect<NwcConnection, never, Sco
     const prepare = Effect.fnUntraced(function* (request: Nip47.Request, expiresAt: number) {
       const known = yield* capabilities
       if (Option.exists(known, (it) => !it.encryptions.includes(Nip47Event.encryption))) {
-        return yield* new Refused({
-          code: "UNSUPPORTED_ENCRYPTION",
+        return yield* new NotDelivered({
+          reason: "unsupported",
           message: "The wallet does not know NIP-44"
         })
       }
       const createdAt = yield* UnixTime.now
       const content = yield* signer
         .encrypt(wallet, Nip47.stringifyRequest(request))
-        .pipe(Effect.mapError(({ message }) => new NotDelivered({ message })))
+        .pipe(
+          Effect.mapError(({ message }) => new NotDelivered({ reason: "unsupported", message }))
+        )
       return yield* signer.sign(Nip47Event.request({ wallet, content, createdAt, expiresAt }))
     })
 
@@ -131,7 +133,11 @@ export const make: (options: Options) => Effect.Effect<NwcConnection, never, Sco
         const event = yield* Effect.andThen(listening.await, prepare(request, expiresAt)).pipe(
           Effect.timeoutOrElse({
             duration: Duration.times(Duration.fromInputUnsafe(timeout), reachShare),
-            orElse: () => new NotDelivered({ message: "No relay of the wallet can be reached" })
+            orElse: () =>
+              new NotDelivered({
+                reason: "unreachable",
+                message: "No relay of the wallet can be reached"
+              })
           })
         )
         const answer = yield* exchange(event, timeout)
@@ -197,10 +203,13 @@ const publicCapabilities = (relay: Relay.Shape, wallet: Key.PublicKey) =>
  * Only what was too large for every relay was never sent.
  */
 const undelivered = ({ message, reason }: Relay.RelayError) =>
-  reason._tag === "TooLarge" ? new NotDelivered({ message }) : new NoAnswer({ message })
+  reason._tag === "TooLarge"
+    ? new NotDelivered({ reason: "unreachable", message })
+    : new NoAnswer({ message })
 
-/** The request reached nobody and never will. */
+/** The request reached nobody and never will: no relay was there to take it, or the wallet could not read it. */
 export class NotDelivered extends Schema.TaggedError<NotDelivered>()("NotDelivered", {
+  reason: Schema.Literals(["unreachable", "unsupported"]),
   message: Schema.String
 }) {}
 

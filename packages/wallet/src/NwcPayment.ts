@@ -32,7 +32,9 @@ export const proven = (payment: Payment, { fees_paid, preimage }: Nip47.Paid): E
 export const disproven = (payment: Payment, error: AskError): Ended => {
   switch (error._tag) {
     case "NotDelivered":
-      return Effect.fail(new PaymentFailed({ reason: "unreachable", message: error.message }))
+      return Effect.fail(
+        new PaymentFailed({ reason: notSent[error.reason], message: error.message })
+      )
     case "NoAnswer":
       return Effect.fail(unknown(payment, error.message))
     case "NotUnderstood":
@@ -46,7 +48,9 @@ export const disproven = (payment: Payment, error: AskError): Ended => {
   }
 }
 
-/** Refusals that come before anything is tried. */
+const notSent = { unreachable: "unreachable", unsupported: "refused" } as const
+
+/** What a wallet's refusal means; of any other nothing is known. */
 const refusals: Readonly<Record<string, FailureReason>> = {
   INSUFFICIENT_BALANCE: "insufficient_balance",
   QUOTA_EXCEEDED: "refused",
@@ -54,29 +58,23 @@ const refusals: Readonly<Record<string, FailureReason>> = {
   UNAUTHORIZED: "refused",
   RATE_LIMITED: "refused",
   NOT_IMPLEMENTED: "refused",
-  UNSUPPORTED_ENCRYPTION: "refused"
+  UNSUPPORTED_ENCRYPTION: "refused",
+  PAYMENT_FAILED: "no_route"
 }
 
+/** A refusal counts where the record agrees, and never where it cannot be read. */
 const refused = (payment: Payment, code: string, message: string): Ended => {
   const reason = refusals[code]
-  if (reason !== undefined) {
-    const failed = new PaymentFailed({ reason, message })
-    return byRecord(payment, failed, failed)
-  }
-  // PAYMENT_FAILED comes after something was tried: it counts if the record agrees.
-  return code === "PAYMENT_FAILED"
-    ? byRecord(payment, new PaymentFailed({ reason: "no_route", message }))
-    : byRecord(payment, unknown(payment, message))
+  return byRecord(
+    payment,
+    reason === undefined ? unknown(payment, message) : new PaymentFailed({ reason, message })
+  )
 }
 
-/** What the record says, or else `absent`; `unreadable` if it cannot be read. */
-const byRecord = (
-  payment: Payment,
-  absent: PaymentFailed | PaymentUnknown,
-  unreadable: PaymentFailed | PaymentUnknown = unknown(payment, absent.message)
-): Ended =>
+/** What the record says, or else `absent`; nothing is known while it cannot be read. */
+const byRecord = (payment: Payment, absent: PaymentFailed | PaymentUnknown): Ended =>
   Effect.matchEffect(payment.record, {
-    onFailure: () => Effect.fail(unreadable),
+    onFailure: () => Effect.fail(unknown(payment, absent.message)),
     onSuccess: Option.match({
       onNone: () => Effect.fail(absent),
       onSome: ({ fee, preimage, state }): Ended => {

@@ -105,23 +105,28 @@ export const make = Effect.fnUntraced(function* (
       : Effect.void
   )
 
-  /** One page after the other, until there are enough or a page says nothing new. */
+  /**
+   * One page after the other, until there are enough or a page says nothing new. A page may begin
+   * with what the last one ended with; what one page says twice counts twice.
+   */
   const list = Effect.fnUntraced(function* (
     type: Nip47.Direction,
     { limit = Number.POSITIVE_INFINITY, since = 0 }: ListRange = {}
   ) {
-    const found = new Map<Bolt11.PaymentHash, Nip47.Transaction>()
-    for (let offset = 0; found.size < limit;) {
+    const found: Array<Nip47.Transaction> = []
+    const seen = new Set<string>()
+    for (let offset = 0; found.length < limit;) {
       const { transactions: page } = yield* ask<"list_transactions">({
         method: "list_transactions",
         params: { from: since, limit: Math.min(pageSize, limit), offset, unpaid: true, type }
       })
-      const news = page.filter((it) => it.type === type && !found.has(it.payment_hash))
+      const news = page.filter((it) => it.type === type && !seen.has(identityOf(it)))
       if (news.length === 0) break
-      for (const it of news) found.set(it.payment_hash, it)
+      for (const it of news) seen.add(identityOf(it))
+      found.push(...news)
       offset += page.length
     }
-    return newestFirst([...found.values()]).slice(0, limit)
+    return newestFirst(found).slice(0, limit)
   })
 
   const transactions = Effect.fn("NwcWallet.transactions")(function* (range?: ListRange) {
@@ -226,6 +231,9 @@ const invoiceParams = ({ amount, description, expiry }: InvoiceRequest) => ({
   expiry: Math.max(1, Math.ceil(Duration.toSeconds(expiry)))
 })
 
+/** One attempt to pay, however it changes from pending to its end. */
+const identityOf = (it: Nip47.Transaction): string => `${it.payment_hash} ${it.created_at ?? 0}`
+
 const newestFirst = (entries: ReadonlyArray<Nip47.Transaction>) =>
   entries.toSorted((a, b) => (b.created_at ?? 0) - (a.created_at ?? 0))
 
@@ -253,6 +261,9 @@ const reasonOf = (error: NwcConnection.AskError): WalletError["reason"] => {
   const message = Text.printable(error.message)
   switch (error._tag) {
     case "NotDelivered":
+      return error.reason === "unsupported"
+        ? new Unsupported({ message })
+        : new WalletUnreachable({ message })
     case "NoAnswer":
       return new WalletUnreachable({ message })
     case "NotUnderstood":

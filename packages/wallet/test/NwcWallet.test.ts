@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Bolt11, Msat, Nip47, NostrEvent } from "@farthing/protocol"
+import { Bolt11, Key, Msat, Nip47, NostrEvent } from "@farthing/protocol"
 import { Relay, UnixTime } from "@farthing/relay"
 import type { Payer } from "@farthing/wallet"
-import { Effect, Fiber, Option, Queue, Result, Stream } from "effect"
+import { NwcWallet, Wallet } from "@farthing/wallet"
+import { Context, Effect, Fiber, Option, Queue, Result, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { randomBytes } from "node:crypto"
 import * as ScriptedWallet from "./ScriptedWallet.ts"
@@ -93,7 +94,13 @@ describe("what a wallet says of a payment", () => {
     ["nonsense, but it is settled", "nonsense", settled, "paid 3"],
     ...(
       ["QUOTA_EXCEEDED", "RESTRICTED", "UNAUTHORIZED", "RATE_LIMITED", "NOT_IMPLEMENTED"] as const
-    ).map((code) => [code, ScriptedWallet.refusal(code)(), notFound(), "refused"] as const),
+    ).flatMap((code) => {
+      const answer = ScriptedWallet.refusal(code)()
+      return [
+        [`${code}, no record`, answer, notFound(), "refused"],
+        [`${code}, no look-up`, answer, undefined, "unknown"]
+      ] as const
+    }),
     ...(["INTERNAL", "OTHER", "NOVEL"] as const).flatMap((code) => {
       const answer = ScriptedWallet.refusal(code)()
       return [
@@ -105,7 +112,8 @@ describe("what a wallet says of a payment", () => {
     ...(
       [
         ["no record", notFound(), "insufficient_balance"],
-        ["no look-up", undefined, "insufficient_balance"],
+        ["no look-up", undefined, "unknown"],
+        ["look-up refused", ScriptedWallet.refusal("RESTRICTED")(), "unknown"],
         ["but it is settled", settled, "paid 3"],
         ["but it is under way", lookup_invoice({ state: "pending" }), "unknown"]
       ] as const
@@ -326,6 +334,41 @@ describe("a wallet that does not do its part", () => {
         [9]
       )
       assert.deepEqual(outgoing, [])
+    }).pipe(Effect.provide(Relay.layerMemory))
+  )
+
+  it.effect("that lists a payment twice is taken at its word", () =>
+    Effect.gen(function* () {
+      const settledOnce = { type: "outgoing", state: "settled", payment_hash: paymentHash, amount }
+      const { wallet } = yield* ScriptedWallet.start(() =>
+        ScriptedWallet.result("list_transactions", {
+          transactions: [
+            { ...settledOnce, created_at: 9 },
+            { ...settledOnce, created_at: 9 },
+            { ...settledOnce, created_at: 8, state: "failed" }
+          ]
+        })
+      )
+      const { outgoing } = yield* wallet.transactions()
+      assert.deepEqual(
+        outgoing.map(({ state }) => state),
+        ["settled", "settled", "failed"]
+      )
+    }).pipe(Effect.provide(Relay.layerMemory))
+  )
+
+  it.effect("has one id over all connections of one URI, and another for another client", () =>
+    Effect.gen(function* () {
+      const relay = yield* Relay.Relay
+      const idOf = (secret: Key.SecretKey) =>
+        NwcWallet.make(
+          { wallet: Key.publicKeyOf(service), relays: [], secret, lud16: Option.none() },
+          relay
+        ).pipe(Effect.map((context) => Context.get(context, Wallet.Wallet).id))
+      const service = Key.generate()
+      const [client, other] = [Key.generate(), Key.generate()]
+      assert.strictEqual(yield* idOf(client), yield* idOf(client))
+      assert.notStrictEqual(yield* idOf(client), yield* idOf(other))
     }).pipe(Effect.provide(Relay.layerMemory))
   )
 
