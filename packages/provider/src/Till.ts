@@ -14,7 +14,7 @@ export interface Till {
   /** Counts a quote as unpaid while it is being made; call the result when it is, or is not. */
   readonly begin: (customer: Key.PublicKey) => () => void
   /** Waits for the job's payment from now on. */
-  readonly expect: (job: Job) => Effect.Effect<void>
+  readonly expect: (job: Quote) => Effect.Effect<void>
   /** The author of a request says to have paid. */
   readonly hint: (
     event: NostrEvent.NostrEvent,
@@ -24,7 +24,7 @@ export interface Till {
   readonly cancel: (
     event: NostrEvent.NostrEvent,
     message: AgentMessage.JobCancel
-  ) => Effect.Effect<Option.Option<Job>>
+  ) => Effect.Effect<Option.Option<Quote>>
   /**
    * How many quotes can still be paid: all of them, or those that one customer has not
    * cancelled.
@@ -34,8 +34,11 @@ export interface Till {
   readonly watch: Effect.Effect<never>
 }
 
+/** What of a job has to be known while its money is waited for: little, because there are many. */
+export type Quote = Pick<Job, "id" | "customer" | "paymentHash" | "invoiceExpiresAt" | "receivedAt">
+
 interface Expected {
-  readonly job: Job
+  readonly job: Quote
   /** Unix milliseconds, like every time here. */
   readonly since: number
   lookAt: number
@@ -53,6 +56,11 @@ const latest = 60_000
 const hintLasts = 10_000
 /** After a day only the wallet's own report counts. */
 const givenUpAfter = 24 * 60 * 60 * 1_000
+/** By how much the wallet's clock may be behind ours. */
+const clockMargin = 2 * 60 * 1_000
+
+/** Of more expired quotes than these the oldest ones are given up early. */
+const mostExpired = 2_000
 
 const looksPerTurn = 16
 const mostHints = 20
@@ -68,6 +76,7 @@ export const make = (options: {
   const byName = new Map<string, Expected>()
   const unpaid = new Map<Key.PublicKey, number>()
   let unpaidInAll = 0
+  let expiredInAll = 0
 
   const count = (customer: Key.PublicKey, change: 1 | -1): void => {
     const sum = (unpaid.get(customer) ?? 0) + change
@@ -78,6 +87,7 @@ export const make = (options: {
   const expire = (entry: Expected): void => {
     if (entry.expired) return
     entry.expired = true
+    expiredInAll++
     unpaidInAll--
     if (!entry.cancelled) count(entry.job.customer, -1)
   }
@@ -95,8 +105,9 @@ export const make = (options: {
   }
 
   const forget = (entry: Expected): void => {
+    if (!expected.delete(entry.job.paymentHash)) return
     expire(entry)
-    expected.delete(entry.job.paymentHash)
+    expiredInAll--
     byName.delete(nameOf(entry.job.customer, AgentMessage.jobIdOf(entry.job.id)))
   }
 
@@ -132,13 +143,20 @@ export const make = (options: {
     const due = [...hinted, ...others].slice(0, looksPerTurn)
     for (const entry of due) {
       entry.lookAt = now + patience(entry, now)
-      // The map keeps the order of insertion: the next ones come first.
-      expected.delete(entry.job.paymentHash)
-      if (now - entry.since > givenUpAfter) forget(entry)
-      else expected.set(entry.job.paymentHash, entry)
+      if (isForTheLastTime(entry, now)) {
+        forget(entry)
+      } else {
+        // The map keeps the order of insertion: the next ones come first.
+        expected.delete(entry.job.paymentHash)
+        expected.set(entry.job.paymentHash, entry)
+      }
     }
     return due
   }
+
+  const isForTheLastTime = (entry: Expected, now: number): boolean =>
+    now - entry.since > givenUpAfter ||
+    (expiredInAll > mostExpired && now > entry.job.invoiceExpiresAt * 1_000 + clockMargin)
 
   const sweep = Clock.currentTimeMillis.pipe(
     Effect.map(takeDue),
@@ -181,8 +199,9 @@ export const make = (options: {
     expect: (job) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         if (expected.has(job.paymentHash)) return
+        const { customer, id, invoiceExpiresAt, paymentHash, receivedAt } = job
         const entry: Expected = {
-          job,
+          job: { customer, id, invoiceExpiresAt, paymentHash, receivedAt },
           since: job.receivedAt * 1_000,
           lookAt: now + soonest,
           hints: 0,

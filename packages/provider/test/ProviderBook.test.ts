@@ -3,6 +3,7 @@ import { Bolt11, Key, Msat, NostrEvent } from "@farthing/protocol"
 import { ProviderBook, SqlProviderBook } from "@farthing/provider"
 import { Sqlite } from "@farthing/sqlite"
 import { Context, Effect, Layer, Option } from "effect"
+import { SqlClient } from "effect/sql"
 import { randomBytes } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -29,6 +30,34 @@ const directory = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "provider-book-"))),
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
+
+const offer = { amount: Msat.make(9_000), expiresAt: 700_000, reason: "it broke" }
+
+const newInvoice = Effect.suspend(() =>
+  Effect.fromResult(
+    Bolt11.decode(
+      Bolt11.encode(
+        {
+          network: "regtest",
+          amount: Option.some(offer.amount),
+          createdAt: 1_000,
+          expirySeconds: 3_600,
+          paymentHash: Bolt11.PaymentHash.make(hex()),
+          paymentSecret: hex(),
+          description: "",
+          minFinalCltvDelta: 18
+        },
+        randomBytes(32)
+      )
+    )
+  )
+)
+
+const databaseOf = (path: string) =>
+  Effect.map(
+    Layer.build(Sqlite.layer({ filename: join(path, "book.db") })),
+    Context.get(SqlClient.SqlClient)
+  )
 
 /** The book as another process has it: on a connection of its own. */
 const open = (path: string) =>
@@ -170,6 +199,99 @@ describe("ProviderBook", () => {
           yield* books[dates.length % 2 === 0 ? 0 : 1].dateAnnouncement(kept[0].pubkey, now)
         )
       assert.deepStrictEqual(dates, [1_000, 1_001, 1_002, 2_000])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("writes down what happened to a paid job, for good", () =>
+    Effect.gen(function* () {
+      const path = yield* directory
+      const book = yield* open(path)
+      const job = newJob()
+      yield* book.quoted(provider, job, quote)
+      assert.deepStrictEqual(yield* book.steps(job.id), [])
+      yield* book.paid(job.paymentHash, { owner: "me", until: 5_000 }, "running")
+      yield* book.owed(job.id, "me", offer, [])
+      assert.isTrue(yield* book.noted(job.id, "the wallet is empty"))
+      assert.isFalse(yield* book.noted(job.id, "the wallet is empty"))
+      yield* book.lost(job.id, "too late")
+      assert.deepStrictEqual(
+        (yield* book.steps(job.id)).map(({ note, state }) => [state, note]),
+        [
+          ["quoted", ""],
+          ["paid", `10000 msats for ${job.paymentHash}`],
+          ["running", ""],
+          ["owed", "9000 msats on offer: it broke"],
+          ["owed", "the wallet is empty"],
+          ["lost", "too late"]
+        ]
+      )
+      const sql = yield* databaseOf(path)
+      for (const statement of [
+        "UPDATE provider_step SET note = 'all was well'",
+        "DELETE FROM provider_step"
+      ])
+        assert.match((yield* Effect.flip(sql.unsafe(statement))).message, /steps are never/)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("lets a job be delivered or refunded, and never both", () =>
+    Effect.gen(function* () {
+      const path = yield* directory
+      const [one, other] = yield* Effect.all([open(path), open(path)])
+      const sql = yield* databaseOf(path)
+      const lease = { owner: "me", until: 5_000 }
+      const [delivered, refunded] = [newJob(), newJob()]
+      for (const job of [delivered, refunded]) {
+        yield* one.quoted(provider, job, quote)
+        yield* one.paid(job.paymentHash, lease, "running")
+        yield* one.answered(job.id, "me", [quote])
+      }
+      // Both processes hold what the other one ends.
+      const ends = yield* Effect.all(
+        [one.delivered(delivered.id), other.owed(delivered.id, "me", offer, [])],
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(ends.filter(Boolean).length, 1)
+      assert.isTrue(yield* other.owed(refunded.id, "me", offer, []))
+      assert.isFalse(yield* one.delivered(refunded.id))
+      assert.isFalse(yield* one.refunded(refunded.id, "without an invoice"))
+      assert.isTrue(yield* one.claimed(refunded.id, yield* newInvoice))
+      assert.isFalse(yield* other.claimed(refunded.id, yield* newInvoice))
+      assert.isTrue(yield* other.refunded(refunded.id, "paid"))
+      assert.isFalse(yield* one.refunded(refunded.id, "paid"))
+      assert.isFalse(yield* one.delivered(refunded.id))
+      assert.isFalse(yield* one.lost(refunded.id, "too late"))
+      const ofRefunded = sql`WHERE request_id = ${refunded.id}`
+      assert.match(
+        (yield* Effect.flip(sql`UPDATE provider_job SET state = 'delivered' ${ofRefunded}`))
+          .message,
+        /never both/
+      )
+      assert.match(
+        (yield* Effect.flip(sql`UPDATE provider_job SET refund_bolt11 = 'mine' ${ofRefunded}`))
+          .message,
+        /never replaced/
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("takes no refund invoice that it knows from elsewhere", () =>
+    Effect.gen(function* () {
+      const book = yield* open(yield* directory)
+      const invoice = yield* newInvoice
+      const jobs = [newJob(), newJob()]
+      const quoted = { ...newJob(), paymentHash: (yield* newInvoice).paymentHash }
+      yield* book.quoted(provider, quoted, quote)
+      for (const job of jobs) {
+        yield* book.quoted(provider, job, quote)
+        yield* book.paid(job.paymentHash, { owner: "me", until: 5_000 }, "running")
+        yield* book.owed(job.id, "me", offer, [])
+      }
+      const [one, other] = jobs
+      assert(one !== undefined && other !== undefined)
+      assert.isFalse(yield* book.claimed(one.id, { ...invoice, paymentHash: quoted.paymentHash }))
+      assert.isTrue(yield* book.claimed(one.id, invoice))
+      assert.isFalse(yield* book.claimed(other.id, invoice))
     }).pipe(Effect.scoped)
   )
 })

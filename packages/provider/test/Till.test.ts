@@ -13,7 +13,7 @@ const customer = Key.publicKeyOf(secret)
 const requestOf = (n: number) =>
   NostrEvent.sign({ kind: 42, created_at: n, tags: [], content: "" }, secret)
 
-const jobOf = (n: number): Job => ({
+const jobOf = (n: number, change: Partial<Job> = {}): Job => ({
   id: requestOf(n).id,
   customer,
   message: Market.request(),
@@ -22,11 +22,12 @@ const jobOf = (n: number): Job => ({
   amount: Market.price,
   bolt11: "",
   paymentHash: Bolt11.PaymentHash.make(n.toString(16).padStart(64, "0")),
-  invoiceExpiresAt: 600
+  invoiceExpiresAt: 600,
+  ...change
 })
 
 /** A till that expects so many payments, at a wallet that reports nothing, and what it asked for. */
-const expecting = Effect.fnUntraced(function* (jobs: number) {
+const expecting = Effect.fnUntraced(function* (jobs: number, change?: Partial<Job>) {
   const asked: Array<Bolt11.PaymentHash> = []
   const wallet: Wallet.Shape = {
     id: Wallet.WalletId.make("wallet"),
@@ -50,7 +51,7 @@ const expecting = Effect.fnUntraced(function* (jobs: number) {
     onSettled: () => Effect.void,
     tell: () => Effect.void
   })
-  for (let n = 0; n < jobs; n++) yield* till.expect(jobOf(n))
+  for (let n = 0; n < jobs; n++) yield* till.expect(jobOf(n, change))
   yield* Effect.forkScoped(till.watch)
   return { till, asked }
 })
@@ -78,6 +79,18 @@ describe("a till that expects more payments than it can ask for", () => {
       yield* till.hint(requestOf(499), message)
       yield* TestClock.adjust("250 millis")
       assert.include(asked.slice(before), paymentHash)
+    })
+  )
+
+  it.effect("gives the oldest up when very many have expired, after a last look", () =>
+    Effect.gen(function* () {
+      const { asked } = yield* expecting(2_100, { invoiceExpiresAt: 1 })
+      yield* TestClock.adjust("2 minutes")
+      assert.strictEqual(new Set(asked).size, 2_100)
+      yield* TestClock.adjust("2 minutes")
+      const before = asked.length
+      yield* TestClock.adjust("2 minutes")
+      assert.strictEqual(new Set(asked.slice(before)).size, 2_000)
     })
   )
 })
