@@ -17,26 +17,39 @@ export interface SeenIds {
   readonly horizon: () => number | undefined
 }
 
-const generation = 32_768
-const generationWhileFilling = 262_144
+/** Ids that came one after the other; they are forgotten together. */
+interface Generation {
+  readonly ids: Set<string>
+  /** Every event that arrived at or after this unix second is in it, or in a younger one. */
+  readonly since: number | undefined
+}
+
+const generationSize = 8_192
+
+/** At least so many are remembered. */
+const remembered = 32_768
+const rememberedWhileFilling = 262_144
 
 /** `now` is the time in unix seconds. */
 export const make = (now: () => number): SeenIds => {
-  let young = new Set<string>()
-  let old = new Set<string>()
-  let youngSince: number | undefined
+  let young: Generation = { ids: new Set(), since: undefined }
+  /** The younger ones first. */
+  let aged: ReadonlyArray<Generation> = []
   let horizon: number | undefined
+
+  const grow = (filling: boolean): void => {
+    const most = (filling ? rememberedWhileFilling : remembered) / generationSize
+    const all = [young, ...aged]
+    aged = all.slice(0, most)
+    if (aged.length < all.length) horizon = aged.at(-1)?.since
+    young = { ids: new Set(), since: now() + 1 }
+  }
+
   return {
-    has: (id) => young.has(id) || old.has(id),
+    has: (id) => young.ids.has(id) || aged.some(({ ids }) => ids.has(id)),
     add: (id, filling) => {
-      if (young.size >= (filling ? generationWhileFilling : generation)) {
-        // `old` is forgotten: from the second after it was closed, all is still here.
-        if (youngSince !== undefined) horizon = youngSince
-        old = young
-        young = new Set()
-        youngSince = now() + 1
-      }
-      young.add(id)
+      if (young.ids.size >= generationSize) grow(filling)
+      young.ids.add(id)
     },
     horizon: () => horizon
   }
