@@ -23,13 +23,12 @@ const open = Effect.gen(function* () {
   return { relay, place, honest }
 })
 
-const tenThousand = 10_000
-
 layer(Stage.layer, { excludeTestServices: true })("announcements that mislead", (it) => {
   it.effect("an announcement of ten megabytes is not read, and hides nobody", () =>
     Effect.gen(function* () {
       const { honest, place, relay } = yield* open
-      for (const bytes of [10_000_000, 100_000]) {
+      // The text stands there twice.
+      for (const bytes of [5_000_000, 50_000]) {
         const [announcement] = yield* Crowd.gather(1, {
           about: "x".repeat(bytes),
           price: Msat.zero
@@ -64,6 +63,87 @@ layer(Stage.layer, { excludeTestServices: true })("announcements that mislead", 
       const found = yield* customer.client.discoverProviders("15 seconds")
       assert.lengthOf(found, 10_001)
       assert.isTrue(found.some(({ pubkey }) => pubkey === honest.pubkey))
+    })
+  )
+
+  it.effect("providers that announce to cost nothing get nothing", () =>
+    Effect.gen(function* () {
+      const free = Msat.zero
+      const { customer, peer, place } = yield* Deal.meet((job) => job.invoice(Msat.make(1)), {
+        profile: { price: free }
+      })
+      yield* Effect.replicateEffect(
+        Peer.open(place, { name: "free", price: free }, (job) => job.invoice(Msat.make(1))),
+        4
+      )
+      const error = yield* Effect.flip(Deal.buy(customer))
+      assert(error._tag === "InvoiceRejected", error.message)
+      assert.strictEqual(error.reason, "above_price")
+      assert.deepStrictEqual(yield* Books.of(customer), Books.untouched)
+      // Each attempt marks one of them, and no purchase asks more than three.
+      assert.lengthOf(yield* customer.client.jobs(), 3)
+      assert.strictEqual(yield* Books.earned(peer.account), 0)
+    })
+  )
+
+  it.effect("a provider that hides its price comes after all that name one", () =>
+    Effect.gen(function* () {
+      const { honest, place } = yield* open
+      const secretive = yield* Peer.open(
+        place,
+        { name: "ask me" },
+        Peer.honest(Msat.make(1), "for a song")
+      )
+      const customer = yield* People.customer(place)
+      assert.lengthOf(yield* customer.client.discoverProviders(), 2)
+      assert.strictEqual((yield* Deal.buy(customer)).provider, honest.pubkey)
+      assert.lengthOf(secretive.requests, 0)
+      assert.deepStrictEqual(yield* Books.of(customer), Books.paid(price))
+    })
+  )
+
+  it.effect("a namesake inherits nothing of another's good name", () =>
+    Effect.gen(function* () {
+      const { honest, place } = yield* open
+      const cheaper = Msat.make(4_000)
+      const namesake = yield* Peer.open(
+        place,
+        { name: "tern", price: cheaper },
+        Peer.honest(cheaper)
+      )
+      const customer = yield* People.customer(place)
+      yield* Deal.buy(customer, { selection: { only: [honest.pubkey] } })
+      assert.strictEqual((yield* Deal.recordOf(customer, namesake)).jobs, 0)
+      const receipt = yield* Deal.buy(customer, { selection: { policy: "reliable" } })
+      assert.strictEqual(receipt.provider, honest.pubkey)
+      assert.lengthOf(namesake.requests, 0)
+      assert.deepStrictEqual(yield* Books.of(customer), Books.paid(price, price))
+    })
+  )
+
+  it.effect("strangers that take money and deliver nothing get the day's limit between them", () =>
+    Effect.gen(function* () {
+      const place = yield* Stage.place()
+      const thief = Effect.fnUntraced(function* () {
+        return yield* Peer.open(place, { name: "thief", price }, (job) => job.invoice(price))
+      })
+      const thieves = yield* Effect.replicateEffect(thief(), 3)
+      const customer = yield* People.customer(place, {
+        environment: {
+          FARTHING_COMPUTE_FIRST_CHUNK_TIMEOUT: "500 millis",
+          // Two invoices with their fees, and not a third.
+          FARTHING_RUNWAY_UNPROVEN_DAILY_LIMIT_SATS: "11"
+        }
+      })
+      const buy = Effect.flip(Deal.buy(customer, { budget: Msat.add(price, Stage.fee) }))
+      assert.strictEqual((yield* buy)._tag, "DeliveryTimeout")
+      assert.strictEqual((yield* buy)._tag, "DeliveryTimeout")
+      const error = yield* buy
+      assert(error._tag === "BudgetExhausted", error.message)
+      assert.strictEqual(error.limit, "unproven_daily_limit_sats")
+      assert.deepStrictEqual(yield* Books.of(customer), Books.paid(price, price))
+      const asked = thieves.map(({ requests }) => requests.length)
+      assert.deepStrictEqual(asked.toSorted(), [0, 1, 1])
     })
   )
 })

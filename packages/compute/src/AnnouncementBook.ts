@@ -109,8 +109,11 @@ const endOf = (announcement: Announcement.Announced): number =>
 const isOpen = (announcement: Announcement.Announced, now: number): boolean =>
   announcement.online && endOf(announcement) > now
 
+/** Whether a word is dated so far ahead that our clock, or its author's, must be off. */
+export const isAhead = (createdAt: number, now: number): boolean => createdAt > now + aheadAllowed
+
 const clockHint = (newestWord: number, now: number): Option.Option<string> => {
-  if (newestWord > now + aheadAllowed)
+  if (isAhead(newestWord, now))
     return Option.some(
       `the newest announcement is dated ${newestWord - now} s ahead: this machine's clock may be slow`
     )

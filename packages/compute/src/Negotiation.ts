@@ -6,6 +6,7 @@ import { Treasury } from "@farthing/budget"
 import { Bolt11, Msat, type NostrEvent, Text } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Option, Queue, Result } from "effect"
+import { isAhead } from "./AnnouncementBook.ts"
 import * as ComputeError from "./ComputeError.ts"
 import * as InvoiceGate from "./InvoiceGate.ts"
 import {
@@ -129,7 +130,7 @@ const quote = (purchase: Purchase, job: Job) =>
       return yield* awaitQuote(job).pipe(
         Effect.timeoutOrElse({
           duration: Duration.min(quoteTimeout, jobTimeout),
-          orElse: () => Effect.fail(quoteTimedOut(job.provider, quoteTimeout))
+          orElse: () => quoteTimedOut(job.provider, quoteTimeout)
         })
       )
     }),
@@ -154,11 +155,19 @@ export const refused = (provider: Provider, { code, message }: Refused) =>
     message: `${nameOf(provider)} refused (${code}): ${Text.printable(message)}`
   })
 
-const quoteTimedOut = (provider: Provider, after: Duration.Duration) =>
-  new ComputeError.QuoteTimeout({
+const quoteTimedOut = Effect.fnUntraced(function* (provider: Provider, after: Duration.Duration) {
+  const why = likelyReason(provider, yield* UnixTime.now)
+  return yield* new ComputeError.QuoteTimeout({
     provider: provider.pubkey,
-    message: `${nameOf(provider)} sent no invoice within ${Duration.format(after)}. It may be offline; nothing was paid.`
+    message: `${nameOf(provider)} sent no invoice within ${Duration.format(after)}. ${why}; nothing was paid.`
   })
+})
+
+/** Who is far behind is not heard: providers take a request of an hour ago for an old one. */
+const likelyReason = ({ announcement: { event } }: Provider, now: number): string =>
+  isAhead(event.created_at, now)
+    ? `Its announcement is dated ${event.created_at - now} s ahead, so this machine's clock may be slow`
+    : "It may be offline"
 
 /** Lets only an invoice through that is exactly what was asked for. */
 const check = (
