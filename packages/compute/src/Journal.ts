@@ -80,7 +80,7 @@ export interface Shape {
   readonly refunding: (request: NostrEvent.EventId, refund: AcceptedRefund) => Step
   /** The money is back; `receivedAt` in unix seconds. */
   readonly refunded: (request: NostrEvent.EventId, receivedAt: number) => Step
-  /** Something that is worth remembering and leaves the job where it stands. */
+  /** Something worth remembering, once in a row, that leaves the job where it stands. */
   readonly noted: (
     request: NostrEvent.EventId,
     note: string

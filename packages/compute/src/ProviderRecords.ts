@@ -82,8 +82,12 @@ export const make = Effect.fnUntraced(function* (budget: string) {
   return { ended, delivered, refunded, all }
 })
 
-/** Who gives back less than half has taken the money. */
-const isFair = ({ paid, refund }: Returned): boolean => refund * 2 >= paid
+/** Msat: what the way back may cost, however little was paid. */
+const smallFee = 2_000
+
+/** Who keeps more than half, and more than a payment costs, has taken the money. */
+const isFair = ({ paid, refund }: Returned): boolean =>
+  paid - refund <= Math.max(paid / 2, smallFee)
 
 const RecordRow = Schema.Struct({
   pubkey: Key.PublicKey,

@@ -136,6 +136,7 @@ const refuseSecondPayment = ({ job, offer, payment, refund }: Entry) => {
 
 /** Brings one job as far as it comes now, by what the Treasury knows. */
 export const resume = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions) {
+  if (entry.isLeased && isBeforePayment(entry.job)) return unchanged(entry)
   switch (entry.job.state) {
     case "requested":
       return yield* abandon(entry, "unanswered")
@@ -162,9 +163,12 @@ const became = (entry: Entry, state: JobState, note: string): Recovered => ({
   refund: entry.refund
 })
 
+/** What a living process may still do something about; after the payment it only waits. */
+const isBeforePayment = ({ state }: Job): boolean =>
+  state === "requested" || state === "quoted" || state === "paying"
+
 /** Closes what nobody is at any more. */
 const abandon = Effect.fnUntraced(function* (entry: Entry, state: "unanswered" | "unpaid") {
-  if (entry.isLeased) return unchanged(entry)
   const journal = yield* Journal
   const note = "the process ended before anything was paid"
   yield* journal.ended(entry.job.request, state, note)

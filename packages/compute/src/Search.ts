@@ -114,7 +114,11 @@ const nobodyFits = (
     ...(Option.isSome(cheapest) ? { cheapest: cheapest.value } : {}),
     message: [
       `Of ${providers.length} providers that can be paid our way ${wanted.length} ${fit}`,
-      ...(avoided.length === 0 ? [] : [`${avoided.length} took money without delivering lately`]),
+      ...(avoided.length === 0
+        ? []
+        : [
+            `${avoided.length} took money without delivering lately, or did nothing but give it back`
+          ]),
       ...Option.toArray(dear)
     ].join("; ")
   })

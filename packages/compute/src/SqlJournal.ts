@@ -188,7 +188,7 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
         Clock.currentTimeMillis,
         (now) =>
           sql`UPDATE compute_job SET ${sql.update({ stepped_at: now, step_note: note })}
-            WHERE request_id = ${request}`
+            WHERE request_id = ${request} AND step_note <> ${note}`
       ).pipe(Effect.asVoid, unavailable),
 
     keepAlive: (purchases) =>
