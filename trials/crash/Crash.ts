@@ -5,6 +5,7 @@
 import { Data, Effect, Schedule } from "effect"
 import * as Agreement from "../books/Agreement.ts"
 import type * as Books from "../books/Books.ts"
+import type * as Fuse from "../processes/Fuse.ts"
 import type * as Process from "../processes/Process.ts"
 import { kinds, type Kind, type Point } from "./Points.ts"
 import type * as Town from "./Town.ts"
@@ -16,7 +17,7 @@ export interface Verdict {
   readonly disagreements: ReadonlyArray<string>
 }
 
-/** How often the customer looks again before the books have to agree. */
+/** How often the customer looks again before the books have to agree and something is bought. */
 const mostRuns = 4
 
 /** For a provider to come to its end with what was paid. */
@@ -38,12 +39,16 @@ export const play = Effect.fnUntraced(function* (
     if (findings === undefined) continue
     const books = yield* atRest(town)
     const disagreements = [...findings, ...Agreement.disagreements(books)]
-    if (disagreements.length === 0 || run >= mostRuns)
+    const isOver = disagreements.length === 0 && isPaid(books, purchase)
+    if (isOver || run >= mostRuns)
       return { outcome: outcomeOf(books, purchase), disagreements } satisfies Verdict
   }
 })
 
 type Pids = Readonly<Record<Exclude<Process.Name, "customer">, number>>
+
+/** Lets points be counted from now on, and takes back what was to happen at one. */
+const nothing: Fuse.Doom = { at: "nothing" }
 
 /** Lays the doom where it has to be before the purchase begins. */
 const doom = Effect.fnUntraced(function* ({ market, provider }: Town.Town, point?: Point) {
@@ -55,8 +60,11 @@ const doom = Effect.fnUntraced(function* ({ market, provider }: Town.Town, point
     })
   const seller = yield* provider.alive
   const pids: Pids = { market: bank.pid, provider: seller.pid }
-  if (point?.watched === "market" && point.victim !== "customer")
-    yield* bank.tell({ at: point.at, pid: pids[point.victim] })
+  yield* bank.tell(
+    point?.watched === "market" && point.victim !== "customer"
+      ? { at: point.at, pid: pids[point.victim] }
+      : nothing
+  )
   return pids
 })
 
@@ -93,14 +101,21 @@ const atRest = ({ books }: Town.Town) =>
     Effect.timeoutOrElse({ duration: sellersPatience, orElse: () => books })
   )
 
-/** What became of a purchase: its jobs in order, and how often it was paid. */
-const outcomeOf = ({ people }: Books.Books, purchase: string): string => {
-  const jobs = people.flatMap(({ jobs }) => jobs.filter((job) => job.purchase === purchase))
-  const payments = people.flatMap(({ spends }) =>
+const paymentsOf = ({ people }: Books.Books, purchase: string): ReadonlyArray<Books.Spend> =>
+  people.flatMap(({ spends }) =>
     spends.filter((spend) => spend.purchase === purchase && spend.state === "settled")
   )
-  const states = jobs.map(({ state }) => state).join(", then ")
-  return `${states || "not begun"}; paid ${payments.length === 1 ? "once" : `${payments.length} times`}`
+
+const isPaid = (books: Books.Books, purchase: string): boolean =>
+  paymentsOf(books, purchase).length > 0
+
+/** What became of a purchase: its jobs in order, and how often it was paid. */
+const outcomeOf = (books: Books.Books, purchase: string): string => {
+  const states = books.people
+    .flatMap(({ jobs }) => jobs.filter((job) => job.purchase === purchase))
+    .map(({ state }) => state)
+  const times = paymentsOf(books, purchase).length
+  return `${states.join(", then ") || "not begun"}; paid ${times === 1 ? "once" : `${times} times`}`
 }
 
 /** The trial itself could not be played. */

@@ -59,18 +59,28 @@ const stepsOf = (passed: Passed, kind: Kind, watched: Process.Name): ReadonlyArr
   const steps = passed.get(kind)?.[watched] ?? []
   const known = kind === "whole" ? [] : (passed.get("whole")?.[watched] ?? [])
   const paid = Math.max(0, steps.findIndex(isPayment))
-  return [...new Set(steps)].filter(
-    (step) => !isRepeated(step) && (steps.indexOf(step) >= paid || !known.includes(step))
-  )
+  return [...new Set(steps)].filter((step) => {
+    const at = steps.indexOf(step)
+    return (
+      !isRepeated(step) &&
+      !isSameMoment(steps[at - 1], step) &&
+      (at >= paid || !known.includes(step))
+    )
+  })
 }
+
+/** Between the end of one step and the next write nothing happens: one of the two stands for both. */
+const isSameMoment = (previous: string | undefined, step: string): boolean =>
+  previous?.startsWith("after ") === true && /^before (write|commit)/.test(step)
 
 const isPayment = (step: string): boolean =>
   /^before (Payer\.pay|commit: bank_\w+ settled|commit: provider_\w+ running)/.test(step)
 
-/** What goes on at intervals, as looking for the jobs of the dead does. */
+/** What is done over and over: leases, look-ups. The first of them stands for all. */
 const isRepeated = (step: string): boolean =>
-  /(commit|write): provider_job( #\d+)?$/.test(step) ||
-  /(lookup|balance|nwc_request|info).* #/.test(step)
+  /(commit|write): (provider|compute)_job #|write: (treasury_spend #|\w+_migrations)|(lookup|balance|info).* #/.test(
+    step
+  )
 
 /** Where the process talks to relay or bank. */
 const isOutside = (step: string): boolean => /publish|Wallet|Payer/.test(step)

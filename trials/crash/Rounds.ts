@@ -90,11 +90,15 @@ export const make = ({ bundle, lanes, root }: Options) => {
   const rehearse = (kind: Points.Kind) =>
     Effect.gen(function* () {
       const place = yield* found(kind)
+      const before = place.heard.length
       const verdict = yield* playIn(place, kind)
+      // Before that the market had nothing to do with a purchase.
       const passed = (name: Process.Name) =>
-        place.heard.flatMap(({ line, name: by }) =>
-          by === name && line._tag === "Point" ? [line.name] : []
-        )
+        place.heard
+          .slice(name === "market" ? before : 0)
+          .flatMap(({ line, name: by }) =>
+            by === name && line._tag === "Point" ? [line.name] : []
+          )
       return {
         ...verdict,
         passed: {

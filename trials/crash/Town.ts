@@ -49,7 +49,7 @@ const opening = Msat.make(50_000_000)
 
 /** What somebody has to be patient for, cut short: who is dead is given up in seconds. */
 const patience = {
-  FARTHING_COMPUTE_QUOTE_TIMEOUT: "3 seconds",
+  FARTHING_COMPUTE_QUOTE_TIMEOUT: "5 seconds",
   FARTHING_COMPUTE_PAYMENT_TIMEOUT: "3 seconds",
   FARTHING_COMPUTE_FIRST_CHUNK_TIMEOUT: "6 seconds",
   FARTHING_COMPUTE_IDLE_TIMEOUT: "4 seconds",
