@@ -55,11 +55,19 @@ export const customer = (
     Treasury.Treasury
   )
 ) =>
-  ComputeClient.layer({ network: "regtest", ...who.options }).pipe(
-    Layer.provide([
-      seen,
-      Layer.effect(Wallet.Wallet, Effect.map(Wallet.Wallet, who.wallet ?? ((real) => real)))
-    ]),
+  customerWith(
+    ComputeClient.layer({ network: "regtest", ...who.options }).pipe(
+      Layer.provide([
+        seen,
+        Layer.effect(Wallet.Wallet, Effect.map(Wallet.Wallet, who.wallet ?? ((real) => real)))
+      ])
+    ),
+    who
+  )
+
+/** The same with any client. */
+export const customerWith = <A, E, R>(client: Layer.Layer<A, E, R>, who: Customer = {}) =>
+  client.pipe(
     Layer.provideMerge(
       Treasury.layer({ network: "regtest", limits: { ...limits, ...who.limits } })
     ),
