@@ -59,6 +59,16 @@ export interface Job {
   ) => Effect.Effect<Bolt11.Invoice>
   /** Waits until the bank has the money of an invoice. */
   readonly isPaid: (invoice: Bolt11.Invoice) => Effect.Effect<void>
+  /** Pays at the bank out of what the provider has earned; tells nobody. */
+  readonly pay: (bolt11: string) => Effect.Effect<void>
+  /** Fails at the job. */
+  readonly fail: Effect.Effect<void>
+  /** Offers so much of the money back, for an hour; changed as a trial likes. */
+  readonly offerRefund: (
+    amount: Msat.Msat,
+    change?: Partial<AgentMessage.RefundOffer>,
+    how?: How
+  ) => Effect.Effect<void>
   /** Waits for the customer's word that it has paid. */
   readonly paymentSent: Effect.Effect<void>
   /** Waits for the customer's invoice for its money back. */
@@ -110,6 +120,8 @@ export interface Peer {
   readonly serve: (script: Script) => Effect.Effect<void>
   /** The requests that came so far. */
   readonly requests: ReadonlyArray<Job>
+  /** The invoices for refunds that came so far. */
+  readonly refundInvoices: ReadonlyArray<AgentMessage.RefundInvoice>
 }
 
 export type Script = (job: Job) => Effect.Effect<unknown, unknown>
@@ -135,6 +147,7 @@ export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Pr
   yield* publish(created)
   const channel = created.id
   const requests: Array<Job> = []
+  const refundInvoices: Array<AgentMessage.RefundInvoice> = []
   let announced = 0
 
   const announcement: Peer["announcement"] = Effect.fnUntraced(function* (change) {
@@ -170,6 +183,19 @@ export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Pr
     bank.makeInvoice(account.account, { amount, description: "a job", expiry: "10 minutes" }).pipe(
       Effect.flatMap(({ bolt11 }) => Effect.fromResult(Bolt11.decode(bolt11))),
       Effect.orDie
+    )
+
+  const pay: Job["pay"] = (bolt11) =>
+    Effect.fromResult(Bolt11.decode(bolt11)).pipe(
+      Effect.flatMap((invoice) =>
+        bank.pay(account.account, {
+          invoice,
+          maxFee: Stage.fee,
+          expiresAt: invoice.expiresAt
+        })
+      ),
+      Effect.orDie,
+      Effect.asVoid
     )
 
   const jobOf = Effect.fnUntraced(function* (
@@ -247,6 +273,19 @@ export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Pr
           Effect.orDie,
           Effect.asVoid
         ),
+      pay,
+      fail: say({
+        type: "JobError",
+        job_id: jobId,
+        request_id: event.id,
+        code: "inference_failed",
+        message: "no luck"
+      }),
+      offerRefund: Effect.fnUntraced(function* (amount, change, how) {
+        const expires_at = (yield* UnixTime.now) + 3_600
+        const offer = { request_id: event.id, amount_msats: amount, expires_at, ...change }
+        yield* say({ type: "RefundOffer", ...offer }, how)
+      }),
       paymentSent: sent.await,
       refundInvoice: Deferred.await(refund),
       resultOf,
@@ -279,6 +318,7 @@ export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Pr
             case "PaymentSent":
               return yield* known?.sent.open ?? Effect.void
             case "RefundInvoice":
+              refundInvoices.push(message)
               yield* known === undefined ? Effect.void : Deferred.succeed(known.refund, message)
           }
         })
@@ -298,7 +338,8 @@ export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Pr
     makeInvoice,
     announce: (change) => Effect.tap(announcement(change), publish),
     serve,
-    requests
+    requests,
+    refundInvoices
   }
   return peer
 })
