@@ -9,7 +9,7 @@ import * as BudgetDay from "./BudgetDay.ts"
 import * as Lease from "./Lease.ts"
 import * as Limits from "./Limits.ts"
 import { TotalName } from "./Spend.ts"
-import type { Spend } from "./Spend.ts"
+import type { Spend, SpendRecord } from "./Spend.ts"
 import type * as SpendRows from "./SpendRows.ts"
 import { ApprovalRequired, BudgetExhausted, PaymentRefused } from "./TreasuryError.ts"
 
@@ -44,8 +44,8 @@ export class Refused extends Schema.TaggedError<Refused>()("Refused", {
 
 /**
  * A payment hash is paid once, ever; a purchase again only when its earlier payments are known
- * to have failed. Answers with the intents of dead processes that stand in the way: they were never
- * submitted, so they can be released.
+ * to have failed. Answers with the intents of dead processes that stand in the way (they were never
+ * submitted, so they can be released), and whether the same invoice is tried again.
  */
 export const payableOnce = Effect.fnUntraced(function* (
   rows: SpendRows.SpendRows,
@@ -54,14 +54,21 @@ export const payableOnce = Effect.fnUntraced(function* (
 ) {
   const { paymentHash } = order.invoice
   const rivals = yield* rows.rivals({ purchase: order.purchase, paymentHash })
-  if (rivals.some((rival) => rival.paymentHash === paymentHash)) {
+  const isDead = (rival: SpendRecord) => rival.state === "intended" && !Lease.isAlive(rival, now)
+  const former = rivals.find((rival) => rival.paymentHash === paymentHash)
+  const isOver = former !== undefined && (former.state === "failed" || isDead(former))
+  const isAgain =
+    isOver &&
+    order.irreplaceable === true &&
+    (yield* rows.ofPurchase(order.purchase)).some((rival) => rival.paymentHash === paymentHash)
+  if (former !== undefined && !isAgain) {
     return yield* new PaymentRefused({
       reason: "already_used",
       message: `An invoice with the payment hash ${paymentHash} was used before. Ask the provider for a fresh one.`
     })
   }
   const alive = rivals.filter((rival) => rival.state !== "failed")
-  const dead = alive.filter((rival) => rival.state === "intended" && !Lease.isAlive(rival, now))
+  const dead = alive.filter(isDead)
   const paying = alive.find((rival) => !dead.includes(rival))
   if (paying !== undefined) {
     return yield* new PaymentRefused({
@@ -69,7 +76,7 @@ export const payableOnce = Effect.fnUntraced(function* (
       message: `This purchase has a payment already (${paying.state}, ${paying.paymentHash}). Recover it instead of paying again.`
     })
   }
-  return dead
+  return { dead, isAgain }
 })
 
 /** Measures a wish against every limit; what no waiting can help is refused first. */

@@ -24,6 +24,11 @@ export interface Spend {
   readonly cap: Msat.Msat
   /** A person has agreed to this spend, so the approval threshold does not apply. */
   readonly approved: boolean
+  /**
+   * There will be no other invoice: where its payment has provably failed, the same purchase may
+   * try it again. Default false.
+   */
+  readonly irreplaceable?: boolean
 }
 
 /** The least that somebody is about to ask for. */

@@ -24,9 +24,13 @@ const unmoved = { spent: 0, held: 0, delivered: 0 } as const
 
 export const make = (rows: SpendRows.SpendRows) => {
   /** The first entry of a spend; its totals may be new. */
-  const open = Effect.fnUntraced(function* (intent: SpendRecord) {
+  const open = (intent: SpendRecord) => Effect.andThen(rows.insert(intent), begin(intent))
+
+  /** A payment that has failed is tried again, as of another day and tick. */
+  const reopen = (intent: SpendRecord) => Effect.andThen(rows.replace(intent), begin(intent))
+
+  const begin = Effect.fnUntraced(function* (intent: SpendRecord) {
     const weight = weigh(intent)
-    yield* rows.insert(intent)
     yield* rows.append({ ...entryOf(intent), ...weight, at: intent.reservedAt, what: intent.state })
     yield* rows.openTotals(totalsOf(intent), weight)
     return intent
@@ -95,7 +99,7 @@ export const make = (rows: SpendRows.SpendRows) => {
       remark({ at, purchase: undefined, paymentHash: undefined, what: "unfrozen", note: "" })
     )
 
-  return { open, change, toState, release, remark, remarkOnce, freeze, unfreeze } as const
+  return { open, reopen, change, toState, release, remark, remarkOnce, freeze, unfreeze } as const
 }
 
 const entryOf = ({ note, paymentHash, purchase }: SpendRecord) => ({

@@ -81,12 +81,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     transaction(
       Effect.fnUntraced(function* (budget, now) {
         const day = Reservation.today(budget, now, rules.zone)
-        const dead = yield* Reservation.payableOnce(rows, order, now)
+        const { dead, isAgain } = yield* Reservation.payableOnce(rows, order, now)
         yield* Effect.forEach(dead, (intent) => changes.release(intent, now, abandoned))
         const wish = { ...order, asked: holdOf(order) }
         const totals = yield* Reservation.measure(rows, { wish, budget, day, rules })
         if (day !== budget.day) yield* rows.setDay(day)
-        return yield* changes.open({
+        const fence = isAgain ? (yield* existing(order.invoice.paymentHash)).fence + 1 : 1
+        const write = isAgain ? changes.reopen : changes.open
+        return yield* write({
           purchase: order.purchase,
           tick: order.tick,
           paymentHash: order.invoice.paymentHash,
@@ -107,7 +109,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           note: "",
           leaseOwner: options.owner,
           leaseUntil: now + lease,
-          fence: 1
+          fence
         })
       })
     )

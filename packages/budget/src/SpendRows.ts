@@ -136,6 +136,10 @@ export const make = Effect.fnUntraced(function* (budget: string) {
     sql`UPDATE treasury_spend SET ${sql.update(changing(record))}
       WHERE payment_hash = ${record.paymentHash}`
 
+  const replace = (record: SpendRecord) =>
+    sql`UPDATE treasury_spend SET ${sql.update(toRow(record))}
+      WHERE payment_hash = ${record.paymentHash} AND budget = ${budget}`
+
   /** Whether the lease was still there to be renewed. */
   const renew = (
     lease: Pick<SpendRecord, "paymentHash" | "fence">,
@@ -213,6 +217,7 @@ export const make = Effect.fnUntraced(function* (budget: string) {
     all,
     insert,
     update,
+    replace,
     renew,
     totals,
     allTotals,
