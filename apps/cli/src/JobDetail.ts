@@ -18,7 +18,7 @@ const request = ({ job }: ComputeClient.JobDetail): ReadonlyArray<Fact> => [
   ["purchase", job.purchase],
   ["provider", Show.name(job.providerName)],
   ["", Show.npub(job.provider)],
-  ["asked", Show.exactTime(job.requestedAt * 1000)],
+  ["asked", `${Show.fullTime(job.requestedAt)} UTC`],
   ["settlement", job.settlement],
   ["state", [job.state, JobTelling.note(job)].filter((part) => part !== "").join(": ")]
 ]
@@ -36,7 +36,7 @@ const payment = ({ payment }: ComputeClient.JobDetail): ReadonlyArray<Fact> =>
   payment === undefined
     ? []
     : [
-        ["paid", Show.exactTime(payment.paidAt * 1000)],
+        ["paid", `${Show.fullTime(payment.paidAt)} UTC`],
         ["fee", Show.costInFull(payment.fee)],
         ["preimage", payment.preimage]
       ]
@@ -63,14 +63,14 @@ const result = ({ receipt }: ComputeClient.JobDetail): ReadonlyArray<Fact> =>
 
 const steps = ({ steps }: ComputeClient.JobDetail): ReadonlyArray<string> => [
   "",
-  "what happened",
+  "what happened (UTC)",
   ...steps.map(({ at, note, state }) => moment(at, state, note))
 ]
 
 const entriesOf = (entries: Entries): ReadonlyArray<string> =>
   entries.length === 0
     ? []
-    : ["", "what the ledger says of the purchase", ...entries.map(entryLine)]
+    : ["", "what the ledger says of the purchase (UTC)", ...entries.map(entryLine)]
 
 const entryLine = ({ at, held, note, spent, what }: Treasury.Entry): string =>
   moment(at, what, [moved("spent", spent), moved("held", held), note].filter(Boolean).join(", "))

@@ -49,9 +49,11 @@ export const isoTime = (unixSeconds: number): string =>
 export const exactTime = (unixMillis: number): string =>
   DateTime.formatIso(DateTime.makeUnsafe(unixMillis)).slice(0, 23).replace("T", " ")
 
+/** `YYYY-MM-DD HH:MM:SS` in UTC. */
+export const fullTime = (unixSeconds: number): string => exactTime(unixSeconds * 1000).slice(0, 19)
+
 /** `YYYY-MM-DD HH:MM` in UTC. */
-export const time = (unixSeconds: number): string =>
-  isoTime(unixSeconds).slice(0, 16).replace("T", " ")
+export const time = (unixSeconds: number): string => fullTime(unixSeconds).slice(0, 16)
 
 /** Whether the money is back, or until when it is promised. */
 export const refundState = (refund: ComputeClient.Refund): string =>

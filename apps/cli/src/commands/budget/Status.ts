@@ -13,6 +13,8 @@ export const show = Effect.fnUntraced(function* () {
   const refunded = yield* cameBack
   if (output.json) return yield* output.value(fields(status, refunded))
   for (const line of facts(status, refunded)) yield* output.line(line)
+  if (status.frozen !== undefined)
+    yield* output.note("nothing is paid until `farthing budget unfreeze`")
   if (status.limits.length === 0)
     return yield* output.note("no limit is set: `farthing init` writes a configuration with some")
   yield* output.line("")
