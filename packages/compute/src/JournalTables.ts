@@ -93,6 +93,14 @@ const refunds = [
   `ALTER TABLE compute_job ADD COLUMN refund_expires_at BIGINT`,
   `ALTER TABLE compute_job ADD COLUMN refund_accepted_at BIGINT`,
   `ALTER TABLE compute_job ADD COLUMN refund_received_at BIGINT`,
+  `CREATE TRIGGER compute_job_ends_once BEFORE UPDATE OF state ON compute_job
+     WHEN OLD.state IN ('delivered', 'refunded') AND NEW.state <> OLD.state BEGIN
+     SELECT RAISE(ABORT, 'a job is delivered or refunded once, and never both');
+   END`,
+  `CREATE TRIGGER compute_job_refund_stays BEFORE UPDATE OF refund_event ON compute_job
+     WHEN OLD.refund_event IS NOT NULL AND NEW.refund_event IS NOT OLD.refund_event BEGIN
+     SELECT RAISE(ABORT, 'the invoice of a refund is never replaced');
+   END`,
   `DROP INDEX compute_job_unreconciled`,
   `CREATE INDEX compute_job_unreconciled ON compute_job (budget, request_id)
      WHERE state IN ('delivered', 'refunded') AND reconciled = 0`
@@ -150,8 +158,9 @@ const run = (statements: ReadonlyArray<string>) =>
     Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
   )
 
-export const migrate = (budget: string) =>
-  Sqlite.migrate("compute_migrations", {
+/** In the order of their numbers; what is there already goes to this budget. */
+export const migrationsFor = (budget: string) =>
+  ({
     "1_journal": run(tables),
     "2_reconciled": run(reconciled),
     "3_history": run(history),
@@ -161,4 +170,7 @@ export const migrate = (budget: string) =>
     ),
     "5_refunds": run(refunds),
     "6_leases": run(leases)
-  })
+  }) as const
+
+export const migrate = (budget: string) =>
+  Sqlite.migrate("compute_migrations", migrationsFor(budget))

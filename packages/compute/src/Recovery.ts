@@ -218,7 +218,7 @@ const lookForResult = Effect.fnUntraced(function* (entry: Entry, options: Comput
     idle: options.idleTimeout,
     deadline: yield* lastMoment(job, payment, options)
   }
-  const listener = { tell: () => Effect.void, wants: yield* Refund.judge({ offer, request }) }
+  const listener = { tell: () => Effect.void, wants: yield* wantsRefund(entry, offer) }
   return yield* collect(conversation.answers, patience, listener).pipe(
     Effect.flatMap((delivered) => take(entry, offer, payment, delivered)),
     Effect.catchTags({
@@ -231,6 +231,12 @@ const lookForResult = Effect.fnUntraced(function* (entry: Entry, options: Comput
     })
   )
 }, Effect.scoped)
+
+/** There is one invoice for a refund: who has not paid it in time has lost our faith. */
+const wantsRefund = ({ refund, request }: Entry, offer: Offer) =>
+  refund === undefined
+    ? Refund.judge({ offer, request })
+    : Effect.succeed(() => Effect.succeed(false))
 
 /** Takes up an offer that came while nobody listened. */
 const takeBack = Effect.fnUntraced(function* (

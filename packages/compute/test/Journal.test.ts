@@ -2,12 +2,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { Treasury } from "@farthing/budget"
 import { Bolt11, Key, Msat, NostrEvent } from "@farthing/protocol"
 import { Sqlite } from "@farthing/sqlite"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Layer, Option, Schema } from "effect"
+import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { hash } from "node:crypto"
 import type { AcceptedRefund, JobState } from "../src/Job.ts"
 import { comesFrom, Journal, type NewJob } from "../src/Journal.ts"
 import type { Receipt } from "../src/Receipt.ts"
+import * as Rows from "../src/JournalRows.ts"
+import * as Tables from "../src/JournalTables.ts"
 import * as SqlJournal from "../src/SqlJournal.ts"
 import * as TestMarket from "./TestMarket.ts"
 
@@ -278,5 +281,115 @@ describe("the record of a provider", () => {
       yield* reach(job, "delivered")
       assert.deepInclude(yield* recordOf, { jobs: 1, lost: 0, delivered: 1, avoidUntil: undefined })
     }).pipe(Effect.provide(memory))
+  )
+
+  it.effect("counts a refund as a loss until the money is back, and once in all", () =>
+    Effect.gen(function* () {
+      const job = newJob()
+      yield* toPaid(job)
+      yield* reach(job, "refunding")
+      assert.deepInclude(yield* recordOf, { jobs: 1, lost: 1, refunded: 0 })
+      yield* reach(job, "refunded")
+      assert.deepInclude(yield* recordOf, {
+        jobs: 1,
+        lost: 0,
+        refunded: 1,
+        avoidUntil: undefined
+      })
+    }).pipe(Effect.provide(memory))
+  )
+
+  it.effect("counts a refund that never came, or came late, as one job", () =>
+    Effect.gen(function* () {
+      const broken = newJob()
+      yield* toPaid(broken)
+      for (const state of ["refunding", "lost"] as const) yield* reach(broken, state)
+      assert.deepInclude(yield* recordOf, { jobs: 1, lost: 1, refunded: 0 })
+      const late = yield* end("lost")
+      for (const state of ["refunding", "refunded"] as const) yield* reach(late, state)
+      assert.deepInclude(yield* recordOf, { jobs: 2, lost: 1, refunded: 1 })
+    }).pipe(Effect.provide(memory))
+  )
+
+  it.effect("avoids one that only gives money back from the second time on", () =>
+    Effect.gen(function* () {
+      const refund = Effect.gen(function* () {
+        const job = yield* end("refunding")
+        yield* reach(job, "refunded")
+        return (yield* recordOf)?.avoidUntil
+      })
+      assert.isUndefined(yield* refund)
+      assert.strictEqual(yield* refund, 600)
+      assert.strictEqual(yield* refund, 1200)
+      yield* end("delivered")
+      assert.isUndefined(yield* refund)
+    }).pipe(Effect.provide(memory))
+  )
+})
+
+describe("the database", () => {
+  const changed = (change: string) =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      return (yield* Effect.flip(sql.unsafe(change))).message
+    })
+
+  it.effect("lets nobody undo a delivery or a refund, or replace our invoice for it", () =>
+    Effect.gen(function* () {
+      const job = newJob()
+      yield* toPaid(job)
+      yield* reach(job, "refunding")
+      assert.include(
+        yield* changed("UPDATE compute_job SET refund_event = 'another'"),
+        "never replaced"
+      )
+      yield* reach(job, "refunded")
+      assert.include(yield* changed("UPDATE compute_job SET state = 'delivered'"), "never both")
+    }).pipe(Effect.provide(memory))
+  )
+
+  it.effect("of an earlier version goes to the budget that opens it first", () =>
+    Effect.gen(function* () {
+      const filename = yield* TestMarket.databaseFile
+      const job = newJob(7)
+      const { "1_journal": first, "2_reconciled": second } = Tables.migrationsFor("")
+      yield* Effect.gen(function* () {
+        yield* Sqlite.migrate("compute_migrations", { "1_journal": first, "2_reconciled": second })
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`INSERT INTO compute_job ${sql.insert({
+          request_id: job.request.event.id,
+          purchase: job.purchase,
+          provider: providerKey,
+          provider_name: "provider",
+          settlement: "upfront",
+          state: "refused",
+          request: Rows.encodeRequest(job.request),
+          requested_at: 7,
+          note: "not now"
+        })}`
+        yield* sql`INSERT INTO compute_provider (pubkey, jobs, refused) VALUES (${providerKey}, 1, 1)`
+      }).pipe(Effect.provide(Sqlite.layer({ filename }), { local: true }))
+      const opened = (owner: string) =>
+        Effect.gen(function* () {
+          const journal = yield* Journal
+          const jobs = yield* journal.jobs(10)
+          const detail = yield* journal.findJob(job.request.event.id)
+          const steps = Option.match(detail, { onNone: () => [], onSome: (found) => found.steps })
+          return { jobs: jobs.length, record: yield* recordOf, steps }
+        }).pipe(
+          Effect.provide(
+            SqlJournal.layer({ budget: owner }).pipe(Layer.provide(Sqlite.layer({ filename }))),
+            { local: true }
+          )
+        )
+      const own = yield* opened(budget)
+      assert.deepStrictEqual(own.steps, [{ at: 7000, state: "refused", note: "not now" }])
+      assert.deepInclude(own.record, { jobs: 1, refused: 1, refunded: 0 })
+      assert.deepStrictEqual(yield* opened("regtest/other"), {
+        jobs: 0,
+        record: undefined,
+        steps: []
+      })
+    })
   )
 })
