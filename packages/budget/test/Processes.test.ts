@@ -10,8 +10,9 @@ import { once } from "node:events"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { PurchaseId } from "../src/Spend.ts"
 import * as Treasury from "../src/Treasury.ts"
-import { databaseFile, fee, funds, sats, worldIn } from "./Fixture.ts"
+import { databaseFile, fee, funds, sats, spend, worldIn } from "./Fixture.ts"
 
 const program = new URL("program.ts", import.meta.url).pathname
 
@@ -47,12 +48,26 @@ const race = Effect.fnUntraced(function* (filename: string, task: string, proces
   return said.flatMap((line): ReadonlyArray<string> => JSON.parse(line))
 })
 
-const killed = Effect.fnUntraced(function* (filename: string, task: string, moment: string) {
-  const { child, line } = yield* start(filename, task)
-  assert.strictEqual(yield* line, moment)
+/** A process that has come to a certain point. */
+const startedUntil = Effect.fnUntraced(function* (filename: string, task: string, point: string) {
+  const process = yield* start(filename, task)
+  assert.strictEqual(yield* process.line, point)
+  return process
+})
+
+const killed = Effect.fnUntraced(function* (filename: string, task: string, point: string) {
+  const { child } = yield* startedUntil(filename, task, point)
   child.kill("SIGKILL")
   yield* Effect.promise(() => once(child, "exit"))
 })
+
+/** Goes on where it was held up; answers with what it says then. */
+const goOn = ({ child, line }: Process) =>
+  Effect.suspend(() => {
+    child.kill("SIGCONT")
+    child.stdin?.write("go\n")
+    return line
+  })
 
 const count = (outcomes: ReadonlyArray<string>) =>
   Object.fromEntries(
@@ -73,6 +88,18 @@ const takenFromWallet = Effect.gen(function* () {
   const wallet = yield* Wallet.Wallet
   return Msat.subtract(funds, yield* wallet.balance)
 })
+
+/** Until the dead process's lease has lapsed there is nothing to recover. */
+const recovered = Effect.flatMap(Treasury.Treasury, ({ recover }) => recover).pipe(
+  Effect.repeat({
+    until: (records) => records.length > 0,
+    schedule: Schedule.spaced(Duration.millis(100))
+  })
+)
+
+const stateOf = Effect.flatMap(Treasury.Treasury, ({ find }) =>
+  Effect.map(find(PurchaseId.make("one wish")), ([spend]) => spend?.state)
+)
 
 describe("processes that share a ledger", () => {
   it.live("that race spend the daily limit to the last sat and never more", () =>
@@ -110,14 +137,6 @@ describe("processes that share a ledger", () => {
 })
 
 describe("a process that is killed", () => {
-  /** Until the dead process's lease has lapsed there is nothing to recover. */
-  const recovered = Effect.flatMap(Treasury.Treasury, ({ recover }) => recover).pipe(
-    Effect.repeat({
-      until: (records) => records.length > 0,
-      schedule: Schedule.spaced(Duration.millis(100))
-    })
-  )
-
   it.live("after it paid loses nothing and pays nothing twice", () =>
     inFile(
       Effect.fnUntraced(function* (filename) {
@@ -147,6 +166,115 @@ describe("a process that is killed", () => {
         )
         assert.strictEqual((yield* treasury.status).held, Msat.zero)
         assert.strictEqual(yield* takenFromWallet, Msat.zero)
+      })
+    )
+  )
+
+  it.live("while the wallet was asked leaves its payment unknown, and nobody pays again", () =>
+    inFile(
+      Effect.fnUntraced(function* (filename) {
+        const treasury = yield* Treasury.Treasury
+        yield* killed(filename, "hesitant", "asked")
+        assert.deepStrictEqual(
+          (yield* recovered).map(({ state }) => state),
+          ["unknown"]
+        )
+        assert.strictEqual((yield* treasury.status).unknown, Msat.add(sats(100), fee))
+        const purchase = PurchaseId.make("one wish")
+        const again = yield* Effect.flip(treasury.pay(yield* spend(sats(100), { purchase })))
+        assert.strictEqual(again._tag, "PaymentRefused")
+        assert.strictEqual(yield* takenFromWallet, Msat.zero)
+      })
+    )
+  )
+})
+
+describe("a process that lives", () => {
+  it.live("keeps its payment from those who recover beside it", () =>
+    inFile(
+      Effect.fnUntraced(function* (filename) {
+        const treasury = yield* Treasury.Treasury
+        const living = yield* startedUntil(filename, "hesitant", "asked")
+        const purchase = PurchaseId.make("one wish")
+        const leaseUntil = Effect.map(treasury.find(purchase), ([spend]) => spend?.leaseUntil ?? 0)
+        const first = yield* leaseUntil
+        yield* Effect.repeat(Effect.andThen(treasury.recover, leaseUntil), {
+          until: (renewed) => renewed > first + 1_000,
+          schedule: Schedule.spaced("50 millis")
+        })
+        assert.strictEqual(yield* stateOf, "submitted")
+        assert.strictEqual(yield* goOn(living), "paid")
+        assert.strictEqual(yield* takenFromWallet, Msat.add(sats(100), fee))
+        assert.deepStrictEqual((yield* treasury.audit).findings, [])
+      })
+    )
+  )
+
+  it.live("recovers every payment once beside another that recovers", () =>
+    inFile(
+      Effect.fnUntraced(function* (filename) {
+        const treasury = yield* Treasury.Treasury
+        yield* killed(filename, "manySilent", "paid")
+        assert.deepStrictEqual(count(yield* race(filename, "recovering", 2)), { taken: 10 })
+        const cost = sats(110)
+        assert.strictEqual((yield* treasury.status).spentEver, cost)
+        assert.strictEqual(yield* takenFromWallet, cost)
+        assert.deepStrictEqual((yield* treasury.audit).findings, [])
+      })
+    )
+  )
+})
+
+describe("a process that was stopped, and wakes after another took over", () => {
+  /** Stops it until what it had under way was taken from it. */
+  const outlasted = Effect.fnUntraced(function* ({ child }: Process) {
+    child.kill("SIGSTOP")
+    return (yield* recovered).map(({ state }) => state)
+  })
+
+  it.live("submits nothing any more", () =>
+    inFile(
+      Effect.fnUntraced(function* (filename) {
+        const treasury = yield* Treasury.Treasury
+        const stopped = yield* startedUntil(filename, "reserved", "reserved")
+        assert.deepStrictEqual(yield* outlasted(stopped), ["failed"])
+        assert.strictEqual(yield* goOn(stopped), "Failure")
+        assert.strictEqual((yield* treasury.status).held, Msat.zero)
+        assert.strictEqual(yield* takenFromWallet, Msat.zero)
+        assert.deepStrictEqual((yield* treasury.audit).findings, [])
+      })
+    )
+  )
+
+  it.live("releases nothing any more, whatever its wallet told it", () =>
+    inFile(
+      Effect.fnUntraced(function* (filename) {
+        const treasury = yield* Treasury.Treasury
+        const stopped = yield* startedUntil(filename, "failing", "asked")
+        assert.deepStrictEqual(yield* outlasted(stopped), ["unknown"])
+        assert.strictEqual(yield* goOn(stopped), "PaymentUnknown")
+        assert.strictEqual(yield* stateOf, "unknown")
+        assert.strictEqual((yield* treasury.status).held, Msat.add(sats(100), fee))
+        const decisions = (yield* treasury.history(PurchaseId.make("one wish"))).map(
+          ({ what }) => what
+        )
+        assert.include(decisions, "taken_over")
+        assert.include(decisions, "overruled")
+      })
+    )
+  )
+
+  it.live("has its payment booked once, if it was made after all", () =>
+    inFile(
+      Effect.fnUntraced(function* (filename) {
+        const treasury = yield* Treasury.Treasury
+        const stopped = yield* startedUntil(filename, "hesitant", "asked")
+        assert.deepStrictEqual(yield* outlasted(stopped), ["unknown"])
+        assert.strictEqual(yield* goOn(stopped), "paid")
+        assert.strictEqual(yield* stateOf, "settled")
+        assert.strictEqual((yield* treasury.status).held, Msat.zero)
+        assert.strictEqual(yield* takenFromWallet, (yield* treasury.status).spentEver)
+        assert.deepStrictEqual((yield* treasury.audit).findings, [])
       })
     )
   )
