@@ -96,7 +96,7 @@ export const layer = Layer.effect(
         const most = showsAnswer ? yield* width : undefined
         for (const row of Table.render(header, rows, most)) yield* line(row)
       }),
-      value: (value) => write(`${JSON.stringify(value)}\n`),
+      value: (value) => line(Text.printableJson(JSON.stringify(value))),
       note,
       progress
     })

@@ -42,3 +42,17 @@ export const printable = (text: string, limit = 200): string =>
       .trim(),
     limit
   )
+
+/**
+ * JSON of the same value that may be shown on a terminal: control and invisible characters are
+ * written as escapes (RFC 8259, section 7). Its own serializer lets all above U+001F through.
+ */
+export const printableJson = (json: string): string =>
+  json.replace(controls, escaped).replace(invisible, escaped)
+
+/** Both halves of a surrogate pair. */
+const escaped = (character: string): string =>
+  Array.from({ length: character.length }, (_, at) => {
+    const unit = character.charCodeAt(at)
+    return `\\u${unit.toString(16).padStart(4, "0")}`
+  }).join("")

@@ -56,6 +56,18 @@ describe("Foreign text on a terminal", () => {
     { arbitrary: { runs: 200 } }
   )
 
+  it.prop(
+    "JSON that may be shown means the same",
+    [Schema.String, Schema.Literals(["\u009b2J", "\u202e", "\u007f", "a\u{e0041}b", "\n"])],
+    ([text, hostile]) => {
+      const value = { [text]: `${text}${hostile}` }
+      const shown = Text.printableJson(JSON.stringify(value))
+      assert.notMatch(shown, /[\p{Cc}\u202a-\u202e\u{e0000}-\u{e007f}]/u)
+      assert.deepStrictEqual(JSON.parse(shown), value)
+    },
+    { arbitrary: { runs: 200 } }
+  )
+
   it("hostile text of a megabyte is read in linear time", () => {
     for (const part of ["\u001b]", "\u001b[", "\u001bP\u001b", "\u009d", "\u001b[1;"])
       assert.isAtMost(Text.printable(part.repeat(500_000)).length, 200)
