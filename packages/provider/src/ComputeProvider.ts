@@ -12,6 +12,7 @@ import * as Answers from "./Answers.ts"
 import * as EventLog from "./EventLog.ts"
 import { InferenceBackend } from "./InferenceBackend.ts"
 import type { JobState } from "./Job.ts"
+import * as Judgement from "./Judgement.ts"
 import * as Presence from "./Presence.ts"
 import { type BookUnavailable, ProviderBook } from "./ProviderBook.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
@@ -114,10 +115,23 @@ export const make = Effect.fnUntraced(function* (given: Options) {
     tell
   })
 
+  /** A request that is refused need not be known any more once it is too old to be heard. */
+  const forget = Effect.gen(function* () {
+    const now = yield* UnixTime.now
+    const refused = now - requestAge - Judgement.clockAhead - clocksApart
+    yield* book.prune(provider, { refused, quoted: now - rememberQuotes })
+  })
+
+  /** Strangers' requests are what the book would grow by. */
+  const keepTheBookSmall = forget.pipe(
+    Effect.catch(report),
+    Effect.andThen(Effect.sleep("10 minutes")),
+    Effect.forever
+  )
+
   /** Quotes from before this process may have been paid, or may still be. */
   const expectOpenQuotes = Effect.gen(function* () {
     const longAgo = (yield* UnixTime.now) - rememberQuotes
-    yield* book.prune(provider, longAgo)
     const quoted = yield* book.unpaid(provider, longAgo)
     yield* Effect.forEach(quoted, ({ job }) => till.expect(job), { discard: true })
     const recently = (yield* UnixTime.now) - requestAge
@@ -184,7 +198,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
   yield* refunds.remind
   yield* serve([inferAndDeliver])
   yield* Effect.addFinalizer(() => stop.pipe(Effect.catch(report)))
-  yield* serve([announce, quote, takePayments, expectQuotesOfOthers, giveBack])
+  yield* serve([announce, quote, takePayments, expectQuotesOfOthers, giveBack, keepTheBookSmall])
 
   return ComputeProvider.of({
     publicKey: provider,

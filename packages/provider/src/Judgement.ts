@@ -42,7 +42,7 @@ export type Judgement =
 const ignore: Judgement = { _tag: "Ignore" }
 
 /** How far (in seconds) a customer's clock may be ahead of ours. */
-const clockAhead = 600
+export const clockAhead = 600
 
 export const judge = (event: NostrEvent.NostrEvent, terms: Terms): Judgement => {
   if (event.pubkey === terms.provider || event.created_at > terms.now + clockAhead) return ignore

@@ -185,8 +185,11 @@ export interface Shape {
     request: NostrEvent.EventId
   ) => Effect.Effect<ReadonlyArray<Step>, BookUnavailable>
 
-  /** Forgets refusals and unpaid quotes that were received before a unix second. */
-  readonly prune: (provider: Key.PublicKey, before: number) => Effect.Effect<void, BookUnavailable>
+  /** Forgets refusals, and unpaid quotes, that were received before a unix second. */
+  readonly prune: (
+    provider: Key.PublicKey,
+    before: { readonly refused: number; readonly quoted: number }
+  ) => Effect.Effect<void, BookUnavailable>
 
   readonly counts: (provider: Key.PublicKey) => Effect.Effect<ReadonlyArray<Count>, BookUnavailable>
 }

@@ -117,8 +117,13 @@ export const make = Effect.gen(function* () {
 
     prune: (provider, before) =>
       sql`DELETE FROM provider_job
-          WHERE state IN ('refused', 'quoted') AND received_at < ${before}
-            AND provider = ${provider}`.pipe(durably, Effect.asVoid, unavailable),
+          WHERE provider = ${provider} AND state IN ('refused', 'quoted')
+            AND received_at < CASE state WHEN 'refused' THEN ${before.refused}
+                                         ELSE ${before.quoted} END`.pipe(
+        durably,
+        Effect.asVoid,
+        unavailable
+      ),
 
     counts: (provider) =>
       sql`SELECT state, COUNT(*) AS jobs, COALESCE(SUM(amount), 0) AS amount

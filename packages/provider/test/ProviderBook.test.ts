@@ -150,15 +150,18 @@ describe("ProviderBook", () => {
       const book = yield* open(yield* directory)
       const [unpaid, paid, recent] = [newJob(), newJob(), { ...newJob(), receivedAt: 2_000 }]
       for (const job of [unpaid, paid, recent]) yield* book.quoted(provider, job, quote)
-      yield* book.refused(provider, newJob(), "over_capacity")
+      const [early, late] = [newJob(), { ...newJob(), receivedAt: 1_200 }]
+      for (const job of [early, late]) yield* book.refused(provider, job, "over_capacity")
       yield* book.paid(paid.paymentHash, { owner: "me", until: 0 }, "paid")
-      yield* book.prune(provider, 1_500)
+      yield* book.prune(provider, { refused: 1_100, quoted: 1_500 })
       assert.deepStrictEqual(
         (yield* book.unpaid(provider, 0)).map(({ job }) => job),
         [recent]
       )
       assert.isTrue(yield* book.knows(paid.id))
       assert.isFalse(yield* book.knows(unpaid.id))
+      assert.isFalse(yield* book.knows(early.id))
+      assert.isTrue(yield* book.knows(late.id))
     }).pipe(Effect.scoped)
   )
 
