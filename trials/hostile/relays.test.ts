@@ -46,6 +46,8 @@ const patience = {
   FARTHING_COMPUTE_QUOTE_TIMEOUT: "1 minute"
 }
 
+const haste = { FARTHING_COMPUTE_DISCOVERY_TIMEOUT: "1 millis" }
+
 /** For what may never come. */
 const impatience = {
   FARTHING_COMPUTE_DISCOVERY_TIMEOUT: "1 second",
@@ -81,6 +83,8 @@ class Outcomes extends Context.Service<
   Outcomes,
   {
     readonly of: (name: Misbehaviour.Name) => Outcome
+    /** By a customer who gives nobody time, over a relay that never says that it has sent all. */
+    readonly hasty: Outcome
     readonly ofRows: ReadonlyArray<readonly [ReadonlyArray<Misbehaviour.Name>, Outcome]>
   }
 >()("@farthing/trials/relays/Outcomes") {}
@@ -111,9 +115,12 @@ const outcomes = Layer.effect(
       (row) => Effect.map(buy(place, row, impatience), (outcome) => [row, outcome] as const),
       { concurrency: "unbounded" }
     )
-    const [singles, ofRows] = yield* Effect.all([single, combined], { concurrency: 2 })
+    const inHaste = buy(place, ["withholdsEose"], { ...patience, ...haste })
+    const [singles, ofRows, hasty] = yield* Effect.all([single, combined, inHaste], {
+      concurrency: "unbounded"
+    })
     const byName = new Map(singles)
-    return { of: (name) => byName.get(name)!, ofRows }
+    return { of: (name) => byName.get(name)!, ofRows, hasty }
   })
 ).pipe(Layer.provideMerge(Stage.layer))
 
@@ -153,6 +160,14 @@ layer(outcomes, { excludeTestServices: true, timeout: "60 seconds" })(
           }
         })
       )
+
+    it.effect("never says that it has sent all is heard, though it comes late", () =>
+      Effect.gen(function* () {
+        const { hasty } = yield* Outcomes
+        if (Result.isFailure(hasty.result)) assert.fail(hasty.result.failure.message)
+        isTrue(hasty)
+      })
+    )
 
     it.effect("misbehaves in several ways at once leaves true books", () =>
       Effect.gen(function* () {

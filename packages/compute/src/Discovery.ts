@@ -98,7 +98,8 @@ export const make = Effect.fnUntraced(function* (
         Effect.timeoutOption(within)
       )
     if (!stored.isOpen() && !book.hasOpen(yield* UnixTime.now)) {
-      yield* requireAnswer
+      // Somebody may be found meanwhile, on a relay that never says that it has sent all.
+      yield* Effect.raceFirst(requireAnswer, settled.await)
       yield* Effect.timeoutOption(stored.await, patience)
     }
     const now = yield* UnixTime.now
