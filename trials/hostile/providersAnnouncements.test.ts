@@ -48,21 +48,27 @@ layer(Stage.layer, { excludeTestServices: true })("announcements that mislead", 
 
   it.effect("ten thousand announcements of strangers do not crowd out who has a record", () =>
     Effect.gen(function* () {
-      const { honest, place, relay } = yield* open
-      const before = yield* People.customer(place)
-      yield* Deal.buy(before)
+      const [calm, crowded] = [yield* GullibleRelay.make, yield* GullibleRelay.make]
+      const place = yield* Stage.place()
+      const honest = yield* Peer.make(place, { name: "tern", price })
+      yield* honest.serve(Peer.honest(price))
+      yield* calm.tell(yield* honest.announcement())
+      const person = yield* People.person({ ...place, urls: [calm.url, ...place.urls] })
+      yield* Deal.buy(yield* People.revive(person))
+
       for (const sybil of yield* Crowd.gather(10_001, { price: Msat.zero }))
-        yield* relay.tell(sybil)
-      // In a new life the customer hears of the honest one last.
-      const { account, environment } = before
+        yield* crowded.tell(sybil)
+      // In its next life the customer hears of the honest one last.
+      yield* crowded.tell(yield* honest.announcement())
+      const urls = [crowded.url, ...place.urls].join(",")
       const customer = yield* People.revive({
-        account,
-        environment: { ...environment, FARTHING_RELAYS_URLS: relay.url }
+        ...person,
+        environment: { ...person.environment, FARTHING_RELAYS_URLS: urls }
       })
-      yield* relay.tell(yield* honest.announcement())
-      const found = yield* customer.client.discoverProviders("15 seconds")
-      assert.lengthOf(found, 10_001)
-      assert.isTrue(found.some(({ pubkey }) => pubkey === honest.pubkey))
+      assert.lengthOf(yield* customer.client.discoverProviders("15 seconds"), 10_001)
+      const receipt = yield* Deal.buy(customer, { selection: { policy: "reliable" } })
+      assert.strictEqual(receipt.provider, honest.pubkey)
+      assert.deepStrictEqual(yield* Books.of(customer), Books.paid(price, price))
     })
   )
 
