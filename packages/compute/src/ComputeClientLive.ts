@@ -12,6 +12,7 @@ import { Array as Arr, Context, Effect, Option, Queue, RcRef, Stream } from "eff
 import type { Wallet } from "@farthing/wallet"
 import { logged } from "./Bookkeeping.ts"
 import type { ComputeError } from "./ComputeError.ts"
+import * as Continuation from "./Continuation.ts"
 import type { ComputeOptions } from "./ComputeOptions.ts"
 import * as Discovery from "./Discovery.ts"
 import { inTurn } from "./Fallback.ts"
@@ -113,7 +114,7 @@ const defaultPage = 100
 
 /** The purchase, from discovery to receipt. */
 const buy = Effect.fnUntraced(function* (purchase: Purchase.Purchase) {
-  const earlier = yield* goOn(purchase)
+  const earlier = purchase.isNew ? Option.none() : yield* Continuation.goOn(purchase)
   if (Option.isSome(earlier)) return earlier.value
   const providers = yield* discover(purchase)
   const rounds = yield* select(purchase, providers)
@@ -127,8 +128,3 @@ const attempt = (purchase: Purchase.Purchase, round: Arr.NonEmptyReadonlyArray<P
     const eligible = purchase.selection.fallbacks ? offers : Arr.of(offers[0])
     return yield* inTurn(eligible, (offer) => fulfil(purchase, offer))
   }).pipe(Effect.scoped)
-
-/** What an earlier process has come to, if the caller names a purchase that was begun before. */
-const goOn = Effect.fnUntraced(function* (purchase: Purchase.Purchase) {
-  return purchase.isNew ? Option.none() : yield* Recovery.goOn(purchase)
-})

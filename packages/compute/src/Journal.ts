@@ -48,7 +48,7 @@ export const comesFrom: Readonly<globalThis.Record<JobState, ReadonlyArray<JobSt
   requested: [],
   quoted: ["requested"],
   paying: ["requested", "quoted"],
-  paid: ["paying", "unknown"],
+  paid: ["paying", "unknown", "unpaid"],
   delivered: ["paid", "lost"],
   refused: ["requested", "quoted", "paying"],
   unanswered: ["requested"],
@@ -106,6 +106,10 @@ export interface Shape {
   /** Jobs that are not at their end, and those lost since a unix second. */
   readonly unfinished: (options: {
     readonly lostSince: number
+  }) => Effect.Effect<ReadonlyArray<Entry>, Treasury.LedgerUnavailable>
+  /** Jobs since a unix second that are unpaid as far as is known, though their money was to move. */
+  readonly doubtful: (options: {
+    readonly since: number
   }) => Effect.Effect<ReadonlyArray<Entry>, Treasury.LedgerUnavailable>
   /** Deliveries and refunds that the spend ledger may not have been told of. */
   readonly unreconciled: Effect.Effect<ReadonlyArray<Conclusion>, Treasury.LedgerUnavailable>

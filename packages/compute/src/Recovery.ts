@@ -3,18 +3,15 @@
  * became of their payments, and looks for the results of those that were paid.
  */
 import { Treasury } from "@farthing/budget"
-import { Msat } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Option, Result } from "effect"
 import { logged } from "./Bookkeeping.ts"
 import { collect } from "./Collection.ts"
-import { DeliveryInvalid, DeliveryTimeout } from "./ComputeError.ts"
 import type { ComputeOptions } from "./ComputeOptions.ts"
 import type { Delivered } from "./Delivery.ts"
 import type { Job, JobState, Offer, Payment, Recovered } from "./Job.ts"
 import { JobTransport, type RefundOffered } from "./JobTransport.ts"
 import { type Entry, Journal } from "./Journal.ts"
-import type { Purchase } from "./Purchase.ts"
 import * as Receipt from "./Receipt.ts"
 import * as Refund from "./Refund.ts"
 
@@ -37,7 +34,14 @@ export const recover = Effect.fnUntraced(function* (
   const wallet = yield* askWallet
   const now = yield* UnixTime.now
   const lostSince = now - Math.floor(Duration.toSeconds(options.lateDelivery))
-  const left = (yield* journal.unfinished({ lostSince })).filter(({ job }) => !isLive(job.purchase))
+  const paidAfterAll = yield* Effect.filter(
+    yield* journal.doubtful({ since: lostSince }),
+    Effect.fnUntraced(function* (entry) {
+      return (yield* spendOf(entry))?.state === "settled"
+    })
+  )
+  const unfinished = yield* journal.unfinished({ lostSince })
+  const left = [...unfinished, ...paidAfterAll].filter(({ job }) => !isLive(job.purchase))
   const recovered = yield* Effect.forEach(left, (entry) => resume(entry, options), { concurrency })
   if (recovered.some(({ job }) => needsWallet(job))) yield* Effect.fromResult(wallet)
   return recovered
@@ -61,7 +65,7 @@ const reconcile = Effect.gen(function* () {
 })
 
 /** Has the Treasury look up what is not known; without a wallet it knows what it knew before. */
-const askWallet = Effect.gen(function* () {
+export const askWallet = Effect.gen(function* () {
   const treasury = yield* Treasury.Treasury
   return yield* treasury.recover.pipe(
     Effect.map(Result.succeed),
@@ -69,70 +73,7 @@ const askWallet = Effect.gen(function* () {
   )
 })
 
-const needsWallet = ({ state }: Job): boolean => state === "paying" || state === "unknown"
-
-/**
- * Goes on with a purchase that was begun before: its receipt if there is one now, none if it
- * never came to a payment, and an error while its money is under way or its result is missing.
- */
-export const goOn = Effect.fnUntraced(function* (purchase: Purchase) {
-  const { id, options } = purchase
-  const journal = yield* Journal
-  const begun = yield* journal.find(id)
-  if (begun.length === 0) return Option.none<Receipt.Receipt>()
-  const wallet = yield* askWallet
-  for (const entry of begun) {
-    const { job, receipt, refund } = yield* resume(entry, options)
-    if (receipt !== undefined) return Option.some(receipt)
-    if (needsWallet(job)) yield* Effect.fromResult(wallet)
-    yield* refuseSecondPayment({ ...entry, job, refund })
-  }
-  return Option.none()
-})
-
-const refuseSecondPayment = ({ job, offer, payment, refund }: Entry) => {
-  if (offer === undefined) return Effect.void
-  const { provider } = job
-  const cost = Msat.add(offer.amount, payment?.fee ?? Msat.zero)
-  switch (job.state) {
-    case "paying":
-    case "unknown":
-      return Effect.fail(
-        new Treasury.PaymentUnknown({
-          paymentHash: offer.paymentHash,
-          message: `This purchase has a payment whose end is not known (${job.note}): it is not paid again.`
-        })
-      )
-    case "paid":
-    case "lost":
-      return Effect.fail(
-        new DeliveryTimeout({
-          provider,
-          cost,
-          message: `This purchase is paid (${cost} msat), but its result has not come: it is not paid again.`
-        })
-      )
-    case "refunding":
-      return Effect.fail(
-        new DeliveryInvalid({
-          provider,
-          cost,
-          message: `This purchase was paid (${cost} msat) without a result, and ${refund?.amount ?? 0} msat were promised back: it is not paid again.`
-        })
-      )
-    case "refunded":
-      return Effect.fail(
-        new DeliveryInvalid({
-          provider,
-          cost,
-          ...(refund === undefined ? {} : { refund: refund.amount }),
-          message: `This purchase was paid (${cost} msat) without a result, and ${refund?.amount ?? 0} msat came back: it is not paid again. Ask anew for another one.`
-        })
-      )
-    default:
-      return Effect.void
-  }
-}
+export const needsWallet = ({ state }: Job): boolean => state === "paying" || state === "unknown"
 
 /** Brings one job as far as it comes now, by what the Treasury knows. */
 export const resume = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions) {
@@ -145,6 +86,8 @@ export const resume = Effect.fnUntraced(function* (entry: Entry, options: Comput
     case "paying":
     case "unknown":
       return yield* learn(entry, options)
+    case "unpaid":
+      return yield* learnBetter(entry, options)
     case "paid":
     case "lost":
       return yield* lookForResult(entry, options)
@@ -168,38 +111,54 @@ const isBeforePayment = ({ state }: Job): boolean =>
   state === "requested" || state === "quoted" || state === "paying"
 
 /** Closes what nobody is at any more. */
-const abandon = Effect.fnUntraced(function* (entry: Entry, state: "unanswered" | "unpaid") {
+const abandon = (entry: Entry, state: "unanswered" | "unpaid") =>
+  end(entry, state, "the process ended before anything was paid")
+
+/** What became of the payment, as far as the Treasury knows. */
+const learn = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions) {
+  const spend = yield* spendOf(entry)
+  if (spend === undefined) return yield* abandon(entry, "unpaid")
+  if (spend.state === "failed") return yield* end(entry, "unpaid", "the payment failed")
+  if (spend.state !== "settled" || spend.preimage === undefined)
+    return yield* end(entry, "unknown", `the payment is ${spend.state}`)
+  return yield* takeForPaid(entry, spend.preimage, spend.fee ?? spend.allowedFee, options)
+})
+
+/** A wallet may say that a payment failed, and find out later that it made it. */
+const learnBetter = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions) {
+  const spend = yield* spendOf(entry)
+  return spend?.state === "settled" && spend.preimage !== undefined
+    ? yield* takeForPaid(entry, spend.preimage, spend.fee ?? spend.allowedFee, options)
+    : unchanged(entry)
+})
+
+const spendOf = Effect.fnUntraced(function* ({ job, offer }: Entry) {
+  const treasury = yield* Treasury.Treasury
+  const spends = yield* treasury.find(job.purchase)
+  return spends.find(({ paymentHash }) => paymentHash === offer?.paymentHash)
+})
+
+const end = Effect.fnUntraced(function* (
+  entry: Entry,
+  state: "unpaid" | "unknown" | "unanswered",
+  note: string
+) {
   const journal = yield* Journal
-  const note = "the process ended before anything was paid"
   yield* journal.ended(entry.job.request, state, note)
   return became(entry, state, note)
 })
 
-/** What the Treasury knows of the payment. */
-const learn = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions) {
-  const { job, offer } = entry
+const takeForPaid = Effect.fnUntraced(function* (
+  entry: Entry,
+  preimage: Payment["preimage"],
+  fee: Payment["fee"],
+  options: ComputeOptions
+) {
   const journal = yield* Journal
-  const treasury = yield* Treasury.Treasury
-  const spends = yield* treasury.find(job.purchase)
-  const spend = spends.find(({ paymentHash }) => paymentHash === offer?.paymentHash)
-  if (spend === undefined) return yield* abandon(entry, "unpaid")
-  if (spend.state === "failed") {
-    yield* journal.ended(job.request, "unpaid", "the payment failed")
-    return became(entry, "unpaid", "the payment failed")
-  }
-  if (spend.state !== "settled" || spend.preimage === undefined) {
-    yield* journal.ended(job.request, "unknown", `the payment is ${spend.state}`)
-    return became(entry, "unknown", `the payment is ${spend.state}`)
-  }
-  const payment: Payment = {
-    preimage: spend.preimage,
-    fee: spend.fee ?? spend.allowedFee,
-    leftToday: undefined,
-    paidAt: yield* UnixTime.now
-  }
-  yield* journal.paid(job.request, payment)
-  const paid: Entry = { ...entry, job: { ...job, state: "paid" }, payment }
-  return yield* lookForResult(paid, options)
+  const payment: Payment = { preimage, fee, leftToday: undefined, paidAt: yield* UnixTime.now }
+  yield* journal.paid(entry.job.request, payment)
+  const job: Job = { ...entry.job, state: "paid", note: "" }
+  return yield* lookForResult({ ...entry, job, payment }, options)
 })
 
 /** Listens from the time of the request on for what was paid for. */

@@ -230,6 +230,12 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
         unavailable
       ),
 
+    doubtful: ({ since }) =>
+      entries(sql`WHERE budget = ${budget} AND state = 'unpaid' AND requested_at >= ${since}
+        AND EXISTS (SELECT 1 FROM compute_step step
+          WHERE step.request_id = compute_job.request_id AND step.state = 'paying')
+        ORDER BY requested_at`).pipe(unavailable),
+
     unreconciled: sql`
       SELECT request_id AS request, purchase, payment_hash AS "paymentHash", state AS outcome
       FROM compute_job

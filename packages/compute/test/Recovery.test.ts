@@ -294,6 +294,51 @@ describe("a payment whose end was not known", () => {
   )
 })
 
+describe("a payment that failed, as the wallet said, and was made", () => {
+  it.effect("is found out by recovery, which collects what was paid for", () =>
+    Effect.gen(function* () {
+      const who = { secret: Key.generate(), filename: yield* TestMarket.databaseFile }
+      yield* TestPeer.open({ name: "peer", price }, (job) =>
+        Effect.gen(function* () {
+          yield* job.invoice(price)
+          yield* job.result("for the money")
+        })
+      )
+      const lying = changing(who, (treasury) => ({
+        ...treasury,
+        pay: (spend) =>
+          Effect.andThen(
+            treasury.pay(spend),
+            Effect.fail(new Treasury.PaymentFailed({ reason: "no_route", message: "no way" }))
+          )
+      }))
+      const error = yield* Effect.flatMap(ComputeClient, (client) =>
+        Effect.flip(passing(client.requestInference(wish)))
+      ).pipe(Effect.provide(lying, { local: true }))
+      assert.strictEqual(error._tag, "PaymentFailed")
+      yield* Effect.gen(function* () {
+        const client = yield* ComputeClient
+        const [job] = yield* client.jobs()
+        assert.strictEqual(job?.state, "unpaid")
+        const [one] = yield* recovered
+        assert.strictEqual(one?.receipt?.text, "for the money")
+        assert.deepStrictEqual(yield* recovered, [])
+      }).pipe(Effect.provide(TestMarket.customer(who), { local: true }))
+    }).pipe(Effect.provide(TestMarket.world))
+  )
+
+  it.effect("is none where it really failed", () =>
+    Effect.gen(function* () {
+      const faults = yield* Faults.Faults
+      yield* faults.inject("customer", { _tag: "FailBeforePaying", reason: "no_route" })
+      yield* TestPeer.open({ name: "peer", price }, TestPeer.honest(price))
+      const client = yield* ComputeClient
+      yield* Effect.flip(passing(client.requestInference(wish)))
+      assert.deepStrictEqual(yield* recovered, [])
+    }).pipe(Effect.provide(TestMarket.market()))
+  )
+})
+
 describe("a job that was given up", () => {
   /** Delivers only when the test says so. */
   const lateProvider = Effect.gen(function* () {
