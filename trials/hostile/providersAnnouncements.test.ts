@@ -35,7 +35,10 @@ layer(Stage.layer, { excludeTestServices: true })("announcements that mislead", 
         })
         yield* relay.tell(announcement!)
       }
-      const customer = yield* People.customer(place)
+      // A relay that sends what nobody can read is not waited for any longer than this.
+      const customer = yield* People.customer(place, {
+        environment: { FARTHING_COMPUTE_DISCOVERY_TIMEOUT: "1 second" }
+      })
       const found = yield* customer.client.discoverProviders()
       assert.deepStrictEqual(
         found.map(({ pubkey }) => pubkey),
