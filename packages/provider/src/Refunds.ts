@@ -111,7 +111,9 @@ export const make = Effect.fnUntraced(function* (services: {
     const paid = payments.find(({ state }) => state === "settled")
     if (paid !== undefined)
       return yield* refunded(owed.job, { ...paid, fee: paid.fee ?? paid.allowedFee })
-    if (payments.some(isOpen)) return
+    const open = payments.find(isOpen)
+    if (open?.state === "unknown") return yield* complain(owed.job, open.note)
+    if (open !== undefined) return
     if ((yield* UnixTime.now) >= owed.offer.expiresAt)
       return yield* close(owed, payments.at(-1)?.note)
     if (Option.isSome(owed.invoice)) yield* pay(owed, owed.invoice.value)
@@ -128,21 +130,31 @@ export const make = Effect.fnUntraced(function* (services: {
     const invoice = yield* Effect.fromResult(Bolt11.decode(bolt11))
     if ((yield* wallet.balance) < offer.amount)
       return yield* complain(job, "the wallet has too little for it")
-    const settled = yield* treasury.pay({
-      purchase: purchaseOf(job),
-      tick: Treasury.TickId.make(Refund.purchaseOf(job.id)),
-      payee: job.customer,
-      invoice,
-      cap: job.amount,
-      approved: true
-    })
-    yield* refunded(job, settled)
+    const settled = yield* treasury
+      .pay({
+        purchase: purchaseOf(job),
+        tick: Treasury.TickId.make(Refund.purchaseOf(job.id)),
+        payee: job.customer,
+        invoice,
+        cap: job.amount,
+        approved: true,
+        irreplaceable: true
+      })
+      .pipe(Effect.asSome, Effect.catchTag("PaymentRefused", unlessOthersPay(job)))
+    if (Option.isSome(settled)) yield* refunded(job, settled.value)
   })
+
+  /** Another process of ours was faster: it will say what becomes of it. */
+  const unlessOthersPay = (job: Job) => (refusal: Treasury.PaymentRefused) =>
+    Effect.flatMap(treasury.find(purchaseOf(job)), (payments) =>
+      payments.every(({ state }) => state === "failed") ? Effect.fail(refusal) : Effect.succeedNone
+    )
 
   const refunded = Effect.fnUntraced(function* (
     job: Job,
     { amount, fee, paymentHash }: Pick<Treasury.Settled, "amount" | "fee" | "paymentHash">
   ) {
+    forget(job)
     if (!(yield* book.refunded(job.id, `${amount} msats and a fee of ${fee} to ${paymentHash}`)))
       return
     const { customer, id: request } = job
@@ -155,10 +167,16 @@ export const make = Effect.fnUntraced(function* (services: {
       ? "nobody asked for the refund"
       : `the refund could not be paid${failure === undefined ? "" : ` (${failure})`}`
     const reason = `${why}; ${offer.reason}`
+    forget(job)
     if (!(yield* book.lost(job.id, reason))) return
     const { amount, customer, id: request } = job
     yield* tell({ _tag: "Lost", request, customer, amount, reason })
   })
+
+  const forget = ({ id }: Job) => {
+    objections.delete(id)
+    turns.delete(id)
+  }
 
   /** Told when it is new, so that a wallet that cannot pay does not fill the log. */
   const complain = Effect.fnUntraced(function* (job: Job, message: string) {
@@ -196,15 +214,16 @@ export const make = Effect.fnUntraced(function* (services: {
 
   const remind = Effect.gen(function* () {
     const offers = yield* book.offers(provider)
-    yield* Effect.forEach(
-      offers.flatMap(({ answers }) => answers),
-      answers.deliver,
-      { concurrency: 4, discard: true }
-    ).pipe(Effect.ignore, Effect.forkIn(scope))
+    const said = offers.flatMap(({ answers }) => answers)
+    yield* Effect.forEach(said, (event) => Effect.ignore(answers.offer(event)), {
+      concurrency: 4,
+      discard: true
+    }).pipe(Effect.forkIn(scope))
   })
 
   const filters = Effect.map(book.offers(provider), (offers): ReadonlyArray<Filter.Filter> => {
-    const oldest = Math.min(...offers.map(({ offer }) => offer.expiresAt - Refund.offerLasts))
+    const [next] = offers
+    const oldest = (next?.offer.expiresAt ?? 0) - Refund.offerLasts
     const authors = [...new Set(offers.map(({ job }) => job.customer))]
     return Arr.chunksOf(authors, authorsPerFilter).map((authors) => ({
       ...Channel.providerFilter(channel, { since: oldest }),

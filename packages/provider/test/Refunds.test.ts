@@ -247,6 +247,26 @@ describe("a wallet", () => {
     }).pipe(Market.inMarket)
   )
 
+  it.live("that fails to pay today pays another time", () =>
+    Effect.gen(function* () {
+      let paid = 0
+      const seller = yield* Market.provider(failing).pipe(
+        Market.withPayer((payer) => ({
+          ...payer,
+          pay: (request) =>
+            paid++ === 0
+              ? Effect.fail(new PaymentFailed({ reason: "no_route", message: "no way there" }))
+              : payer.pay(request)
+        }))
+      )
+      const { balance, buyer, request } = yield* owed(seller)
+      yield* buyer.claim(request, yield* buyer.makeInvoice(back))
+      assert.include((yield* seller.next("Trouble")).message, "no way there")
+      yield* seller.next("Refunded")
+      assert.strictEqual(yield* buyer.balance, balance - Market.price + back)
+    }).pipe(Market.inMarket)
+  )
+
   it.live("that has too little pays when it has more", () =>
     Effect.gen(function* () {
       let balance: Msat.Msat | undefined = Msat.zero
