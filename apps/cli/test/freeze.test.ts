@@ -21,6 +21,7 @@ layer(SharedMarket.layer, { excludeTestServices: true })("a budget that is froze
       assert.isFalse(yield* fs.exists(`${env.FARTHING_HOME}/identity.nsec`))
       const budget = yield* Cli.run(["budget"], env)
       assert.match(budget.stdout, /^frozen +the key leaked$/m)
+      assert.match(budget.stdout, /^refunds +frozen: the key leaked$/m)
       const fields = yield* Cli.run(["budget", "--json"], env)
       assert.include(fields.stdout, '"frozen":"the key leaked"')
     })

@@ -112,9 +112,11 @@ export const computeClient = Layer.unwrap(
   Effect.map(Config.Config, ({ compute, network }) => ComputeClient.layer({ network, ...compute }))
 )
 
+const bookPaysNothing = "The books alone pay nothing."
+
 /** The books alone, of which nothing can be paid: no wallet, no relay and no key are needed. */
 export const books = treasury.pipe(
-  Layer.provideMerge(NoWallet.layer("The books alone pay nothing.")),
+  Layer.provideMerge(NoWallet.layer(bookPaysNothing)),
   Layer.provideMerge(database)
 )
 
@@ -184,6 +186,12 @@ export const refundTreasury = Layer.unwrap(
   Effect.map(Config.Config, ({ compute, network }) =>
     RefundTreasury.layer({ network, payTimeout: compute.paymentTimeout })
   )
+)
+
+/** The book of refunds alone, as `books` is the customer's. */
+export const refundBooks = refundTreasury.pipe(
+  Layer.provide(NoWallet.layer(bookPaysNothing)),
+  Layer.provide(database)
 )
 
 /** What sells, over a relay, a wallet and a database; an offer goes before the configuration. */

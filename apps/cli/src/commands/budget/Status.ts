@@ -3,6 +3,7 @@ import { Treasury } from "@farthing/budget"
 import { ComputeClient } from "@farthing/compute"
 import { Msat, Text } from "@farthing/protocol"
 import { Array as Arr, Effect } from "effect"
+import { Market } from "farthing"
 import { Output } from "../../Output.ts"
 import * as Show from "../../Show.ts"
 
@@ -11,15 +12,24 @@ export const show = Effect.fnUntraced(function* () {
   const treasury = yield* Treasury.Treasury
   const status = yield* treasury.status
   const refunded = yield* cameBack
-  if (output.json) return yield* output.value(fields(status, refunded))
+  const ofRefunds = yield* refundBudget
+  if (output.json) return yield* output.value(fields(status, refunded, ofRefunds))
   for (const line of facts(status, refunded)) yield* output.line(line)
-  if (status.frozen !== undefined)
+  if (ofRefunds.frozen !== undefined)
+    yield* output.line(`refunds      frozen: ${Text.printable(ofRefunds.frozen)}`)
+  if (status.frozen !== undefined || ofRefunds.frozen !== undefined)
     yield* output.note("nothing is paid until `farthing budget unfreeze`")
   if (status.limits.length === 0)
     return yield* output.note("no limit is set: `farthing init` writes a configuration with some")
   yield* output.line("")
   yield* output.table(columns, status.limits.map(row))
 })
+
+/** Of a provider: what it owes is paid from there. */
+const refundBudget = Treasury.Treasury.pipe(
+  Effect.flatMap(({ status }) => status),
+  Effect.provide(Market.refundBooks)
+)
 
 /** What was refunded ever. The wallet has it; limits count it as spent. */
 const cameBack = Effect.gen(function* () {
@@ -68,9 +78,10 @@ const bar = ({ held, most, spent }: Treasury.LimitStatus): string => {
   return "█".repeat(full) + "░".repeat(barWidth - full)
 }
 
-const fields = (status: Treasury.Status, refunded: Msat.Msat) => ({
+const fields = (status: Treasury.Status, refunded: Msat.Msat, ofRefunds: Treasury.Status) => ({
   day: status.day,
   frozen: status.frozen ?? null,
+  refunds_frozen: ofRefunds.frozen ?? null,
   spent_today_msats: status.spentToday,
   held_msats: status.held,
   unknown_msats: status.unknown,
