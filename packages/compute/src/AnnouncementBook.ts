@@ -23,6 +23,9 @@ const aheadAllowed = 5 * 60
 /** Seconds of silence of the whole market that are remarkable: an announcement's usual life. */
 const behindAllowed = 30 * 60
 
+/** The most that strangers' announcements may weigh together, in characters. */
+const mostWeight = 32 * 1024 * 1024
+
 /** A full book looks for dead offers at most this often, in seconds. */
 const pruneInterval = 10
 
@@ -38,6 +41,7 @@ export interface AnnouncementBook {
 
 export const make = ({ capacity, network, proven }: Options): AnnouncementBook => {
   const offers = new Map<string, Provider.Provider>()
+  let weight = 0
   let newestWord = 0
   let lastPruned = 0
   let snapshot: { readonly until: number; readonly open: ReadonlyArray<Provider.Provider> } = {
@@ -45,13 +49,29 @@ export const make = ({ capacity, network, proven }: Options): AnnouncementBook =
     open: []
   }
 
+  const put = (key: string, offer: Provider.Provider): void => {
+    drop(key)
+    offers.set(key, offer)
+    weight += weightOf(offer)
+    snapshot = { until: 0, open: [] }
+  }
+
+  const drop = (key: string): void => {
+    const offer = offers.get(key)
+    if (offer !== undefined && offers.delete(key)) weight -= weightOf(offer)
+  }
+
+  const hasRoom = (provider: Key.PublicKey): boolean =>
+    proven.has(provider)
+      ? offers.size < 2 * capacity
+      : offers.size < capacity && weight < mostWeight
+
   const makeRoom = (provider: Key.PublicKey, now: number): boolean => {
-    const most = proven.has(provider) ? 2 * capacity : capacity
-    if (offers.size < most) return true
+    if (hasRoom(provider)) return true
     if (now < lastPruned + pruneInterval) return false
     lastPruned = now
-    for (const [key, offer] of offers) if (!isOpen(offer.announcement, now)) offers.delete(key)
-    return offers.size < most
+    for (const [key, offer] of offers) if (!isOpen(offer.announcement, now)) drop(key)
+    return hasRoom(provider)
   }
 
   const add: AnnouncementBook["add"] = (event, now) => {
@@ -66,8 +86,7 @@ export const make = ({ capacity, network, proven }: Options): AnnouncementBook =
     )
       return Option.none()
     const offer = Provider.fromAnnouncement(announcement.success)
-    offers.set(key, offer)
-    snapshot = { until: 0, open: [] }
+    put(key, offer)
     return Option.some(offer)
   }
 
@@ -94,6 +113,13 @@ export const make = ({ capacity, network, proven }: Options): AnnouncementBook =
     clockHint: (now) => clockHint(newestWord, now)
   }
 }
+
+/** In characters, roughly: what an announcement costs to remember. */
+const weightOf = ({ announcement: { event } }: Provider.Provider): number =>
+  event.tags.reduce(
+    (sum, tag) => tag.reduce((sum, item) => sum + item.length, sum),
+    event.content.length
+  )
 
 const concernsUs = (announcement: Announcement.Announced, network: Network.Network): boolean =>
   Option.getOrElse(announcement.network, () => network) === network &&

@@ -35,11 +35,11 @@ export const make = Effect.fnUntraced(function* (options: ComputeOptions) {
   const context = yield* Effect.context<Requirements>()
   const journal = Context.get(context, Journal)
   const discovery = Context.get(context, Discovery.Discovery)
-  const live = new Set<Treasury.PurchaseId>()
+  const live = new Set<Purchase.Purchase>()
 
   /** Beats while at least one purchase is at work. */
   const heart = yield* RcRef.make({
-    acquire: Effect.suspend(() => logged(journal.keepAlive([...live]))).pipe(
+    acquire: Effect.suspend(() => logged(journal.keepAlive(Array.from(live, ({ id }) => id)))).pipe(
       Effect.delay(signOfLife),
       Effect.forever,
       Effect.forkScoped
@@ -48,10 +48,10 @@ export const make = Effect.fnUntraced(function* (options: ComputeOptions) {
 
   const purchaseOf = (request: InferenceRequest, delivery: Purchase.Delivery) =>
     Effect.acquireRelease(
-      Effect.tap(Purchase.make(request, options, delivery), ({ id }) =>
-        Effect.sync(() => live.add(id))
+      Effect.tap(Purchase.make(request, options, delivery), (purchase) =>
+        Effect.sync(() => live.add(purchase))
       ),
-      ({ id }) => Effect.sync(() => live.delete(id))
+      (purchase) => Effect.sync(() => live.delete(purchase))
     ).pipe(Effect.tap(RcRef.get(heart)))
 
   const run = (request: InferenceRequest, delivery: Purchase.Delivery) =>
@@ -88,10 +88,9 @@ export const make = Effect.fnUntraced(function* (options: ComputeOptions) {
         )
       ),
 
-    recover: Recovery.recover(options, (id) => live.has(id)).pipe(
-      Effect.provideContext(context),
-      Effect.withSpan("ComputeClient.recover")
-    ),
+    recover: Recovery.recover(options, (id) =>
+      Array.from(live).some((purchase) => purchase.id === id)
+    ).pipe(Effect.provideContext(context), Effect.withSpan("ComputeClient.recover")),
 
     jobs: Effect.fn("ComputeClient.jobs")((page?: Page) =>
       journal.jobs(page?.limit ?? defaultPage)

@@ -25,7 +25,7 @@ export interface NewJob {
 /** A job as it stands, with all that is needed to go on with it in another process. */
 export interface Entry extends Omit<JobDetail, "steps"> {
   readonly model: string | undefined
-  /** Another process, as far as is known a living one, is at it. */
+  /** A process, as far as is known a living one, is at it; it may be this one. */
   readonly isLeased: boolean
 }
 

@@ -95,21 +95,15 @@ export const toJob = (row: JobRow): Job => ({
   note: row.note
 })
 
-/** Who reads, and when: others' leases bind as long as they last. */
-export interface Reader {
-  readonly owner: string
-  /** Unix milliseconds. */
-  readonly now: number
-}
-
-export const toEntry = (row: JobRow, { now, owner }: Reader): Entry => ({
+/** `now` in unix milliseconds. */
+export const toEntry = (row: JobRow, now: number): Entry => ({
   job: toJob(row),
   request: row.request,
   model: row.model ?? undefined,
   offer: toOffer(row),
   payment: toPayment(row),
   refund: toRefund(row),
-  isLeased: row.lease_owner !== owner && row.lease_until > now,
+  isLeased: row.lease_until > now,
   receipt: Option.getOrUndefined(toReceipt(row))
 })
 

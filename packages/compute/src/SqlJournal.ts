@@ -65,7 +65,7 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
 
   const entries = (condition: Statement.Fragment) =>
     Effect.zipWith(jobs(condition), Clock.currentTimeMillis, (rows, now) =>
-      rows.map((row) => Rows.toEntry(row, { owner, now }))
+      rows.map((row) => Rows.toEntry(row, now))
     )
 
   const stepsOf = (request: NostrEvent.EventId) =>

@@ -397,6 +397,51 @@ describe("a purchase that the caller has named", () => {
     }).pipe(Effect.provide(TestMarket.market()))
   )
 
+  it.effect("is paid once where several ask for it at once, in one process or in two", () =>
+    Effect.gen(function* () {
+      const who = { secret: Key.generate(), filename: yield* TestMarket.databaseFile }
+      yield* TestPeer.open({ name: "peer", price }, TestPeer.honest(price))
+      const before = yield* TestMarket.balance
+      const twice = Effect.flatMap(ComputeClient, (client) =>
+        Effect.all(
+          [1, 2].map(() => Effect.exit(client.requestInference(named))),
+          { concurrency: "unbounded" }
+        )
+      ).pipe(Effect.provide(TestMarket.customer(who), { local: true }))
+      const ends = yield* passing(Effect.all([twice, twice], { concurrency: "unbounded" }))
+      const receipts = ends.flat().flatMap((end) => (end._tag === "Success" ? [end.value] : []))
+      assert.isAtLeast(receipts.length, 1)
+      assert.strictEqual(new Set(receipts.map(({ preimage }) => preimage)).size, 1)
+      assert.strictEqual(before - (yield* TestMarket.balance), price + TestMarket.fee)
+    }).pipe(Effect.provide(TestMarket.world))
+  )
+
+  it.effect("that somebody else in this process is at loses no job to who asks for it again", () =>
+    Effect.gen(function* () {
+      const asked = yield* Deferred.make<void>()
+      const quote = yield* Deferred.make<void>()
+      let requests = 0
+      yield* TestPeer.open({ name: "slow", price }, (job) =>
+        Effect.gen(function* () {
+          if (requests++ > 0) return yield* job.fail
+          yield* Deferred.succeed(asked, undefined)
+          yield* Deferred.await(quote)
+          yield* TestPeer.honest(price)(job)
+        })
+      )
+      const client = yield* ComputeClient
+      const first = yield* Effect.forkChild(client.requestInference(named), {
+        startImmediately: true
+      })
+      yield* Deferred.await(asked)
+      yield* Effect.flip(passing(client.requestInference(named)))
+      yield* TestClock.adjust("15 seconds")
+      assert.deepStrictEqual(yield* passing(client.recover), [])
+      yield* Deferred.succeed(quote, undefined)
+      assert.strictEqual((yield* passing(Fiber.join(first))).text, "echo: hello")
+    }).pipe(Effect.provide(TestMarket.market()))
+  )
+
   it.effect("is gone on with after a failure that cost nothing", () =>
     Effect.gen(function* () {
       let asked = 0
