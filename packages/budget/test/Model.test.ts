@@ -3,12 +3,12 @@ import { Bolt11 } from "@farthing/protocol"
 import { Effect, Record, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as Audit from "../src/Audit.ts"
-import { TickId } from "../src/Spend.ts"
+import { SpendOutcome, TickId } from "../src/Spend.ts"
 import { payee, sats } from "./Fixture.ts"
 import * as Model from "./Model.ts"
 import { ledgerOf, migrated, order, preimageOf, proofOf, rules } from "./Orders.ts"
 
-const nth = Schema.Literals([0, 1, 2, 3, 4, 5])
+const nth = Schema.Literals([0, 1, 2, 3, 4, 5, 6, 7])
 
 /** What happens to a ledger, in any order. */
 const Step = Schema.Union([
@@ -20,11 +20,15 @@ const Step = Schema.Union([
   Schema.TaggedStruct("Settle", { nth, fee: Schema.UndefinedOr(Schema.Literals([0, 1, 2])) }),
   Schema.TaggedStruct("Fail", { nth }),
   Schema.TaggedStruct("LeaveUnknown", { nth }),
-  Schema.TaggedStruct("Conclude", { nth, outcome: Schema.Literals(["delivered", "lost"]) }),
+  Schema.TaggedStruct("Conclude", { nth, outcome: SpendOutcome }),
+  // Seldom frozen, so that something happens.
+  Schema.TaggedStruct("Freeze", { on: Schema.Literals([false, false, true]) }),
+  /** The process dies, and another one opens the ledger. */
+  Schema.TaggedStruct("Crash", {}),
   Schema.TaggedStruct("Clock", { hours: Schema.Literals([-30, 1, 12, 24]) })
 ]).pipe(Schema.toTaggedUnion("_tag"))
 
-const Steps = Schema.Array(Step).check(Schema.isMinLength(10), Schema.isMaxLength(50))
+const Steps = Schema.Array(Step).check(Schema.isMaxLength(80))
 
 const hour = 3_600_000
 const allowedFee = 2
@@ -35,7 +39,7 @@ describe("the ledger", () => {
     [Steps],
     ([steps]) =>
       Effect.gen(function* () {
-        const ledger = yield* ledgerOf("owner")
+        let ledger = yield* ledgerOf("owner")
         const model = Model.make()
         const limits = rules(Record.map(Model.limits, sats))
         const names: Array<string> = []
@@ -78,8 +82,6 @@ describe("the ledger", () => {
             Reserve: (step) => reserve(step, `spend ${n}`),
             Settle: ({ nth, fee }) =>
               withSpend(nth, (spend, name, hash) => {
-                // What was believed to have failed would freeze the rest of the story.
-                if (spend.state === "failed") return Effect.void
                 model.settle(spend, fee)
                 return ledger.settle(hash, proofOf(name, fee === undefined ? fee : sats(fee)))
               }),
@@ -94,9 +96,14 @@ describe("the ledger", () => {
               ),
             Conclude: ({ nth, outcome }) =>
               withSpend(nth, (spend, _, hash) => {
-                spend.delivered ||= outcome === "delivered"
+                model.conclude(spend, outcome)
                 return ledger.conclude(hash, outcome)
               }),
+            Freeze: ({ on }) => {
+              model.freeze(on)
+              return on ? ledger.freeze("for a while") : ledger.unfreeze
+            },
+            Crash: () => Effect.map(ledgerOf(`owner ${n}`), (opened) => (ledger = opened)),
             Clock: (step) => {
               hours = Math.max(0, hours + step.hours)
               return TestClock.setTime(hours * hour)
@@ -110,6 +117,6 @@ describe("the ledger", () => {
         assert.strictEqual(report.held, sats(model.held()))
         assert.strictEqual(report.spends, model.spends.length)
       }).pipe(Effect.provide(migrated)),
-    { arbitrary: { runs: 40 } }
+    { arbitrary: { runs: 40, size: 80 } }
   )
 })

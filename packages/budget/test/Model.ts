@@ -2,6 +2,8 @@
  * The ledger written down as simply as can be: a list of spends, added up anew for each question.
  * Amounts are sats, times are hours.
  */
+import type { SpendOutcome } from "../src/Spend.ts"
+
 export interface Spend {
   readonly payee: number
   readonly tick: string
@@ -11,7 +13,7 @@ export interface Spend {
   readonly allowedFee: number
   state: "open" | "settled" | "failed"
   fee: number | undefined
-  delivered: boolean
+  outcome: SpendOutcome | undefined
 }
 
 export const limits = {
@@ -34,6 +36,7 @@ const heldFor = (spend: Spend): number =>
 export const make = () => {
   const spends: Array<Spend> = []
   let day = 0
+  let frozen = false
 
   const sum = (of: (spend: Spend) => number, which: (spend: Spend) => boolean = () => true) =>
     spends.filter(which).reduce((total, spend) => total + of(spend), 0)
@@ -54,8 +57,9 @@ export const make = () => {
       const asked = wish.amount + wish.allowedFee
       const isToday = (spend: Spend) => spend.day === now
       const isTheirs = (spend: Spend) => spend.payee === wish.payee
-      const delivered = sum(spentOn, (spend) => isTheirs(spend) && spend.delivered)
+      const delivered = sum(spentOn, (spend) => isTheirs(spend) && spend.outcome === "delivered")
       const allowed =
+        !frozen &&
         used() + asked <= limits.lifetime &&
         used(isToday) + asked <= limits.daily &&
         used((spend) => spend.tick === wish.tick) + asked <= limits.perTick &&
@@ -72,18 +76,28 @@ export const make = () => {
         unproven: delivered === 0,
         state: "open",
         fee: undefined,
-        delivered: false
+        outcome: undefined
       })
       return true
     },
 
     settle: (spend: Spend, fee: number | undefined): void => {
+      // What was believed to have failed makes somebody look.
+      if (spend.state === "failed") frozen = true
       spend.state = "settled"
       spend.fee ??= fee
     },
 
     fail: (spend: Spend): void => {
       if (spend.state === "open") spend.state = "failed"
+    },
+
+    conclude: (spend: Spend, outcome: SpendOutcome): void => {
+      if (spend.outcome === undefined || spend.outcome === "lost") spend.outcome = outcome
+    },
+
+    freeze: (on: boolean): void => {
+      frozen = on
     }
   }
 }
