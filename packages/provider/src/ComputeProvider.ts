@@ -133,9 +133,9 @@ export const make = Effect.fnUntraced(function* (given: Options) {
   const expectOpenQuotes = Effect.gen(function* () {
     const longAgo = (yield* UnixTime.now) - rememberQuotes
     const quoted = yield* book.unpaid(provider, longAgo)
-    yield* Effect.forEach(quoted, ({ job }) => till.expect(job), { discard: true })
+    yield* Effect.forEach(quoted, till.expect, { discard: true })
     const recently = (yield* UnixTime.now) - requestAge
-    const awaited = quoted.filter(({ job }) => job.receivedAt >= recently)
+    const awaited = yield* book.quotes(provider, recently)
     yield* Effect.forkScoped(reception.sayAgain(awaited))
   })
 
@@ -146,7 +146,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
       yield* Effect.sleep(options.lease)
       const now = yield* UnixTime.now
       const quoted = yield* book.unpaid(provider, since - clocksApart)
-      yield* Effect.forEach(quoted, ({ job }) => till.expect(job), { discard: true })
+      yield* Effect.forEach(quoted, till.expect, { discard: true })
       since = now
     }
   }).pipe(Effect.catch(report))

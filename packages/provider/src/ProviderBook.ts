@@ -44,12 +44,6 @@ export interface Owed {
   readonly invoice: Option.Option<string>
 }
 
-/** A quote that can be paid, and the event that told of it (none in books from before). */
-export interface Quoted {
-  readonly job: Job
-  readonly quote: Option.Option<NostrEvent.NostrEvent>
-}
-
 export interface Count {
   readonly state: JobState
   readonly jobs: number
@@ -88,7 +82,12 @@ export interface Shape {
   readonly unpaid: (
     provider: Key.PublicKey,
     since: number
-  ) => Effect.Effect<ReadonlyArray<Quoted>, BookUnavailable>
+  ) => Effect.Effect<ReadonlyArray<Job>, BookUnavailable>
+  /** What was signed to tell of them. */
+  readonly quotes: (
+    provider: Key.PublicKey,
+    since: number
+  ) => Effect.Effect<ReadonlyArray<NostrEvent.NostrEvent>, BookUnavailable>
   /** The customer does not want it any more. Whether it was still unpaid; it may yet be paid. */
   readonly cancelled: (
     request: NostrEvent.EventId,

@@ -2,7 +2,7 @@
 import { AgentMessage, Bolt11, Key, Msat, NostrEvent } from "@farthing/protocol"
 import { Option, Schema } from "effect"
 import { type Job, JobState } from "./Job.ts"
-import type { Owed, Quoted, Unfinished } from "./ProviderBook.ts"
+import type { Owed, Unfinished } from "./ProviderBook.ts"
 
 const Event = Schema.fromJsonString(NostrEvent.NostrEvent)
 
@@ -21,7 +21,6 @@ const JobRow = Schema.Struct({
   bolt11: Schema.String,
   payment_hash: Bolt11.PaymentHash,
   invoice_expires_at: Schema.Int,
-  quote: Schema.NullOr(Event),
   begun: Schema.Int,
   said_until: Schema.Int,
   refund_amount: Schema.NullOr(Msat.Msat),
@@ -55,11 +54,6 @@ export const toJob = (row: JobRow): Job => ({
   bolt11: row.bolt11,
   paymentHash: row.payment_hash,
   invoiceExpiresAt: row.invoice_expires_at
-})
-
-export const toQuoted = (row: JobRow): Quoted => ({
-  job: toJob(row),
-  quote: Option.fromNullOr(row.quote)
 })
 
 type Answers = ReadonlyArray<NostrEvent.NostrEvent>

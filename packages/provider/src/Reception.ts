@@ -12,7 +12,7 @@ import { isModern, type Job, type Request } from "./Job.ts"
 import { judge, type Refusal } from "./Judgement.ts"
 import type { Refunds } from "./Refunds.ts"
 import type { Presence } from "./Presence.ts"
-import type { BookUnavailable, Quoted, Shape as ProviderBook } from "./ProviderBook.ts"
+import type { BookUnavailable, Shape as ProviderBook } from "./ProviderBook.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
 import type { Resolved } from "./ProviderOptions.ts"
 import type { Till } from "./Till.ts"
@@ -22,7 +22,7 @@ export interface Reception {
   /** Whatever was said in our channel. */
   readonly receive: (event: NostrEvent.NostrEvent) => Effect.Effect<void, BookUnavailable>
   /** Quotes that may have been booked and never said, by a process that died in between. */
-  readonly sayAgain: (quotes: ReadonlyArray<Quoted>) => Effect.Effect<void>
+  readonly sayAgain: (quotes: ReadonlyArray<NostrEvent.NostrEvent>) => Effect.Effect<void>
 }
 
 /** For the wallet to make an invoice. */
@@ -165,12 +165,8 @@ export const make = (services: {
   const offer = (answer: NostrEvent.NostrEvent) =>
     Effect.catch(answers.offer(answer), ({ message }) => tell({ _tag: "Trouble", message }))
 
-  const sayAgain = (quotes: ReadonlyArray<Quoted>) =>
-    Effect.forEach(
-      quotes.flatMap(({ quote }) => Option.toArray(quote)),
-      offer,
-      { concurrency: 4, discard: true }
-    )
+  const sayAgain: Reception["sayAgain"] = (quotes) =>
+    Effect.forEach(quotes, offer, { concurrency: 4, discard: true })
 
   return { receive, sayAgain }
 }

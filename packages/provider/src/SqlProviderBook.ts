@@ -106,7 +106,16 @@ export const make = Effect.gen(function* () {
           WHERE provider = ${provider} AND state = 'quoted' AND received_at >= ${since}
           ORDER BY received_at`.pipe(
         Effect.flatMap(Rows.decodeJobs),
-        Effect.map((rows) => rows.map(Rows.toQuoted)),
+        Effect.map((rows) => rows.map(Rows.toJob)),
+        unavailable
+      ),
+
+    quotes: (provider, since) =>
+      sql`SELECT quote AS event FROM provider_job
+          WHERE provider = ${provider} AND state = 'quoted' AND received_at >= ${since}
+            AND quote IS NOT NULL ORDER BY received_at`.pipe(
+        Effect.flatMap(Rows.decodeEvents),
+        Effect.map((rows) => rows.map(({ event }) => event)),
         unavailable
       ),
 

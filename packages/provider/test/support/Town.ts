@@ -26,7 +26,7 @@ export const open = Effect.gen(function* () {
 })
 
 /** The town as one process sees it. */
-export const layer = ({ folder, relay }: Town) => {
+const layer = ({ folder, relay }: Town) => {
   const database = (name: string) => Sqlite.layer({ filename: join(folder, name) })
   return Layer.mergeAll(
     Relay.layer({ urls: [relay] }),
