@@ -209,7 +209,7 @@ const deliver = Effect.fnUntraced(function* (purchase: Purchase, offer: Offer, p
     offer.provider
   ).pipe(
     Effect.catchTags({
-      Undelivered: (error) => Undelivery.settle(purchase, offer, paid, deadline, error),
+      Undelivered: (error) => Undelivery.resolve(purchase, offer, paid, deadline, error),
       RelayUnavailable: (error) => Effect.fail(Undelivery.outOfReach(offer.provider, paid, error))
     })
   )

@@ -52,10 +52,21 @@ export const judge = Effect.fnUntraced(function* ({ offer, request }: PaidJob) {
 })
 
 /**
- * Makes our invoice and stores it: ours, or the one of another process that was faster. None if
- * the job was delivered meanwhile.
+ * Makes our invoice and stores it; the answer is that one, or the one of another process that was
+ * faster. None if the job was delivered meanwhile, or the wallet makes no invoice now: the offer
+ * is taken up by recovery as long as it stands.
  */
-export const accept = Effect.fnUntraced(function* (job: PaidJob, offered: RefundOffered) {
+export const accept = (job: PaidJob, offered: RefundOffered) =>
+  storeInvoice(job, offered).pipe(
+    Effect.catch((error) =>
+      Effect.as(
+        Effect.logWarning("The offer of a refund could not be accepted", error),
+        Option.none<AcceptedRefund>()
+      )
+    )
+  )
+
+const storeInvoice = Effect.fnUntraced(function* (job: PaidJob, offered: RefundOffered) {
   const journal = yield* Journal
   const transport = yield* JobTransport
   const invoice = yield* makeInvoice(job.request, offered)
@@ -87,15 +98,25 @@ const makeInvoice = Effect.fnUntraced(function* (
       description: `Refund of job ${event.id.slice(0, 16)}`,
       expiry: Duration.seconds(Math.min(Math.max(lasts, shortestExpiry), longestExpiry))
     })
-    .pipe(Effect.mapError(({ message }) => new Treasury.WalletUnavailable({ message })))
+    .pipe(
+      Effect.mapError(({ message }) => new Treasury.WalletUnavailable({ message })),
+      Effect.timeoutOrElse({ duration: walletTimeout, orElse: () => Effect.fail(noAnswer) })
+    )
   if (invoice.amount === amount) return invoice
   return yield* new Treasury.WalletUnavailable({
     message: `The wallet made an invoice over ${invoice.amount} msat, and ${amount} are to come back`
   })
 })
 
+/** For one answer of the wallet. */
+const walletTimeout = "10 seconds"
+
+const noAnswer = new Treasury.WalletUnavailable({
+  message: "The wallet did not answer in time."
+})
+
 /** Sends our invoice, the very bytes that were stored; it may be sent any number of times. */
-export const send = Effect.fnUntraced(function* (refund: AcceptedRefund) {
+const send = Effect.fnUntraced(function* (refund: AcceptedRefund) {
   const transport = yield* JobTransport
   yield* transport.send(refund).pipe(
     Effect.retry(resend),
@@ -152,6 +173,7 @@ const settledAt = (paymentHash: Bolt11.PaymentHash) =>
 /** What our wallet says of our invoice; none too where it cannot be asked. */
 const lookUp = (paymentHash: Bolt11.PaymentHash) =>
   Effect.flatMap(Wallet.Wallet, (wallet) => wallet.lookupIncoming(paymentHash)).pipe(
+    Effect.timeoutOrElse({ duration: walletTimeout, orElse: () => Effect.fail(noAnswer) }),
     Effect.catch((error) =>
       Effect.as(
         Effect.logDebug("The wallet could not be asked for a refund", error),

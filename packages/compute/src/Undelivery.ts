@@ -10,7 +10,6 @@ import type { Undelivered } from "./Collection.ts"
 import * as ComputeError from "./ComputeError.ts"
 import type { AcceptedRefund } from "./Job.ts"
 import { Journal } from "./Journal.ts"
-import type { RefundOffered } from "./JobTransport.ts"
 import { nameOf, type Offer, termsOf } from "./Negotiation.ts"
 import type { Provider } from "./Provider.ts"
 import { type Purchase, stage } from "./Purchase.ts"
@@ -22,7 +21,7 @@ type Paid = Pick<Treasury.Settled, "amount" | "fee" | "paymentHash">
 const costOf = ({ amount, fee }: Paid): Msat.Msat => Msat.add(amount, fee)
 
 /** Takes the money back where it is offered, else takes the loss. `deadline` as in the job. */
-export const settle = Effect.fnUntraced(function* (
+export const resolve = Effect.fnUntraced(function* (
   purchase: Purchase,
   offer: Offer,
   paid: Paid,
@@ -30,7 +29,8 @@ export const settle = Effect.fnUntraced(function* (
   undelivered: Undelivered
 ) {
   if (undelivered.refund === undefined) return yield* lose(offer, paid, undelivered)
-  const accepted = yield* accept(offer, undelivered.refund)
+  const job = { request: offer.request, offer: termsOf(offer) }
+  const accepted = yield* Refund.accept(job, undelivered.refund)
   if (Option.isNone(accepted)) return yield* lose(offer, paid, undelivered)
   const refund = accepted.value
   const received = yield* stage(
@@ -42,17 +42,6 @@ export const settle = Effect.fnUntraced(function* (
   )
   return yield* refundOf(offer.provider, paid, undelivered, refund, received)
 })
-
-/** None if it could not be accepted now: recovery takes an offer up as long as it stands. */
-const accept = (offer: Offer, offered: RefundOffered) =>
-  Refund.accept({ request: offer.request, offer: termsOf(offer) }, offered).pipe(
-    Effect.catch((error) =>
-      Effect.as(
-        Effect.logWarning("The offer of a refund could not be accepted", error),
-        Option.none<AcceptedRefund>()
-      )
-    )
-  )
 
 /** Unix milliseconds: the job's own end, but time enough for a payment. */
 const lastMoment = (deadline: number, { options }: Purchase) =>
