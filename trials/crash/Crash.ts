@@ -2,13 +2,13 @@
  * One crash: a purchase in which somebody dies at a point, is started again and recovers, until
  * the books of everybody agree; or not.
  */
-import { Data, Effect, Schedule } from "effect"
+import { Data, Effect } from "effect"
 import * as Agreement from "../books/Agreement.ts"
 import type * as Books from "../books/Books.ts"
 import type * as Fuse from "../processes/Fuse.ts"
 import type * as Process from "../processes/Process.ts"
-import { kinds, type Kind, type Point } from "./Points.ts"
-import type * as Town from "./Town.ts"
+import type { Town } from "../processes/Town.ts"
+import * as Points from "./Points.ts"
 
 export interface Verdict {
   /** What became of the purchase, in words. */
@@ -20,15 +20,12 @@ export interface Verdict {
 /** How often the customer looks again before the books have to agree and something is bought. */
 const mostRuns = 4
 
-/** For a provider to come to its end with what was paid. */
-const sellersPatience = "25 seconds"
-
 /** Buys once; with a point, somebody dies there. */
 export const play = Effect.fnUntraced(function* (
-  town: Town.Town,
+  town: Town,
   purchase: string,
-  kind: Kind,
-  point?: Point
+  kind: Points.Kind,
+  point?: Points.Point
 ) {
   const pids = yield* doom(town, point)
   for (let run = 1; ; run++) {
@@ -37,7 +34,7 @@ export const play = Effect.fnUntraced(function* (
     )
     // Who died says nothing; it lives again at once.
     if (findings === undefined) continue
-    const books = yield* atRest(town)
+    const books = yield* town.books
     const disagreements = [...findings, ...Agreement.disagreements(books)]
     const isOver = disagreements.length === 0 && isPaid(books, purchase)
     if (isOver || run >= mostRuns)
@@ -51,9 +48,10 @@ type Pids = Readonly<Record<Exclude<Process.Name, "customer">, number>>
 const nothing: Fuse.Doom = { at: "nothing" }
 
 /** Lays the doom where it has to be before the purchase begins. */
-const doom = Effect.fnUntraced(function* ({ market, provider }: Town.Town, point?: Point) {
+const doom = Effect.fnUntraced(function* ({ market, providers }: Town, point?: Points.Point) {
   const bank = yield* market.alive
-  if (point?.watched === "provider")
+  const provider = yield* Effect.fromNullishOr(providers.get(Points.provider)).pipe(Effect.orDie)
+  if (point?.watched === "provider" && !Points.isFoundation(point))
     yield* provider.rebirth({
       at: point.at,
       ...(point.victim === "market" ? { pid: bank.pid } : {})
@@ -70,19 +68,20 @@ const doom = Effect.fnUntraced(function* ({ market, provider }: Town.Town, point
 
 /** What the customer finds wrong with its ledger in the end; undefined if it died before. */
 const buy = Effect.fnUntraced(function* (
-  town: Town.Town,
+  town: Town,
   purchase: string,
-  kind: Kind,
-  point: Point | undefined,
+  kind: Points.Kind,
+  point: Points.Point | undefined,
   pids: Pids
 ) {
-  const wish = { id: purchase, prompt: "What is a farthing?", stream: kinds[kind].stream }
-  const customer = yield* point?.watched === "customer"
-    ? town.customer(wish, {
-        at: point.at,
-        ...(point.victim === "market" ? { pid: pids.market } : {})
-      })
-    : town.customer(wish)
+  const { stream } = Points.kinds[kind]
+  const customer = yield* town.customer(Points.customer, {
+    purchases: [{ id: purchase, prompt: "What is a farthing?", stream }],
+    atOnce: 1,
+    ...(point?.watched === "customer"
+      ? { doom: { at: point.at, ...(point.victim === "market" ? { pid: pids.market } : {}) } }
+      : {})
+  })
   if (point?.watched === "market" && point.victim === "customer")
     yield* Effect.flatMap(town.market.alive, ({ tell }) =>
       tell({ at: point.at, pid: customer.pid })
@@ -93,13 +92,6 @@ const buy = Effect.fnUntraced(function* (
     return yield* new Stuck({ message: `the customer failed: ${complaint}` })
   return done?.findings
 })
-
-/** The books once the provider has come to its end with everything that was paid. */
-const atRest = ({ books }: Town.Town) =>
-  books.pipe(
-    Effect.repeat({ while: Agreement.sellersAreBusy, schedule: Schedule.spaced("50 millis") }),
-    Effect.timeoutOrElse({ duration: sellersPatience, orElse: () => books })
-  )
 
 const paymentsOf = ({ people }: Books.Books, purchase: string): ReadonlyArray<Books.Spend> =>
   people.flatMap(({ spends }) =>

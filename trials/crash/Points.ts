@@ -2,6 +2,10 @@
 import type * as Process from "../processes/Process.ts"
 import type * as Task from "../processes/Task.ts"
 
+/** The names of the two who trade. */
+export const customer = "customer"
+export const provider = "provider"
+
 /** What is bought. */
 export const kinds = {
   /** A result in one piece. */
@@ -87,4 +91,4 @@ const isOutside = (step: string): boolean => /publish|Wallet|Payer/.test(step)
 
 /** What a process does in its first life only, so that it takes a town of its own. */
 export const isFoundation = ({ at }: Point): boolean =>
-  /_migrations|_budget|provider_channel$|channel$/.test(at)
+  /_migrations|_budget|provider_channel$|provider_job failed$/.test(at)

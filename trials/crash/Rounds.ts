@@ -6,9 +6,9 @@ import { Array as Arr, Effect, FileSystem, Pool } from "effect"
 import { join } from "node:path"
 import type { Line } from "../processes/Lines.ts"
 import type * as Process from "../processes/Process.ts"
+import * as Town from "../processes/Town.ts"
 import * as Crash from "./Crash.ts"
 import * as Points from "./Points.ts"
-import * as Town from "./Town.ts"
 
 export interface Options {
   /** Where the towns' folders are. */
@@ -17,6 +17,8 @@ export interface Options {
   readonly bundle: string
   /** How many purchases go on at once. */
   readonly lanes: number
+  /** How much longer than in an idle machine people wait. */
+  readonly patience: number
 }
 
 /** A point that was played, and where its books are. */
@@ -30,7 +32,7 @@ export interface Played extends Crash.Verdict {
 /** A town, and what is remembered of it. */
 interface Place {
   readonly town: Town.Town
-  readonly heard: Array<{ readonly name: Process.Name; readonly line: Line }>
+  readonly heard: Array<{ readonly name: string; readonly line: Line }>
   purchases: number
   /** Its books do not agree: they stay to be looked at. */
   isSpoilt: boolean
@@ -39,11 +41,11 @@ interface Place {
 /** One purchase may take this long with all its recoveries. */
 const longest = "100 seconds"
 
-export const make = ({ bundle, lanes, root }: Options) => {
+export const make = ({ bundle, lanes, patience, root }: Options) => {
   let founded = 0
 
-  /** A new town, until the scope closes. */
-  const found = Effect.fnUntraced(function* (kind: Points.Kind) {
+  /** A new town, until the scope closes; with a point, its provider's first life ends there. */
+  const found = Effect.fnUntraced(function* (kind: Points.Kind, point?: Points.Point) {
     const fileSystem = yield* FileSystem.FileSystem
     const folder = join(root, `town-${++founded}`)
     const heard: Place["heard"] = []
@@ -56,8 +58,15 @@ export const make = ({ bundle, lanes, root }: Options) => {
     const town = yield* Town.make({
       folder,
       bundle,
-      backend: Points.kinds[kind].backend,
-      onLine: (name, line) => heard.push({ name, line })
+      patience,
+      customers: [Points.customer],
+      providers: { [Points.provider]: Points.kinds[kind].backend },
+      onLine: (name, line) => heard.push({ name, line }),
+      fate: (name) =>
+        Effect.sync(() => {
+          const isFirst = !heard.some((said) => said.name === name)
+          return point?.watched === name && isFirst ? { at: point.at } : undefined
+        })
     })
     place = { town, heard, purchases: 0, isSpoilt: false }
     return place
@@ -110,7 +119,7 @@ export const make = ({ bundle, lanes, root }: Options) => {
     }).pipe(Effect.scoped)
 
   const playPoint = Effect.fnUntraced(function* (place: Place, point: Points.Point) {
-    const before = place.heard.length
+    const before = Points.isFoundation(point) ? 0 : place.heard.length
     const verdict = yield* playIn(place, point.kind, point)
     const struck = place.heard.slice(before).some(({ line }) => line._tag === "Killed")
     return { ...verdict, point, struck, folder: place.town.folder } satisfies Played
@@ -128,7 +137,7 @@ export const make = ({ bundle, lanes, root }: Options) => {
       (point) =>
         Effect.gen(function* () {
           const isOwn = Points.isFoundation(point)
-          const place = yield* isOwn ? found(kind) : Pool.get(towns)
+          const place = yield* isOwn ? found(kind, point) : Pool.get(towns)
           const played = yield* playPoint(place, point)
           // A doom that nobody met waits for somebody else there.
           if (!isOwn && (place.isSpoilt || !played.struck)) yield* Pool.invalidate(towns, place)

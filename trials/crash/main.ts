@@ -30,6 +30,10 @@ const flags = {
     Flag.withDescription("Name the points, and kill nobody"),
     Flag.withDefault(false)
   ),
+  patience: Flag.Int("patience").pipe(
+    Flag.withDescription("How much longer than in an idle machine people wait"),
+    Flag.withDefault(1)
+  ),
   lanes: Flag.Int("lanes").pipe(
     Flag.withDescription("How many purchases are played at once"),
     Flag.withDefault(3)
@@ -39,12 +43,12 @@ const flags = {
 const command = Command.make(
   "crash",
   flags,
-  Effect.fnUntraced(function* ({ kind, lanes, list, only, side }) {
+  Effect.fnUntraced(function* ({ kind, lanes, list, only, patience, side }) {
     const fileSystem = yield* FileSystem.FileSystem
     const began = yield* Clock.currentTimeMillis
     const bundle = yield* Bundle.make
     const root = yield* fileSystem.makeTempDirectory({ prefix: "farthing-crash-" })
-    const rounds = Rounds.make({ root, bundle, lanes })
+    const rounds = Rounds.make({ root, bundle, lanes, patience })
 
     const rehearsed = Option.match(kind, {
       onNone: () => Points.allKinds,

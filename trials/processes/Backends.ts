@@ -1,40 +1,54 @@
 /** What the providers of a trial infer with. */
 import { EmbeddedBackend, InferenceBackend } from "@farthing/provider"
 import { Effect, Layer, Schedule, Stream } from "effect"
+import * as Lot from "./Lot.ts"
 import type * as Task from "./Task.ts"
 
-export const layer = (backend: Task.Backend): Layer.Layer<InferenceBackend.InferenceBackend> => {
+export const layer = (
+  backend: Task.Backend,
+  lot = ""
+): Layer.Layer<InferenceBackend.InferenceBackend> => {
   switch (backend) {
     case "embedded":
       return EmbeddedBackend.layer
     case "slow":
-      return scripted(slowly)
+      return scripted(() => slowly)
     case "failing":
-      return scripted(Stream.fail(broken))
+      return scripted(() => Stream.fail(broken))
+    case "fickle": {
+      const draw = Lot.of(lot)
+      return scripted(() => (draw.oneIn(12) ? draw.choice(whims) : atOnce))
+    }
   }
 }
 
-const scripted = (
-  infer: Stream.Stream<InferenceBackend.Part, InferenceBackend.InferenceError>
-): Layer.Layer<InferenceBackend.InferenceBackend> =>
+type Parts = Stream.Stream<InferenceBackend.Part, InferenceBackend.InferenceError>
+
+const scripted = (infer: () => Parts): Layer.Layer<InferenceBackend.InferenceBackend> =>
   Layer.succeed(InferenceBackend.InferenceBackend)({
     name: "scripted",
     models: Effect.succeed(["scripted"]),
-    infer: () => infer
+    infer: () => Stream.suspend(infer)
   })
 
-/** Longer apart than what is handed out together. */
-const pause = "80 millis"
+const atOnce: Parts = Stream.make(
+  { _tag: "Text", text: "A farthing " },
+  { _tag: "Text", text: "was a quarter " },
+  { _tag: "Text", text: "of a penny." },
+  { _tag: "Finish", reason: "stop", tokensIn: 1, tokensOut: 3 }
+)
 
-const slowly = Stream.make(
-  { _tag: "Text", text: "A farthing " } as const,
-  { _tag: "Text", text: "was a quarter " } as const,
-  { _tag: "Text", text: "of a penny." } as const,
-  { _tag: "Finish", reason: "stop", tokensIn: 1, tokensOut: 3 } as const
-).pipe(Stream.schedule(Schedule.spaced(pause)))
+/** Longer apart than what is handed out together. */
+const slowly = Stream.schedule(atOnce, Schedule.spaced("80 millis"))
 
 /** For good: it is not asked again. */
 const broken = new InferenceBackend.InferenceError({
   reason: "refused",
   message: "this backend never answers"
 })
+
+const whims: ReadonlyArray<Parts> = [
+  slowly,
+  Stream.fail(broken),
+  Stream.concat(Stream.take(slowly, 2), Stream.fail(broken))
+]

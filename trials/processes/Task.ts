@@ -8,6 +8,9 @@ const fuse = {
   tells: Schema.optionalKey(Schema.Boolean)
 }
 
+/** By which somebody errs now and then; without one nobody does. */
+const lot = Schema.optionalKey(Schema.String)
+
 export const Purchase = Schema.Struct({
   id: Schema.String,
   prompt: Schema.String,
@@ -19,27 +22,32 @@ export const Customer = Schema.Struct({
   ...fuse,
   purchases: Schema.Array(Purchase),
   /** How many purchases go on at once. */
-  atOnce: Schema.Int,
-  /** The only provider to buy from (hex); default: anybody. */
-  provider: Schema.optionalKey(Schema.String)
+  atOnce: Schema.Int
 })
 export interface Customer extends Schema.Schema.Type<typeof Customer> {}
 
-/** - `embedded`: the product's own
- *  - `slow`: a word at a time
- *  - `failing`: begins and breaks off, whenever it is asked */
-export const Backend = Schema.Literals(["embedded", "slow", "failing"])
+/**
+ * - `embedded`: the product's own
+ * - `slow`: a word at a time
+ * - `failing`: never answers
+ * - `fickle`: one of these, by lot
+ */
+export const Backend = Schema.Literals(["embedded", "slow", "failing", "fickle"])
 export type Backend = typeof Backend.Type
 
 export const Provider = Schema.Struct({
   ...fuse,
+  lot,
   name: Schema.String,
-  backend: Backend
+  backend: Backend,
+  /** For how long a quote can be paid. */
+  invoiceSeconds: Schema.Int
 })
 export interface Provider extends Schema.Schema.Type<typeof Provider> {}
 
 export const Market = Schema.Struct({
   ...fuse,
+  lot,
   /** An existing folder for the books. */
   folder: Schema.String,
   /** Where the relay listens; 0: any free port. */

@@ -6,7 +6,7 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Treasury } from "@farthing/budget"
 import { ComputeClient } from "@farthing/compute"
-import { Key, Msat } from "@farthing/protocol"
+import { Msat } from "@farthing/protocol"
 import { Effect, Layer, Schedule, Stream } from "effect"
 import { Config, Market } from "farthing"
 import * as Fuse from "./Fuse.ts"
@@ -67,13 +67,12 @@ const takeUp = Effect.gen(function* () {
 })
 
 /** What came of a purchase, in words: the same for one that is asked for again. */
-const buy = Effect.fnUntraced(function* (wish: Task.Purchase, task: Task.Customer) {
+const buy = Effect.fnUntraced(function* (wish: Task.Purchase) {
   const client = yield* ComputeClient.ComputeClient
   const request: ComputeClient.InferenceRequest = {
     purchase: Treasury.PurchaseId.make(wish.id),
     prompt: wish.prompt,
-    budget: Msat.make(1_000_000),
-    selection: task.provider === undefined ? {} : { only: [Key.PublicKey.make(task.provider)] }
+    budget: Msat.make(50_000)
   }
   const bought = wish.stream
     ? Stream.runDrain(client.streamInference(request))
@@ -95,7 +94,7 @@ const audit = Effect.gen(function* () {
 const live = Effect.fnUntraced(function* (task: Task.Customer) {
   const fuse = yield* Fuse.Fuse
   yield* takeUp
-  yield* Effect.forEach(task.purchases, (wish) => buy(wish, task), {
+  yield* Effect.forEach(task.purchases, buy, {
     concurrency: task.atOnce,
     discard: true
   })

@@ -9,6 +9,7 @@ import { Msat } from "@farthing/protocol"
 import { BankBook } from "@farthing/wallet"
 import { Context, Effect, Layer, Redacted, Schema, Stdio, Stream } from "effect"
 import { join } from "node:path"
+import * as FickleBank from "./FickleBank.ts"
 import * as Fuse from "./Fuse.ts"
 import * as FusedDatabase from "./FusedDatabase.ts"
 import * as Lines from "./Lines.ts"
@@ -17,11 +18,13 @@ import * as Task from "./Task.ts"
 /** What the bank takes for each payment: odd, so that no msat gets lost unseen. */
 const fees = { base: Msat.make(137), ppm: 1_000 }
 
+const book = BankBook.layer({ network: Devnet.network, fees })
+
 /** As `Devnet.make`. */
-const serve = Effect.fnUntraced(function* ({ accounts, balance, folder, port }: Task.Market) {
+const serve = Effect.fnUntraced(function* ({ accounts, balance, folder, lot, port }: Task.Market) {
   const { url } = yield* RelayServer.make({ port, store: { filename: join(folder, "relay.db") } })
   const bank = BankServer.layer({ accounts, balance: Msat.make(balance), relays: [url] }).pipe(
-    Layer.provide(BankBook.layer({ network: Devnet.network, fees })),
+    Layer.provide(lot === undefined ? book : FickleBank.layer(lot).pipe(Layer.provide(book))),
     Layer.provide(FusedDatabase.layerAt(join(folder, "bank.db")))
   )
   const { connections } = Context.get(yield* Layer.build(bank), BankServer.BankServer)

@@ -20,7 +20,7 @@ const refundTreasury = Layer.unwrap(
 )
 
 /** As `Market.seller`, but that a dead owner is missed and an unpaid quote given up sooner. */
-const seller = ({ backend, name }: Task.Provider) =>
+const seller = ({ backend, invoiceSeconds, lot, name }: Task.Provider) =>
   Layer.unwrap(
     Effect.map(Config.Config, ({ network }) =>
       ComputeProvider.layer({
@@ -28,7 +28,7 @@ const seller = ({ backend, name }: Task.Provider) =>
         network,
         priceMsats: Msat.make(10_001),
         lease: "1 second",
-        invoiceExpiry: "20 seconds"
+        invoiceExpiry: `${invoiceSeconds} seconds`
       })
     )
   ).pipe(
@@ -38,7 +38,7 @@ const seller = ({ backend, name }: Task.Provider) =>
     Layer.provideMerge(FusedMarket.relay),
     Layer.provideMerge(Market.signer),
     Layer.provideMerge(FusedDatabase.layer),
-    Layer.provide(Backends.layer(backend))
+    Layer.provide(Backends.layer(backend, lot))
   )
 
 const live = Effect.gen(function* () {
