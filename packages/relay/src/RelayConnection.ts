@@ -5,8 +5,8 @@
  * Frames are handled by plain functions: an Effect for each would cost more than the frame.
  */
 import { Text } from "@farthing/protocol"
-import type { Duration, Option, Scope } from "effect"
-import { Effect, FiberSet, Latch, Random } from "effect"
+import type { Option, Scope } from "effect"
+import { Duration, Effect, FiberSet, Latch, Random } from "effect"
 import type { RawData, WebSocket } from "ws"
 import * as Authentication from "./Authentication.ts"
 import type * as IgnoredFrames from "./IgnoredFrames.ts"
@@ -38,6 +38,12 @@ export interface Options {
 }
 
 const noAnswer = "no answer in time"
+
+/** A connection that lasts shorter is one of a relay that hangs up on us. */
+const steady = Duration.seconds(10)
+
+/** A relay that answers and hangs up, again and again, is soon dialled every 200 to 400 ms. */
+const mostFlaps = 3
 
 export const make: (options: Options) => Effect.Effect<RelayConnection, never, Scope.Scope> =
   Effect.fnUntraced(function* (options) {
@@ -135,15 +141,19 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
 
     const life = Effect.gen(function* () {
       let failures = 0
+      let flaps = 0
       while (true) {
         if (inquiries.isEmpty() && outbox.isEmpty()) {
           wanted.closeUnsafe()
           yield* wanted.await
         }
         answered = false
-        yield* session
+        const [lasted] = yield* Effect.timed(session)
         failures = answered ? 0 : failures + 1
-        yield* Effect.flatMap(backOff(failures), Effect.sleep)
+        flaps = Duration.isLessThan(lasted, steady) ? flaps + 1 : 0
+        yield* Effect.sleep(
+          yield* backOff(answered ? Math.min(Math.max(flaps - 1, 0), mostFlaps) : failures)
+        )
       }
     })
 

@@ -45,6 +45,8 @@ type Standing = "stored" | "refused" | "busy" | "unreachable" | "silent" | undef
 
 interface Leg {
   standing: Standing
+  /** Whether the relay could be reached, and has got our question. */
+  asked: boolean
   /** When (unix seconds) the relay first had sent all that it had stored. */
   storedAt: number | undefined
   inquiry: Inquiry | undefined
@@ -62,6 +64,7 @@ export const make = (options: Options): Subscription => {
   const seen = SeenIds.make(now)
   const legs: ReadonlyArray<Leg> = connections.map(() => ({
     standing: undefined,
+    asked: false,
     storedAt: undefined,
     inquiry: undefined
   }))
@@ -145,7 +148,7 @@ export const make = (options: Options): Subscription => {
 
   /** The time is up: whoever has not answered is not waited for. */
   const giveUp = (): void => {
-    for (const leg of legs) leg.standing ??= "silent"
+    for (const leg of legs) leg.standing ??= leg.asked ? "silent" : "unreachable"
     if (options.complete && !legs.some(isDone)) failure ??= nobodyThere()
     review()
   }
@@ -166,6 +169,7 @@ export const make = (options: Options): Subscription => {
     const leg = legs[index]!
     leg.inquiry = connection.ask({
       onAsk: () => {
+        leg.asked = true
         if (leg.standing === "unreachable" || leg.standing === "busy") leg.standing = undefined
         return filtersFor(leg)
       },
@@ -183,6 +187,7 @@ export const make = (options: Options): Subscription => {
         stand(leg, "busy")
       },
       onUnreachable: () => {
+        leg.asked = false
         if (leg.standing === undefined) stand(leg, "unreachable")
       }
     })

@@ -39,7 +39,7 @@ describe("Relay.query", () => {
       const events = [note({ created_at: 2 }), note({ created_at: 1 })]
       endless.stored.push(events[0]!)
       server.stored.push(events[1]!)
-      const found = yield* relay.query([{ kinds: [1] }], { timeout: "50 millis" })
+      const found = yield* relay.query([{ kinds: [1] }], { timeout: "1 second" })
       assert.deepStrictEqual(ids(found), ids(events))
     })
   )

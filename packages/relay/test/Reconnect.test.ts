@@ -99,6 +99,20 @@ describe("a relay that goes away", () => {
     })
   )
 
+  it.live("whenever it has answered is not dialled as fast as it hangs up", () =>
+    Effect.gen(function* () {
+      const server = yield* TestRelay.make
+      const relay = yield* Relay.make({ urls: [server.url] })
+      server.behaviour.onRequest = (client) => {
+        client.send("[]", () => client.terminate())
+        return undefined
+      }
+      yield* Effect.forkScoped(Stream.runDrain(relay.subscribe([{ kinds: [1] }])))
+      const [lasted] = yield* Effect.timed(server.until(() => server.dialled() === 8))
+      assert.isAbove(Duration.toMillis(lasted), 700)
+    })
+  )
+
   it.live("is left alone while nobody needs it", () =>
     Effect.gen(function* () {
       const server = yield* TestRelay.make
