@@ -21,6 +21,8 @@ export interface Options {
   /** Every inference fails, for good. */
   readonly fails?: boolean
   readonly onInfer?: (request: InferenceBackend.InferenceRequest) => void
+  /** What every inference waits for. */
+  readonly gate?: Effect.Effect<void>
 }
 
 export interface Shop {
@@ -46,9 +48,9 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
     infer: (request) => {
       inferred++
       options.onInfer?.(request)
-      return options.fails === true
-        ? Stream.fail(refusal)
-        : Stream.fromIterable(echo(request.prompt))
+      const text =
+        options.fails === true ? Stream.fail(refusal) : Stream.fromIterable(echo(request.prompt))
+      return Stream.concat(Stream.fromEffectDrain(options.gate ?? Effect.void), text)
     }
   })
 
