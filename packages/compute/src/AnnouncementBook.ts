@@ -49,29 +49,25 @@ export const make = ({ capacity, network, proven }: Options): AnnouncementBook =
     open: []
   }
 
-  const put = (key: string, offer: Provider.Provider): void => {
-    drop(key)
-    offers.set(key, offer)
-    weight += weightOf(offer)
+  const drop = (key: string): void => {
+    const offer = offers.get(key)
+    if (offer === undefined) return
+    offers.delete(key)
+    weight -= weightOf(offer)
     snapshot = { until: 0, open: [] }
   }
 
-  const drop = (key: string): void => {
-    const offer = offers.get(key)
-    if (offer !== undefined && offers.delete(key)) weight -= weightOf(offer)
-  }
-
-  const hasRoom = (provider: Key.PublicKey): boolean =>
-    proven.has(provider)
+  const hasRoom = (offer: Provider.Provider): boolean =>
+    proven.has(offer.pubkey)
       ? offers.size < 2 * capacity
-      : offers.size < capacity && weight < mostWeight
+      : offers.size < capacity && weight + weightOf(offer) <= mostWeight
 
-  const makeRoom = (provider: Key.PublicKey, now: number): boolean => {
-    if (hasRoom(provider)) return true
+  const makeRoom = (offer: Provider.Provider, now: number): boolean => {
+    if (hasRoom(offer)) return true
     if (now < lastPruned + pruneInterval) return false
     lastPruned = now
-    for (const [key, offer] of offers) if (!isOpen(offer.announcement, now)) drop(key)
-    return hasRoom(provider)
+    for (const [key, { announcement }] of offers) if (!isOpen(announcement, now)) drop(key)
+    return hasRoom(offer)
   }
 
   const add: AnnouncementBook["add"] = (event, now) => {
@@ -81,12 +77,13 @@ export const make = ({ capacity, network, proven }: Options): AnnouncementBook =
       return Option.none()
     const key = `${event.pubkey}:${announcement.success.identifier}`
     const known = offers.get(key)
-    if (
-      known === undefined ? !makeRoom(event.pubkey, now) : !isNewer(event, known.announcement.event)
-    )
-      return Option.none()
+    if (known !== undefined && !isNewer(event, known.announcement.event)) return Option.none()
+    drop(key)
     const offer = Provider.fromAnnouncement(announcement.success)
-    put(key, offer)
+    if (!makeRoom(offer, now)) return Option.none()
+    offers.set(key, offer)
+    weight += weightOf(offer)
+    snapshot = { until: 0, open: [] }
     return Option.some(offer)
   }
 
