@@ -6,7 +6,7 @@ import { Cause, Effect, FiberSet, Schema } from "effect"
 import { writeHeapSnapshot } from "node:v8"
 import * as Heap from "./Heap.ts"
 
-export const Question = Schema.Struct({ id: Schema.Int, about: Schema.String })
+const Question = Schema.Struct({ id: Schema.Int, about: Schema.String })
 
 export const Answer = Schema.Struct({
   id: Schema.Int,

@@ -13,7 +13,7 @@ const gang = Array.from({ length: 64 }, Key.generate)
 const stranger = (): Key.SecretKey => gang[randomInt(gang.length)]!
 
 /** A message in a channel, perhaps to somebody. */
-export const message = (
+const message = (
   channel: NostrEvent.EventId,
   content: AgentMessage.AgentMessage | string,
   how: { readonly by?: Key.SecretKey; readonly tags?: NostrEvent.Tags } = {}

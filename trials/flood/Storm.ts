@@ -31,7 +31,11 @@ export interface Storm {
 /** What is remembered to be repeated. */
 const remembered = 500
 
-const requestsATurn = 2
+/** On average: each costs an invoice and a place in the books, which is what honest people need too. */
+const requestsATurn = 0.5
+
+/** A whole number that is so many on average. */
+const about = (many: number): number => Math.floor(many + randomInt(1_000) / 1_000)
 
 /** `force` multiplies everything; it may change with time. */
 export const make = (options: {
@@ -118,7 +122,7 @@ export const make = (options: {
   return {
     gust: (filters) => {
       const [many, make] = kindOf(filters)
-      const storm = Array.from({ length: Math.round(many * force()) }, make)
+      const storm = Array.from({ length: about(many * force()) }, make)
       // The one that babbles wants to be known.
       return make === inMarket ? [announced, ...storm] : storm
     },
@@ -133,7 +137,7 @@ export const make = (options: {
     requests: () => {
       const counter = victim()
       if (counter === undefined) return []
-      const fresh = Array.from({ length: Math.round(requestsATurn * force()) }, () =>
+      const fresh = Array.from({ length: about(requestsATurn * force()) }, () =>
         Hostility.request(counter.channel)
       )
       for (const event of fresh) hear(event)

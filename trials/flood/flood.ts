@@ -112,7 +112,8 @@ const flood = Effect.fnUntraced(function* (options: {
   yield* Console.log(Table.head)
   const measured: Array<Table.Minute> = []
   while (minute < minutes) {
-    yield* Effect.sleep("1 minute")
+    const due = start + (minute + 1) * 60_000
+    yield* Effect.sleep(Math.max(0, due - (yield* Clock.currentTimeMillis)))
     minute++
     measured.push(yield* measure)
   }
