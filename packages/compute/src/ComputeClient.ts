@@ -40,7 +40,8 @@ export interface Shape {
   readonly streamInference: (request: InferenceRequest) => Stream.Stream<Progress, ComputeError>
   /**
    * Takes up what an earlier process left: payments whose end is not known, paid jobs without a
-   * result. Answers with every job it took up, as it stands now.
+   * result, refunds that were offered or promised. Answers with every job it took up, as it
+   * stands now.
    */
   readonly recover: Effect.Effect<ReadonlyArray<Recovered>, ComputeError>
   readonly jobs: (options?: {

@@ -151,16 +151,20 @@ const bytesOf = (known: Option.Option<Placed>): number =>
 const isBehindEnd = (delivery: Underway, seq: number, at: number): boolean =>
   Option.exists(delivery.end, (end) => seq > end.seq && at <= end.at)
 
-/** The latest end counts; a later piece in its place, or behind it, makes it void. */
+/** The latest end counts; but what was announced with a digest is ended by nothing less. */
 const endAfter = (
   { end }: Underway,
   seq: number,
   at: number,
   summary: Summary | undefined
 ): Option.Option<End> => {
-  const isOlder = Option.exists(end, (known) => known.at >= at)
-  if (summary !== undefined) return isOlder ? end : Option.some({ seq, at, summary })
-  return Option.filter(end, (known) => isOlder || seq < known.seq)
+  if (summary === undefined) return end
+  const stands = Option.exists(
+    end,
+    (known) =>
+      known.at >= at || (known.summary.sha256 !== undefined && summary.sha256 === undefined)
+  )
+  return stands ? end : Option.some({ seq, at, summary })
 }
 
 /**

@@ -154,6 +154,12 @@ describe("a text that begins anew", () => {
     assert.strictEqual(textOf(run([later[0]!, former[0]!, former[1]!, later[1]!])), "xy")
   })
 
+  it("without a digest does not end one that was announced with it", () => {
+    const end = piece(1, "end", summary("the end"), 1)
+    const more = [piece(2, " is near", undefined, 2), piece(3, "!", untold, 3)]
+    assert.strictEqual(textOf(run([end, ...more, piece(0, "the ", undefined, 1)])), "the end")
+  })
+
   it("again and again is broken off", () => {
     const restless = Array.from({ length: 200 }, (_, at) => piece(0, `${at}`, undefined, at))
     assert.strictEqual(run(restless)._tag, "Broken")
