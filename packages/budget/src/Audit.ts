@@ -3,6 +3,7 @@
  */
 import { Msat } from "@farthing/protocol"
 import type { Bolt11 } from "@farthing/protocol"
+import type { Wallet } from "@farthing/wallet"
 import * as BookAudit from "./BookAudit.ts"
 import type { SpendRecord, Weight } from "./Spend.ts"
 import type { Entry } from "./Trail.ts"
@@ -60,8 +61,8 @@ export interface AuditReport {
   readonly findings: ReadonlyArray<Finding>
 }
 
-/** Compares the ledger's rows with what its entries add up to. */
-export const ofBooks = (books: Books): AuditReport => {
+/** Compares the ledger's rows with what its entries add up to; `wallet` is the one in use. */
+export const ofBooks = (books: Books, wallet: Wallet.WalletId): AuditReport => {
   const sums = BookAudit.add(books)
   return report(
     {
@@ -69,7 +70,7 @@ export const ofBooks = (books: Books): AuditReport => {
       entries: books.entries.length,
       spent: amount(sums.everything.spent),
       held: amount(sums.everything.held),
-      otherWallets: 0
+      otherWallets: books.spends.filter((spend) => WalletAudit.isForeign(spend, wallet)).length
     },
     BookAudit.compare(books, sums)
   )
@@ -77,21 +78,14 @@ export const ofBooks = (books: Books): AuditReport => {
 
 /**
  * The same, and compares the ledger, read before and after the wallet's answer, with what the
- * wallet says it did since the ledger's first spend. Payments may go on meanwhile.
+ * wallet says it did since the ledger's first spend with it. Payments may go on meanwhile.
  */
 export const ofBooksAndWallet = (
   books: { readonly before: Books; readonly after: Books },
-  wallet: WalletAudit.Statement
+  statement: WalletAudit.Statement
 ): AuditReport => {
-  const whole = ofBooks(books.after)
-  return report(
-    {
-      ...whole,
-      otherWallets: books.after.spends.filter((spend) => WalletAudit.isForeign(spend, wallet.id))
-        .length
-    },
-    [...whole.findings, ...WalletAudit.compare(books, wallet)]
-  )
+  const { findings, ...counts } = ofBooks(books.after, statement.id)
+  return report(counts, [...findings, ...WalletAudit.compare(books, statement)])
 }
 
 const report = (

@@ -9,6 +9,7 @@ import { Duration, Effect, Option } from "effect"
 import { randomUUID } from "node:crypto"
 import * as Audit from "./Audit.ts"
 import * as BudgetDay from "./BudgetDay.ts"
+import * as Lease from "./Lease.ts"
 import * as Limits from "./Limits.ts"
 import * as Payment from "./Payment.ts"
 import * as RefusedSpend from "./RefusedSpend.ts"
@@ -19,6 +20,7 @@ import { holdOf } from "./Spend.ts"
 import type { Settled, Spend, Wish } from "./Spend.ts"
 import * as SpendLedger from "./SpendLedger.ts"
 import { migrate } from "./SpendTables.ts"
+import * as WalletAudit from "./WalletAudit.ts"
 import { BudgetExhausted, LedgerUnavailable, PaymentRefused } from "./TreasuryError.ts"
 
 export interface Options {
@@ -29,7 +31,7 @@ export interface Options {
   readonly budget?: string
   /** How long a payment may take before its outcome is unknown; default 60 seconds. */
   readonly payTimeout?: Duration.Input
-  /** After how long without a sign of life a payment's process counts as dead; default 30 seconds. */
+  /** After how long without a sign of life a payment's process counts as dead; default 30 seconds, at most an hour. */
   readonly lease?: Duration.Input
   /** By how much the clocks of wallet and ledger may differ; default 2 minutes. */
   readonly clockMargin?: Duration.Input
@@ -40,7 +42,7 @@ const longestFinalCltvDelta = 144
 
 export const make = Effect.fnUntraced(function* (options: Options) {
   const payTimeout = Duration.fromInputUnsafe(options.payTimeout ?? "60 seconds")
-  const lease = Duration.fromInputUnsafe(options.lease ?? "30 seconds")
+  const lease = Duration.min(Duration.fromInputUnsafe(options.lease ?? "30 seconds"), Lease.longest)
   const margin = Duration.toSeconds(options.clockMargin ?? "2 minutes")
   // Amounts of two networks never meet.
   const budget = `${options.network}/${options.budget ?? "main"}`
@@ -195,13 +197,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   /** The books are read on both sides of the wallet's answer, since payments go on meanwhile. */
   const audit = Effect.gen(function* () {
+    const { id } = wallet
     const before = yield* ledger.everything
-    const began = before.spends[0]?.reservedAt
-    if (began === undefined) return Audit.ofBooks(before)
-    const since = UnixTime.fromMillis(began)
+    const first = before.spends.find((spend) => !WalletAudit.isForeign(spend, id))
+    if (first === undefined) return Audit.ofBooks(before, id)
+    const since = UnixTime.fromMillis(first.reservedAt)
     const { outgoing } = yield* available(wallet.transactions({ since: since - margin }))
     const after = yield* ledger.everything
-    return Audit.ofBooksAndWallet({ before, after }, { id: wallet.id, outgoing, since })
+    return Audit.ofBooksAndWallet({ before, after }, { id, outgoing, since })
   }).pipe(Effect.withSpan("Treasury.audit"))
 
   return {

@@ -5,7 +5,7 @@ import * as Audit from "../src/Audit.ts"
 import type { Limits } from "../src/Limits.ts"
 import * as Treasury from "../src/Treasury.ts"
 import { database, open, sats, wallet } from "./Fixture.ts"
-import { ledgerOf, migrated, order, proofOf, rules } from "./Orders.ts"
+import { ledgerOf, migrated, order, proofOf, rules, walletId } from "./Orders.ts"
 import { limitOf, pay } from "./Payments.ts"
 
 /** A treasury whose limits are edited while it runs. */
@@ -45,7 +45,7 @@ const payADay = Effect.map(ledgerOf("owner"), (ledger) => {
         limits
       )
       yield* ledger.settle(paymentHash, proofOf(name, sats(0)))
-      assert.deepStrictEqual(Audit.ofBooks(yield* ledger.everything).findings, [])
+      assert.deepStrictEqual(Audit.ofBooks(yield* ledger.everything, walletId).findings, [])
       return day
     }).pipe(Effect.catchTag("Refused", ({ error }) => Effect.succeed(error.limit)))
 })

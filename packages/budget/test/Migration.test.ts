@@ -6,7 +6,7 @@ import * as Audit from "../src/Audit.ts"
 import { PurchaseId } from "../src/Spend.ts"
 import { migrate, migrations } from "../src/SpendTables.ts"
 import { database, sats } from "./Fixture.ts"
-import { ledgerOf, order, proofOf, rules } from "./Orders.ts"
+import { ledgerOf, order, proofOf, rules, walletId } from "./Orders.ts"
 
 /** A ledger as the first version left it: one payment that was delivered, and one under way. */
 const old = Effect.gen(function* () {
@@ -50,7 +50,7 @@ describe("a ledger of the first version", () => {
       yield* migrate
       const ledger = yield* ledgerOf("owner")
       const books = yield* ledger.everything
-      assert.deepStrictEqual(Audit.ofBooks(books).findings, [])
+      assert.deepStrictEqual(Audit.ofBooks(books, walletId).findings, [])
       assert.deepStrictEqual(
         books.spends.map(({ purchase, state, wallet }) => ({ purchase, state, wallet })),
         [
@@ -76,7 +76,7 @@ describe("a ledger of the first version", () => {
       yield* ledger.reserve(order("next"), rules())
       const books = yield* ledger.everything
       assert.strictEqual(books.spends[1]?.outcome, "refunded")
-      assert.deepStrictEqual(Audit.ofBooks(books).findings, [])
+      assert.deepStrictEqual(Audit.ofBooks(books, walletId).findings, [])
     }).pipe(Effect.provide(database))
   )
 

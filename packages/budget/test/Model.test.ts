@@ -6,7 +6,7 @@ import * as Audit from "../src/Audit.ts"
 import { SpendOutcome, TickId } from "../src/Spend.ts"
 import { payee, sats } from "./Fixture.ts"
 import * as Model from "./Model.ts"
-import { ledgerOf, migrated, order, preimageOf, proofOf, rules } from "./Orders.ts"
+import { ledgerOf, migrated, order, preimageOf, proofOf, rules, walletId } from "./Orders.ts"
 
 const nth = Schema.Literals([0, 1, 2, 3, 4, 5, 6, 7])
 
@@ -111,7 +111,7 @@ describe("the ledger", () => {
           })
         }
 
-        const report = Audit.ofBooks(yield* ledger.everything)
+        const report = Audit.ofBooks(yield* ledger.everything, walletId)
         assert.deepStrictEqual(report.findings, [])
         assert.strictEqual(report.spent, sats(model.spent()))
         assert.strictEqual(report.held, sats(model.held()))

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { LedgerWallet, Wallet } from "@farthing/wallet"
+import { Bank, LedgerWallet, Wallet } from "@farthing/wallet"
 import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { SqlClient } from "effect/sql"
 import * as Treasury from "../src/Treasury.ts"
 import * as TreasuryLive from "../src/TreasuryLive.ts"
-import { open, sats, world } from "./Fixture.ts"
+import { invoice, open, sats, spend, world } from "./Fixture.ts"
 import { inject, pay, underWay } from "./Payments.ts"
 
 /** The same ledger, with the wallet of another account configured. */
@@ -61,6 +61,27 @@ describe("another wallet", () => {
       assert.strictEqual(report.otherWallets, 1)
       assert.strictEqual(report.unexplained, 0)
       assert.deepStrictEqual(report.findings, [])
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("is asked in an audit only for what it did since it is used here", () =>
+    Effect.gen(function* () {
+      yield* pay(sats(10))
+      yield* TestClock.adjust("1 hour")
+      const another = yield* Layer.build(LedgerWallet.layer({ account: "another" }))
+      const bank = yield* Bank.Bank
+      yield* bank.deposit("another", sats(1000))
+      const before = yield* invoice(sats(5))
+      yield* bank.pay("another", { invoice: before, maxFee: sats(9), expiresAt: before.expiresAt })
+      yield* TestClock.adjust("1 hour")
+      const treasury = yield* TreasuryLive.make({ network: "regtest", limits: open }).pipe(
+        Effect.provide(another)
+      )
+      assert.deepStrictEqual((yield* treasury.audit).findings, [])
+      yield* treasury.pay(yield* spend(sats(20)))
+      const report = yield* treasury.audit
+      assert.deepStrictEqual(report.findings, [])
+      assert.strictEqual(report.otherWallets, 1)
     }).pipe(Effect.provide(world()))
   )
 

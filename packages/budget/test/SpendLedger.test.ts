@@ -5,13 +5,13 @@ import * as Audit from "../src/Audit.ts"
 import { PurchaseId } from "../src/Spend.ts"
 import type * as SpendLedger from "../src/SpendLedger.ts"
 import { sats } from "./Fixture.ts"
-import { ledgerOf, migrated, order, proofOf, rules } from "./Orders.ts"
+import { ledgerOf, migrated, order, proofOf, rules, walletId } from "./Orders.ts"
 
 const stateOf = (ledger: SpendLedger.SpendLedger, name: string) =>
   Effect.map(ledger.ofPurchase(PurchaseId.make(name)), ([record]) => record?.state)
 
 const findings = (ledger: SpendLedger.SpendLedger) =>
-  Effect.map(ledger.everything, (books) => Audit.ofBooks(books).findings)
+  Effect.map(ledger.everything, (books) => Audit.ofBooks(books, walletId).findings)
 
 describe("an intent", () => {
   it.effect("whose lease lapsed is released by recovery, and its owner pays no more", () =>

@@ -22,10 +22,13 @@ const told = Effect.callback<void>((resume) => {
 })
 
 /** Short enough that nobody has to wait long for the dead. */
-const lease = seconds(1)
+const lease = seconds(2)
 
-const world = (limits: Partial<Limits> = {}) =>
-  worldIn(Sqlite.layer({ filename }), { maxFee: fee, maxFeePercent: 0, ...limits }, { lease })
+const world = (limits: Partial<Limits> = {}, options: { readonly lease?: typeof lease } = {}) =>
+  worldIn(Sqlite.layer({ filename }), { maxFee: fee, maxFeePercent: 0, ...limits }, options)
+
+/** One whose processes are soon taken for dead. */
+const mortal = world({}, { lease })
 
 /** Pays 10 sats so many times, five at once, and says what came of it. */
 const payMany = (times: number, rest: Partial<Spend> = {}) =>
@@ -147,10 +150,10 @@ const tasks = {
   race: payMany(20).pipe(Effect.provide(world({ daily: sats(300) }))),
   purchase: payMany(3, { purchase: PurchaseId.make("one wish") }).pipe(Effect.provide(world())),
   queue: payMany(5).pipe(Effect.provide(world({ unresolved: sats(10), wait: seconds(60) }))),
-  paidAndSilent: paidAndSilent.pipe(Effect.provide(world())),
-  manySilent: manySilent.pipe(Effect.provide(world())),
+  paidAndSilent: paidAndSilent.pipe(Effect.provide(mortal)),
+  manySilent: manySilent.pipe(Effect.provide(mortal)),
   recovering: recovering.pipe(Effect.provide(world())),
-  reserved: reserved.pipe(Effect.provide(world())),
+  reserved: reserved.pipe(Effect.provide(mortal)),
   hesitant: payOnce.pipe(Effect.provide(hesitant((paid) => paid))),
   failing: payOnce.pipe(
     Effect.provide(
