@@ -31,7 +31,7 @@ export const report = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>) 
   if (Predicate.isTagged(error, "ShowHelp")) return
   const output = yield* Output
   const tag = tagOf(error)
-  const message = messageOf(error)
+  const message = tag === "UsageError" ? Masking.mask(messageOf(error)) : messageOf(error)
   const advice = Advice.on(error, tag)
   if (output.json) yield* output.value({ type: "error", tag, message, ...moneyOf(error) })
   yield* output.note(`farthing: ${message}`)

@@ -2,6 +2,7 @@
 import type { ComputeClient } from "@farthing/compute"
 import { Text } from "@farthing/protocol"
 import * as Show from "./Show.ts"
+import * as Table from "./Table.ts"
 
 /** What goes on, where the journal has no note of it. */
 const meanings: Readonly<Record<ComputeClient.JobState, string>> = {
@@ -38,16 +39,26 @@ export const note = ({ note, state }: ComputeClient.Job): string =>
     ...(waysOn[state] === undefined ? [] : [waysOn[state]])
   ].join("; ")
 
-export const columns = ["TIME (UTC)", "JOB", "PROVIDER", "STATE", "PRICE", "NOTE"]
+const columns = ["TIME (UTC)", "JOB", "PROVIDER", "STATE", "PRICE"]
 
-export const row = (job: ComputeClient.Job): ReadonlyArray<string> => [
+const row = (job: ComputeClient.Job): ReadonlyArray<string> => [
   Show.time(job.requestedAt),
   Show.jobId(job.request),
-  Show.name(job.providerName, 16),
+  Show.name(job.providerName, 20),
   job.state,
-  job.amount === undefined ? "" : Show.cost(job.amount),
-  note(job)
+  job.amount === undefined ? "" : Show.cost(job.amount)
 ]
+
+/** A line for each job, and one below it for what is to be said of it; none for no jobs. */
+export const lines = (jobs: ReadonlyArray<ComputeClient.Job>): ReadonlyArray<string> => {
+  if (jobs.length === 0) return []
+  const [header = "", ...rows] = Table.render(columns, jobs.map(row))
+  const notes = jobs.map(note)
+  return [
+    header,
+    ...rows.flatMap((line, index) => (notes[index] === "" ? [line] : [line, `  ${notes[index]}`]))
+  ]
+}
 
 /** The job as programs read it. */
 export const fields = (job: ComputeClient.Job) => ({

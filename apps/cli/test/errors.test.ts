@@ -79,6 +79,11 @@ describe("every error of the market has its exit code and says what to do", () =
       assert.strictEqual(error.cost_msats, 5000)
       const budget = yield* Cli.run(["budget", "--json"], env)
       assert.include(budget.stdout, '"spent_today_msats":5000')
+      const providers = yield* Cli.run(["providers"], env)
+      assert.match(
+        providers.stdout,
+        /1 job, 0 delivered, 1 lost, 0 refunded\n  avoided until \d{4}-/
+      )
     }).pipe(Effect.provide(Cli.layer))
   )
 
@@ -131,7 +136,7 @@ describe("every error of the market has its exit code and says what to do", () =
           { type: "JobResult", job_id, result: "swapped", sha256: "00".repeat(32) }
         ]
       }))
-      const env = yield* market.account(0)
+      const env = yield* market.account(0, { FARTHING_COMPUTE_IDLE_TIMEOUT: "1 second" })
       const error = yield* fails(["ask", "hello"], env, { code: 7, tag: "DeliveryInvalid" })
       assert.strictEqual(error.cost_msats, 5000)
     }).pipe(Effect.provide(Cli.layer))

@@ -16,7 +16,10 @@ describe("Ctrl-C during `ask`", () => {
       assert.strictEqual(yield* ask.exitCode, 130)
       assert.match(yield* ask.output, /interrupted while paying: the money may have left/)
       const jobs = yield* Cli.run(["jobs"], env)
-      assert.match(jobs.stdout, /unknown .*interrupted while paying; `farthing jobs recover`/)
+      assert.match(
+        jobs.stdout,
+        / unknown .*\n {2}interrupted while paying; `farthing jobs recover` looks it up\n/
+      )
       const budget = yield* Cli.run(["budget"], env)
       assert.match(budget.stdout, /^under way +20 sats: see `farthing jobs`$/m)
     }).pipe(Effect.provide(Cli.layer))

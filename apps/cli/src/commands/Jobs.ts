@@ -18,7 +18,7 @@ export const command = Command.make(
     const jobs = yield* client.jobs({ limit })
     if (output.json) return yield* output.value(jobs.map(JobTelling.fields))
     if (jobs.length === 0) return yield* output.note("no job was asked for yet")
-    yield* output.table(JobTelling.columns, jobs.map(JobTelling.row))
+    for (const line of JobTelling.lines(jobs)) yield* output.line(line)
   })
 ).pipe(
   Command.withDescription("List the jobs that were asked for and what became of them"),

@@ -69,7 +69,7 @@ const row = (limit: Treasury.LimitStatus): ReadonlyArray<string> => [
   Show.balance(limit.most)
 ]
 
-const barWidth = 20
+const barWidth = 12
 
 /** `████░░░░`: spent and held together against the limit. */
 const bar = ({ held, most, spent }: Treasury.LimitStatus): string => {

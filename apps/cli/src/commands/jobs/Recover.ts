@@ -38,9 +38,9 @@ export const run = Effect.fnUntraced(function* () {
     ? recovered.value.map(({ job }) => job)
     : yield* movedSince(before)
   if (output.json) yield* output.value(jobs.map(JobTelling.fields))
-  else if (jobs.length > 0) yield* output.table(JobTelling.columns, jobs.map(JobTelling.row))
-  else if (Exit.isSuccess(recovered)) yield* output.note("nothing was left open")
+  else for (const line of JobTelling.lines(jobs)) yield* output.line(line)
   yield* recovered
+  if (jobs.length === 0) yield* output.note("nothing was left open")
   yield* tellOfUnknown(jobs)
 })
 
