@@ -87,16 +87,20 @@ export const make = Effect.fnUntraced(function* (services: {
     runOnce(
       owed.job,
       Effect.gen(function* () {
-        if (yield* isOurOwn(invoice)) return yield* object(owed.job, "the invoice is our own")
+        if (yield* isOurOwn(owed.job, invoice))
+          return yield* object(owed.job, "the invoice is our own")
         if (!(yield* book.claimed(owed.job.id, invoice))) return
         yield* settle({ ...owed, invoice: Option.some(invoice.bolt11) })
       })
     )
 
   /** To pay ourselves would end in another customer's quote being paid. */
-  const isOurOwn = Effect.fnUntraced(function* ({ paymentHash }: Bolt11.Invoice) {
+  const isOurOwn = Effect.fnUntraced(function* (job: Job, { paymentHash }: Bolt11.Invoice) {
     if (yield* book.usesHash(paymentHash)) return true
-    return Option.isSome(yield* Effect.retry(wallet.lookupIncoming(paymentHash), untilItAnswers))
+    const found = wallet
+      .lookupIncoming(paymentHash)
+      .pipe(Effect.tapError(({ message }) => complain(job, message)))
+    return Option.isSome(yield* Effect.retry(found, untilItAnswers))
   })
 
   const object = Effect.fnUntraced(function* (job: Job, why: string) {

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Backends, InferenceBackend } from "@farthing/provider"
+import { UnixTime } from "@farthing/relay"
 import { Deferred, Effect, Stream } from "effect"
 import { hash } from "node:crypto"
 import * as Market from "./support/Market.ts"
@@ -112,6 +113,7 @@ describe("a paid job whose backend fails", () => {
       assert.strictEqual(former.message.chunk, "Par")
       yield* Deferred.fail(failure, timeout)
       const first = yield* buyer.hear("StreamChunk")
+      assert.isAtMost(first.event.created_at, yield* UnixTime.now)
       yield* Deferred.succeed(gate, undefined)
       const chunks = [first]
       while (chunks.at(-1)?.message.is_final !== true) chunks.push(yield* buyer.hear("StreamChunk"))
