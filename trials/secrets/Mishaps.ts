@@ -40,6 +40,7 @@ export const of = (market: {
     // A secret is typed where something else should be.
     { command: nsec },
     { command: `ask What --provider ${nsec}` },
+    { command: `jobs show ${nsec}` },
     { command: `ask What --policy ${nsec} --json` },
     { command: `ask What --budget-sats ${hex}` },
     { command: `init --relay ${customerUri} --json`, wrong: newHome },

@@ -49,7 +49,9 @@ const questions = [
   "jobs --json",
   "receipts",
   "receipts --json",
+  "receipts --export json",
   "budget --json",
+  "budget audit --json",
   "wallet transactions --json"
 ]
 
@@ -111,6 +113,10 @@ const play = Effect.gen(function* () {
   yield* buying.exitCode
   yield* tryAll([{ command: "ask What" }, { command: "ask What --no-stream" }])
   yield* tryAll(questions.map((command) => ({ command })))
+  const request = yield* Effect.fromNullishOr(
+    /"request_id":"(\w+)"/.exec(printed.map(({ bytes }) => String(bytes)).join("\n"))?.[1]
+  )
+  yield* tryAll([{ command: `jobs show ${request}` }, { command: `jobs show ${request} --json` }])
 
   yield* fs.makeDirectory(`${folder}/broken`, { mode: 0o700 })
   yield* secretFile("broken/farthing.db", "this is no database")
