@@ -48,21 +48,24 @@ const buy = (place: Stage.Place) =>
   }).pipe(Effect.scoped)
 
 layer(Stage.layer, { excludeTestServices: true })("of three relays two that misbehave", (it) => {
-  it.effect("do not keep a purchase from its end, whatever two they are", () =>
-    Effect.gen(function* () {
-      const { among, sellers } = yield* market
-      const outcomes = yield* Effect.forEach(
-        ring(Misbehaviour.names),
-        (pair) => Effect.map(Effect.result(buy(among(pair))), (bought) => ({ pair, bought })),
-        { concurrency: 8 }
-      )
-      for (const { bought, pair } of outcomes) {
-        const names = pair.join(" and ")
-        if (Result.isFailure(bought)) assert.fail(`${names}: ${bought.failure.message}`)
-        assert.deepStrictEqual(bought.success, Books.paid(price), names)
-      }
-      const earned = yield* Effect.forEach(sellers, ({ account }) => Books.earned(account))
-      assert.strictEqual(Msat.sum(earned.map(Msat.make)), outcomes.length * price)
-    })
+  it.effect(
+    "do not keep a purchase from its end, whatever two they are",
+    () =>
+      Effect.gen(function* () {
+        const { among, sellers } = yield* market
+        const outcomes = yield* Effect.forEach(
+          ring(Misbehaviour.names),
+          (pair) => Effect.map(Effect.result(buy(among(pair))), (bought) => ({ pair, bought })),
+          { concurrency: 8 }
+        )
+        for (const { bought, pair } of outcomes) {
+          const names = pair.join(" and ")
+          if (Result.isFailure(bought)) assert.fail(`${names}: ${bought.failure.message}`)
+          assert.deepStrictEqual(bought.success, Books.paid(price), names)
+        }
+        const earned = yield* Effect.forEach(sellers, ({ account }) => Books.earned(account))
+        assert.strictEqual(Msat.sum(earned.map(Msat.make)), outcomes.length * price)
+      }),
+    { timeout: 120_000 }
   )
 })

@@ -44,13 +44,16 @@ const isTrue = (fact: () => boolean) =>
   })
 
 layer(Stage.layer, { excludeTestServices: true })("a result that is paid", (it) => {
-  it.effect("reaches its customer in the end, whatever the provider's relay did to it", () =>
-    Effect.gen(function* () {
-      const place = yield* Stage.place()
-      yield* Effect.forEach(names.toReversed(), (name) => sell(place, name), {
-        concurrency: 6,
-        discard: true
-      })
-    })
+  it.effect(
+    "reaches its customer in the end, whatever the provider's relay did to it",
+    () =>
+      Effect.gen(function* () {
+        const place = yield* Stage.place()
+        yield* Effect.forEach(names.toReversed(), (name) => sell(place, name), {
+          concurrency: 6,
+          discard: true
+        })
+      }),
+    { timeout: 120_000 }
   )
 })
