@@ -5,6 +5,7 @@
 import { assert, layer } from "@effect/vitest"
 import type { ComputeClient, ComputeError } from "@farthing/compute"
 import { NostrEvent } from "@farthing/protocol"
+import { UnixTime } from "@farthing/relay"
 import { Effect, Stream } from "effect"
 import { hash } from "node:crypto"
 import * as Books from "../src/Books.ts"
@@ -176,6 +177,30 @@ layer(Stage.layer, { excludeTestServices: true, concurrent: true })(
         assert.deepStrictEqual(yield* Books.of(customer), Books.paid(price))
         assert.strictEqual((yield* Deal.recordOf(customer, peer)).lost, 1)
       })
+    )
+
+    it.effect("words about progress buy a provider no time", () =>
+      loses(
+        { tag: "DeliveryTimeout", words: "nothing was delivered in time" },
+        (job) =>
+          job
+            .say({ type: "JobStatus", request_id: job.event.id, status: "processing" })
+            .pipe(Effect.andThen(Effect.sleep("200 millis")), Effect.forever),
+        hasty
+      )
+    )
+
+    it.effect("a piece that comes again and again buys a provider no time", () =>
+      loses(
+        { tag: "DeliveryTruncated", words: "stopped after 1 pieces", shown: "well, " },
+        (job) =>
+          Effect.flatMap(UnixTime.now, (createdAt) =>
+            job
+              .say(job.chunkOf(0, "well, "), { createdAt })
+              .pipe(Effect.andThen(Effect.sleep("200 millis")), Effect.forever)
+          ),
+        impatient
+      )
     )
 
     it.effect("a provider that fails after it was paid has not delivered", () =>

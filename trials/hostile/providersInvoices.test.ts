@@ -3,7 +3,7 @@ import { assert, layer } from "@effect/vitest"
 import type { ComputeError } from "@farthing/compute"
 import { Msat } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
-import { Effect, Option } from "effect"
+import { Deferred, Effect, Option } from "effect"
 import * as Bolt11Forge from "../../packages/protocol/test/Bolt11Forge.ts"
 import * as Books from "../src/Books.ts"
 import * as Deal from "../src/Deal.ts"
@@ -220,6 +220,34 @@ layer(Stage.layer, { excludeTestServices: true })(
         assert.strictEqual((yield* Deal.buy(customer)).text, "one payment will do")
         assert.deepStrictEqual(yield* Books.of(customer), Books.paid(price))
         assert.strictEqual(yield* Books.earned(peer.account), price)
+      })
+    )
+
+    it.effect("a good invoice after a bad one for the same job is not paid", () =>
+      turnsDown({ reason: "above_price", words: "announced were 5000" }, (job) =>
+        Effect.andThen(job.invoice(Msat.make(5_001)), job.invoice(price))
+      )
+    )
+
+    it.effect("an invoice that comes when nobody waits for it any more is not paid", () =>
+      Effect.gen(function* () {
+        const asked = yield* Deferred.make<Peer.Job>()
+        const { customer, peer, place } = yield* Deal.meet((job) => Deferred.succeed(asked, job), {
+          environment: { FARTHING_COMPUTE_QUOTE_TIMEOUT: "500 millis" }
+        })
+        const error = yield* Effect.flip(Deal.buy(customer))
+        assert.strictEqual(error._tag, "QuoteTimeout")
+        yield* Effect.flatMap(Deferred.await(asked), (job) => job.invoice(price))
+        // The customer lives on, and buys elsewhere.
+        const patient = yield* People.revive({
+          ...customer,
+          environment: { ...customer.environment, FARTHING_COMPUTE_QUOTE_TIMEOUT: "30 seconds" }
+        })
+        const honest = yield* Peer.open(place, { name: "honest", price }, Peer.honest(price))
+        yield* Deal.buy(patient, { selection: { only: [honest.pubkey] } })
+        assert.deepStrictEqual(yield* patient.client.recover, [])
+        assert.deepStrictEqual(yield* Books.of(patient), Books.paid(price))
+        assert.strictEqual(yield* Books.earned(peer.account), 0)
       })
     )
 
