@@ -39,7 +39,7 @@ interface Place {
 }
 
 /** One purchase may take this long with all its recoveries. */
-const longest = "100 seconds"
+const longest = "5 minutes"
 
 export const make = ({ bundle, lanes, patience, root }: Options) => {
   let founded = 0

@@ -32,7 +32,7 @@ export interface Options {
   readonly tells?: boolean | undefined
 }
 
-export const make = ({ doom, tells = false }: Options): Shape => {
+const make = ({ doom, tells = false }: Options): Shape => {
   let armed = doom
   let isLive = true
   let passed = 0
