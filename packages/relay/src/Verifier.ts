@@ -11,8 +11,11 @@ export interface Verifier {
   readonly vouch: (event: NostrEvent.NostrEvent) => void
 }
 
-/** A signature costs some 300 bytes to remember. */
-const defaultCapacity = 32_768
+/**
+ * A signature costs some 300 bytes to remember, and copies come soon after the first: enough for
+ * what several relays and subscriptions deliver at the same time.
+ */
+const defaultCapacity = 8_192
 
 export const make = (
   verify: (event: NostrEvent.NostrEvent) => boolean = NostrEvent.verify,
