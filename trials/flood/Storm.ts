@@ -32,7 +32,7 @@ export interface Storm {
 const remembered = 500
 
 /** On average: each costs an invoice and a place in the books, which is what honest people need too. */
-const requestsATurn = 0.5
+const requestsATurn = 0.7
 
 /** A whole number that is so many on average. */
 const about = (many: number): number => Math.floor(many + randomInt(1_000) / 1_000)
@@ -137,7 +137,7 @@ export const make = (options: {
     requests: () => {
       const counter = victim()
       if (counter === undefined) return []
-      const fresh = Array.from({ length: about(requestsATurn * force()) }, () =>
+      const fresh = Array.from({ length: about(requestsATurn) }, () =>
         Hostility.request(counter.channel)
       )
       for (const event of fresh) hear(event)

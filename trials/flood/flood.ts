@@ -38,7 +38,7 @@ const flags = {
 const tolerance = 0.1
 
 /** Until the minute of the sample it floods harder, so that whatever is bounded is full by then. */
-const surge = 2
+const surge = 4
 
 const flood = Effect.fnUntraced(function* (options: {
   readonly minutes: number
