@@ -14,6 +14,7 @@ const ErrorLine = Schema.fromJsonString(
 
 const JobLine = Schema.fromJsonString(
   Schema.Struct({
+    purchase_id: Schema.String,
     state: Schema.String,
     refund: Schema.Struct({ amount_msats: Schema.Int, received_at: Schema.Int }),
     steps: Schema.Array(Schema.Struct({ state: Schema.String })),
@@ -59,6 +60,8 @@ describe("a provider that was paid and cannot deliver", () => {
         job.entries.map(({ what }) => what),
         "refunded"
       )
+      const byPurchase = yield* Cli.run(["jobs", "show", job.purchase_id, "--json"], env)
+      assert.strictEqual(byPurchase.stdout, shown.stdout)
       const told = yield* Cli.run(["jobs", "show", id], env)
       assert.match(told.stdout, /^refund +\d+ sats \([\d,]+ msat\), received /m)
       const receipts = yield* Cli.run(["receipts"], env)
