@@ -92,7 +92,7 @@ const pay = Effect.fnUntraced(function* (name: Misbehaviour.Name) {
 type Outcome = Effect.Success<ReturnType<typeof pay>>
 
 class Outcomes extends Context.Service<Outcomes, ReadonlyMap<string, Outcome>>()(
-  "@farthing/trials/relays-wallet/Outcomes"
+  "@farthing/trials/relaysWallet/Outcomes"
 ) {}
 
 /** Many at once, because most of it is waiting. */
@@ -136,8 +136,9 @@ layer(outcomes, { excludeTestServices: true, timeout: "2 minutes" })(
             assert.strictEqual(record?.state, "settled")
           } else {
             assert.deepStrictEqual([books.gone, books.spent], [0, 0])
-            assert.strictEqual(record?.state, "unknown")
-            assert.isAbove(books.held, amount)
+            assert.include(["failed", "unknown"], record?.state)
+            // What may still be paid stays held.
+            assert.strictEqual(books.held > amount, record?.state === "unknown")
             assert.strictEqual(Result.isFailure(again), true)
           }
           if (Result.isSuccess(first)) assert.strictEqual(earned, amount)
