@@ -51,7 +51,7 @@ const nothing: Fuse.Doom = { at: "nothing" }
 const doom = Effect.fnUntraced(function* ({ market, providers }: Town, point?: Points.Point) {
   const bank = yield* market.alive
   const provider = yield* Effect.fromNullishOr(providers.get(Points.provider)).pipe(Effect.orDie)
-  if (point?.watched === "provider" && !Points.isFoundation(point))
+  if (point?.watched === "provider" && !Points.isAlone(point))
     yield* provider.rebirth({
       at: point.at,
       ...(point.victim === "market" ? { pid: bank.pid } : {})

@@ -89,6 +89,9 @@ const isRepeated = (step: string): boolean =>
 /** Where the process talks to relay or bank. */
 const isOutside = (step: string): boolean => /publish|Wallet|Payer/.test(step)
 
-/** What a process does in its first life only, so that it takes a town of its own. */
-export const isFoundation = ({ at }: Point): boolean =>
-  /_migrations|_budget|provider_channel$|provider_job failed$/.test(at)
+/**
+ * Takes a town of its own: what a process does in its first life only, and refunds, because who
+ * gives nothing but the money back is not asked again.
+ */
+export const isAlone = ({ at, kind }: Point): boolean =>
+  kind === "refunded" || /_migrations|_budget|provider_channel$|provider_job failed$/.test(at)

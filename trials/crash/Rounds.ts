@@ -1,6 +1,6 @@
 /**
  * Plays many crashes, a few at a time. They follow each other in towns that stay as long as their
- * books agree; what happens in somebody's first life only takes a town of its own.
+ * books agree, but for those that take a town of their own.
  */
 import { Array as Arr, Effect, FileSystem, Pool } from "effect"
 import { join } from "node:path"
@@ -119,7 +119,7 @@ export const make = ({ bundle, lanes, patience, root }: Options) => {
     }).pipe(Effect.scoped)
 
   const playPoint = Effect.fnUntraced(function* (place: Place, point: Points.Point) {
-    const before = Points.isFoundation(point) ? 0 : place.heard.length
+    const before = Points.isAlone(point) ? 0 : place.heard.length
     const verdict = yield* playIn(place, point.kind, point)
     const struck = place.heard.slice(before).some(({ line }) => line._tag === "Killed")
     return { ...verdict, point, struck, folder: place.town.folder } satisfies Played
@@ -136,11 +136,11 @@ export const make = ({ bundle, lanes, patience, root }: Options) => {
       points,
       (point) =>
         Effect.gen(function* () {
-          const isOwn = Points.isFoundation(point)
-          const place = yield* isOwn ? found(kind, point) : Pool.get(towns)
+          const isAlone = Points.isAlone(point)
+          const place = yield* isAlone ? found(kind, point) : Pool.get(towns)
           const played = yield* playPoint(place, point)
           // A doom that nobody met waits for somebody else there.
-          if (!isOwn && (place.isSpoilt || !played.struck)) yield* Pool.invalidate(towns, place)
+          if (!isAlone && (place.isSpoilt || !played.struck)) yield* Pool.invalidate(towns, place)
           yield* tell(played)
           return played
         }).pipe(Effect.scoped),
