@@ -15,8 +15,6 @@ export interface GullibleRelay {
   readonly tell: (event: NostrEvent.NostrEvent) => Effect.Effect<void>
   /** Sends this as an event to every subscription, fitting or not; keeps nothing. */
   readonly push: (event: unknown) => Effect.Effect<void>
-  /** Sends a text to every connection. */
-  readonly send: (frame: string) => Effect.Effect<void>
   /** Waits until somebody has asked for an event like this one. */
   readonly isAskedFor: (event: NostrEvent.NostrEvent) => Effect.Effect<void>
 }
@@ -92,10 +90,6 @@ export const make = Effect.gen(function* () {
       Effect.sync(() => {
         for (const { client, id } of subscriptions())
           client.send(JSON.stringify(["EVENT", id, event]))
-      }),
-    send: (frame) =>
-      Effect.sync(() => {
-        for (const client of clients.keys()) client.send(frame)
       }),
     isAskedFor: (event) =>
       Effect.callback<void>((resume) => {

@@ -12,7 +12,7 @@ import {
   NostrEvent
 } from "@farthing/protocol"
 import { Signer, UnixTime } from "@farthing/relay"
-import { Deferred, Effect, Latch, Option, Stream } from "effect"
+import { Deferred, Effect, Option, Stream } from "effect"
 import { hash, randomBytes } from "node:crypto"
 import * as Stage from "./Stage.ts"
 
@@ -69,8 +69,6 @@ export interface Job {
     change?: Partial<AgentMessage.RefundOffer>,
     how?: How
   ) => Effect.Effect<void>
-  /** Waits for the customer's word that it has paid. */
-  readonly paymentSent: Effect.Effect<void>
   /** Waits for the customer's invoice for its money back. */
   readonly refundInvoice: Effect.Effect<AgentMessage.RefundInvoice>
   /** The message that carries a whole text. */
@@ -203,7 +201,6 @@ export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Pr
     request: AgentMessage.JobRequest
   ) {
     const jobId = AgentMessage.jobIdOf(event.id)
-    const sent = yield* Latch.make()
     const refund = yield* Deferred.make<AgentMessage.RefundInvoice>()
 
     const draft: Job["draft"] = Effect.fnUntraced(function* (message, how = {}) {
@@ -286,14 +283,13 @@ export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Pr
         const offer = { request_id: event.id, amount_msats: amount, expires_at, ...change }
         yield* say({ type: "RefundOffer", ...offer }, how)
       }),
-      paymentSent: sent.await,
       refundInvoice: Deferred.await(refund),
       resultOf,
       result: (text, change) => say(resultOf(text, change)),
       chunkOf,
       chunk: (seq, text, change) => say(chunkOf(seq, text, change))
     }
-    return { job, sent, refund }
+    return { job, refund }
   })
 
   const serve: Peer["serve"] = (script) => {
@@ -315,8 +311,6 @@ export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Pr
               )
               return
             }
-            case "PaymentSent":
-              return yield* known?.sent.open ?? Effect.void
             case "RefundInvoice":
               refundInvoices.push(message)
               yield* known === undefined ? Effect.void : Deferred.succeed(known.refund, message)

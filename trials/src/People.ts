@@ -81,18 +81,12 @@ export interface Sale extends Who {
   readonly backend?: Layer.Layer<InferenceBackend.InferenceBackend>
 }
 
-export type Seller = Effect.Success<ReturnType<typeof seller>>
-
 /** A provider that is announced and takes requests. */
 export const seller = Effect.fnUntraced(function* (place: Stage.Place, sale: Sale = {}) {
-  return yield* reopen(yield* person(place, { name: "seller", ...sale }), sale)
-})
-
-/** The same seller in another life. */
-export const reopen = Effect.fnUntraced(function* (person: Person, sale: Sale = {}) {
+  const owner = yield* person(place, { name: "seller", ...sale })
   const backend = sale.backend ?? EmbeddedBackend.layer
-  const context = yield* live(person, Market.seller(sale.offer).pipe(Layer.provide(backend)))
+  const context = yield* live(owner, Market.seller(sale.offer).pipe(Layer.provide(backend)))
   const provider = Context.get(context, ComputeProvider.ComputeProvider)
   yield* provider.online
-  return { ...person, provider, wallet: Context.get(context, Wallet.Wallet) }
+  return { ...owner, provider, wallet: Context.get(context, Wallet.Wallet) }
 })
