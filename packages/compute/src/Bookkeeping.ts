@@ -2,13 +2,42 @@
  * Notes after the fact. Where one cannot be written the purchase goes on, because the truth is
  * in the Treasury's ledger, from which `recover` puts the journal right.
  */
-import type { Treasury } from "@farthing/budget"
-import { Effect } from "effect"
+import { Treasury } from "@farthing/budget"
+import { Effect, Option } from "effect"
+import type { JobDetail } from "./Job.ts"
+import { Journal } from "./Journal.ts"
+import type { Receipt } from "./Receipt.ts"
 
 export const logged = <A, R>(
   note: Effect.Effect<A, Treasury.LedgerUnavailable, R>
-): Effect.Effect<void, never, R> =>
-  note.pipe(
-    Effect.catch((error) => Effect.logError("A step of a job could not be noted", error)),
-    Effect.asVoid
+): Effect.Effect<void, never, R> => Effect.asVoid(Effect.catch(note, logFailure))
+
+const logFailure = (error: Treasury.LedgerUnavailable) =>
+  Effect.logError("A step of a job could not be noted", error)
+
+/**
+ * Books a delivery, in journal and ledger. The answer is the job where another process has
+ * accepted a refund for it meanwhile: it is delivered or refunded, and never both.
+ */
+export const bookDelivery = Effect.fnUntraced(function* (receipt: Receipt, millis?: number) {
+  const journal = yield* Journal
+  const treasury = yield* Treasury.Treasury
+  const isTaken = yield* Effect.catch(journal.delivered(receipt, millis), (error) =>
+    Effect.as(logFailure(error), true)
   )
+  const instead = isTaken ? Option.none() : yield* refundInstead(receipt)
+  if (Option.isNone(instead)) yield* logged(treasury.conclude(receipt.paymentHash, "delivered"))
+  else yield* logged(journal.noted(receipt.request, tooLate))
+  return instead
+})
+
+/** What the journal says of a result that comes after its refund. */
+export const tooLate = "a result came after the refund was accepted: ignored"
+
+const refundInstead = Effect.fnUntraced(function* (receipt: Receipt) {
+  const journal = yield* Journal
+  const found = yield* Effect.catch(journal.findJob(receipt.request), (error) =>
+    Effect.as(logFailure(error), Option.none<JobDetail>())
+  )
+  return Option.filter(found, ({ job }) => job.state === "refunding" || job.state === "refunded")
+})

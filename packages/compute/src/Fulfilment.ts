@@ -6,7 +6,7 @@ import { Treasury } from "@farthing/budget"
 import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Queue, Schedule } from "effect"
 import type { Scope } from "effect"
-import { logged } from "./Bookkeeping.ts"
+import { bookDelivery, logged } from "./Bookkeeping.ts"
 import { collect } from "./Collection.ts"
 import type { Delivered } from "./Delivery.ts"
 import type { Answer, Conversation } from "./JobTransport.ts"
@@ -228,8 +228,6 @@ const settle = (purchase: Purchase, offer: Offer, paid: Paid, delivered: Deliver
     "settle",
     "writing the receipt",
     Effect.gen(function* () {
-      const journal = yield* Journal
-      const treasury = yield* Treasury.Treasury
       const receipt = Receipt.make(
         {
           purchase: purchase.id,
@@ -249,8 +247,7 @@ const settle = (purchase: Purchase, offer: Offer, paid: Paid, delivered: Deliver
         modelFor(offer.provider, purchase.selection.model)
       )
       const millis = (yield* Clock.currentTimeMillis) - paid.at
-      yield* logged(journal.delivered(receipt, millis))
-      yield* logged(treasury.conclude(paid.paymentHash, "delivered"))
+      yield* bookDelivery(receipt, millis)
       return receipt
     }),
     offer.provider

@@ -5,7 +5,7 @@
 import { Treasury } from "@farthing/budget"
 import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Option, Result } from "effect"
-import { logged } from "./Bookkeeping.ts"
+import { bookDelivery, logged } from "./Bookkeeping.ts"
 import { collect } from "./Collection.ts"
 import type { ComputeOptions } from "./ComputeOptions.ts"
 import type { Delivered } from "./Delivery.ts"
@@ -220,8 +220,11 @@ const goOnWithRefund = Effect.fnUntraced(function* (entry: Entry, options: Compu
     refund.acceptedAt * 1000 + Duration.toMillis(options.idleTimeout),
     now + Duration.toMillis(grace)
   )
-  if (yield* Refund.claim({ offer, request }, refund, until))
-    return became(entry, "refunded", "the money is back")
+  const received = yield* Refund.claim({ offer, request }, refund, until)
+  if (Option.isSome(received)) {
+    const receivedAt = received.value
+    return became({ ...entry, refund: { ...refund, receivedAt } }, "refunded", "the money is back")
+  }
   return (yield* Refund.isOver(refund))
     ? yield* lose(entry, offer, "the refund that was promised never came")
     : unchanged(entry)
@@ -244,8 +247,6 @@ const take = Effect.fnUntraced(function* (
   delivered: Delivered
 ) {
   const { job } = entry
-  const journal = yield* Journal
-  const treasury = yield* Treasury.Treasury
   const receipt = Receipt.make(
     {
       purchase: job.purchase,
@@ -264,14 +265,15 @@ const take = Effect.fnUntraced(function* (
     delivered,
     entry.model
   )
-  yield* journal.delivered(receipt)
-  yield* logged(treasury.conclude(offer.paymentHash, "delivered"))
-  const recovered: Recovered = {
-    job: { ...job, state: "delivered", note: "" },
-    receipt,
-    refund: undefined
-  }
-  return recovered
+  const instead = yield* bookDelivery(receipt)
+  return Option.match(instead, {
+    onNone: (): Recovered => ({
+      job: { ...job, state: "delivered", note: "" },
+      receipt,
+      refund: undefined
+    }),
+    onSome: (refunded): Recovered => ({ ...refunded, receipt: undefined })
+  })
 })
 
 const lose = Effect.fnUntraced(function* (entry: Entry, offer: Offer, note: string) {

@@ -126,7 +126,7 @@ const send = Effect.fnUntraced(function* (refund: AcceptedRefund) {
 
 const resend = Schedule.exponential("200 millis").pipe(Schedule.upTo({ times: 4 }))
 
-/** Sends our invoice and waits for the money until a unix millisecond; whether it came. */
+/** Sends our invoice and waits for the money until a unix millisecond; when it came, if it did. */
 export const claim = Effect.fnUntraced(function* (
   job: PaidJob,
   refund: AcceptedRefund,
@@ -138,9 +138,8 @@ export const claim = Effect.fnUntraced(function* (
     Effect.timeoutOption(Math.max(until - now, 0)),
     Effect.map(Option.flatten)
   )
-  if (Option.isNone(received)) return false
-  yield* conclude(job, received.value)
-  return true
+  if (Option.isSome(received)) yield* conclude(job, received.value)
+  return received
 })
 
 /** When the money came (unix seconds), once it is here. What the wallet tells is a hint to look. */

@@ -5,7 +5,7 @@
 import { Treasury } from "@farthing/budget"
 import { Msat } from "@farthing/protocol"
 import { Clock, Duration, Effect, Option, Queue } from "effect"
-import { logged } from "./Bookkeeping.ts"
+import { logged, tooLate } from "./Bookkeeping.ts"
 import type { Undelivered } from "./Collection.ts"
 import * as ComputeError from "./ComputeError.ts"
 import type { AcceptedRefund } from "./Job.ts"
@@ -40,7 +40,7 @@ export const resolve = Effect.fnUntraced(function* (
     takeBack(offer, refund, yield* lastMoment(deadline, purchase)),
     offer.provider
   )
-  return yield* refundOf(offer.provider, paid, undelivered, refund, received)
+  return yield* refundOf(offer.provider, paid, undelivered, refund, Option.isSome(received))
 })
 
 /** Unix milliseconds: the job's own end, but time enough for a payment. */
@@ -49,7 +49,7 @@ const lastMoment = (deadline: number, { options }: Purchase) =>
     Math.max(deadline, now + Duration.toMillis(options.idleTimeout))
   )
 
-/** Whether the money came in time. A result that comes meanwhile comes too late. */
+/** When the money came, if it came in time. A result that comes meanwhile comes too late. */
 const takeBack = (offer: Offer, refund: AcceptedRefund, until: number) =>
   Effect.raceFirst(
     Refund.claim({ request: offer.request, offer: termsOf(offer) }, refund, until),
@@ -60,11 +60,7 @@ const noteLateResult = ({ conversation, request }: Offer): Effect.Effect<never, 
   Queue.take(conversation.answers).pipe(
     Effect.repeat({ until: (answer) => answer._tag === "Piece" || answer._tag === "Whole" }),
     Effect.andThen(Journal),
-    Effect.flatMap((journal) =>
-      logged(
-        journal.noted(request.event.id, "a result came after the refund was accepted: ignored")
-      )
-    ),
+    Effect.flatMap((journal) => logged(journal.noted(request.event.id, tooLate))),
     Effect.catch((error) => Effect.logDebug("The relays went away during a refund", error)),
     Effect.andThen(Effect.never)
   )

@@ -403,10 +403,9 @@ describe("a purchase that the caller has named", () => {
       yield* TestPeer.open({ name: "peer", price }, TestPeer.honest(price))
       const before = yield* TestMarket.balance
       const twice = Effect.flatMap(ComputeClient, (client) =>
-        Effect.all(
-          [1, 2].map(() => Effect.exit(client.requestInference(named))),
-          { concurrency: "unbounded" }
-        )
+        Effect.forEach([1, 2], () => Effect.exit(client.requestInference(named)), {
+          concurrency: "unbounded"
+        })
       ).pipe(Effect.provide(TestMarket.customer(who), { local: true }))
       const ends = yield* passing(Effect.all([twice, twice], { concurrency: "unbounded" }))
       const receipts = ends.flat().flatMap((end) => (end._tag === "Success" ? [end.value] : []))

@@ -3,7 +3,7 @@ import { Treasury } from "@farthing/budget"
 import { AgentMessage, Key, NostrEvent } from "@farthing/protocol"
 import { Relay } from "@farthing/relay"
 import { Wallet } from "@farthing/wallet"
-import { Deferred, Effect, Fiber, Layer, Option } from "effect"
+import { Deferred, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { ComputeClient } from "../src/ComputeClient.ts"
 import * as TestMarket from "./TestMarket.ts"
@@ -115,6 +115,7 @@ describe("a process that dies during a refund", () => {
         assert.deepStrictEqual(peer.requests[0]?.refundInvoices, [])
         const [one] = yield* recovered
         assert.strictEqual(one?.refund?.bolt11, refund?.bolt11)
+        assert.isDefined(one?.refund?.receivedAt)
         yield* moneyIsBackOnce(peer)
       }).pipe(inProcess(who))
     }).pipe(Effect.provide(TestMarket.world))
@@ -226,6 +227,52 @@ describe("a job that was given up", () => {
       assert.strictEqual(one?.receipt?.text, "both")
       assert.deepStrictEqual(peer.requests[0]?.refundInvoices, [])
     }).pipe(Effect.provide(TestMarket.market()))
+  )
+})
+
+describe("a refund that another process accepted", () => {
+  it.effect("stands, though the result comes to the one that waits for it", () =>
+    Effect.gen(function* () {
+      const who = yield* home
+      const offered = yield* Deferred.make<void>()
+      const peer = yield* TestPeer.open({ name: "peer", price }, (job) =>
+        Effect.gen(function* () {
+          yield* job.invoice(price)
+          yield* job.paymentSent
+          yield* job.offerRefund(back)
+          yield* Deferred.succeed(offered, undefined)
+          yield* job.payRefund
+          yield* job.result("too late")
+        })
+      )
+      /** The relay of a process that misses the offer. */
+      const deaf = Layer.effect(
+        Relay.Relay,
+        Effect.map(Relay.Relay, (relay) => ({
+          ...relay,
+          subscribe: (...asked: Parameters<typeof relay.subscribe>) =>
+            Stream.filter(
+              relay.subscribe(...asked),
+              ({ content }) =>
+                !Option.exists(AgentMessage.parse(content), ({ type }) => type === "RefundOffer")
+            )
+        }))
+      )
+      const bought = yield* Effect.forkChild(
+        Effect.flatMap(ComputeClient, (client) => client.requestInference(wish)).pipe(
+          Effect.provide(TestMarket.customer(who).pipe(Layer.provide(deaf)), { local: true })
+        ),
+        { startImmediately: true }
+      )
+      yield* Deferred.await(offered)
+      yield* Effect.gen(function* () {
+        yield* recovered
+        yield* passing(Fiber.join(bought))
+        assert.strictEqual((yield* detail).steps.at(-1)?.state, "refunded")
+        assert.isUndefined((yield* detail).receipt)
+        yield* moneyIsBackOnce(peer)
+      }).pipe(inProcess(who))
+    }).pipe(Effect.provide(TestMarket.world))
   )
 })
 
