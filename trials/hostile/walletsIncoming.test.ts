@@ -64,8 +64,8 @@ layer(Stage.layer, { excludeTestServices: true })("strangers at a provider's wal
 
       assert.isEmpty(yield* cheat.heard)
       assert.strictEqual(yield* Books.earned(seller.account), price)
-      const { delivered, earned, unpaid } = yield* seller.provider.status
-      assert.deepEqual({ delivered, earned, unpaid }, { delivered: 1, earned: price, unpaid: 1 })
+      const { earned, unpaid } = yield* seller.provider.status
+      assert.deepEqual({ earned, unpaid }, { earned: price, unpaid: 1 })
     })
   )
 })

@@ -36,39 +36,51 @@ const nonsenses = ["null", "[]", '{"result":{}}', "{".repeat(5_000)]
 /** Of another payment, as good as any. */
 const another = Bolt11.Preimage.make("ab".repeat(32))
 
+/** On a busy machine. */
+const manyPurchases = { timeout: 120_000 }
+
 layer(Stage.layer, { excludeTestServices: true, concurrent: true })("wallets that lie", (it) => {
-  it.effect("a wallet that pays and says that it failed, in whatever words, is not believed", () =>
-    Effect.gen(function* () {
-      const deal = yield* Aftermath.meet(honest)
-      for (const [turn, code] of [...refusals, ...excuses].entries()) {
-        yield* deal.wallet.behave(paysAnd(refusal(code))())
-        const paid = Books.paid(...Array.from({ length: turn + 1 }, () => price))
-        const seen = yield* Aftermath.buy(deal, turn + 1)
-        assert.deepInclude(seen, { heard: "Receipt", exit: 0, frozen: undefined, ...paid }, code)
-      }
-    })
+  it.effect(
+    "a wallet that pays and says that it failed, in whatever words, is not believed",
+    () =>
+      Effect.gen(function* () {
+        const deal = yield* Aftermath.meet(honest)
+        for (const [turn, code] of [...refusals, ...excuses].entries()) {
+          yield* deal.wallet.behave(paysAnd(refusal(code))())
+          const paid = Books.paid(...Array.from({ length: turn + 1 }, () => price))
+          const seen = yield* Aftermath.buy(deal, turn + 1)
+          assert.deepInclude(seen, { heard: "Receipt", exit: 0, frozen: undefined, ...paid }, code)
+        }
+      }),
+    manyPurchases
   )
 
-  it.effect("a wallet that refuses and has not paid, in whatever words, costs nothing", () =>
-    Effect.gen(function* () {
-      const deal = yield* Aftermath.meet(honest)
-      for (const [turn, code] of refusals.entries()) {
-        yield* deal.wallet.behave(paysNothingAnd(refusal(code))())
-        const seen = yield* Aftermath.buy(deal, turn + 1)
-        assert.deepInclude(seen, { heard: "PaymentFailed", exit: 5, ...Books.untouched }, code)
-      }
-    })
+  it.effect(
+    "a wallet that refuses and has not paid, in whatever words, costs nothing",
+    () =>
+      Effect.gen(function* () {
+        const deal = yield* Aftermath.meet(honest)
+        for (const [turn, code] of refusals.entries()) {
+          yield* deal.wallet.behave(paysNothingAnd(refusal(code))())
+          const seen = yield* Aftermath.buy(deal, turn + 1)
+          assert.deepInclude(seen, { heard: "PaymentFailed", exit: 5, ...Books.untouched }, code)
+        }
+      }),
+    manyPurchases
   )
 
-  it.effect("a wallet that pays and answers with nonsense is asked for its record", () =>
-    Effect.gen(function* () {
-      const deal = yield* Aftermath.meet(honest)
-      for (const [turn, nonsense] of nonsenses.entries()) {
-        yield* deal.wallet.behave(paysAnd(nonsense)())
-        const paid = Books.paid(...Array.from({ length: turn + 1 }, () => price))
-        assert.deepInclude(yield* Aftermath.buy(deal, turn + 1), { heard: "Receipt", ...paid })
-      }
-    })
+  it.effect(
+    "a wallet that pays and answers with nonsense is asked for its record",
+    () =>
+      Effect.gen(function* () {
+        const deal = yield* Aftermath.meet(honest)
+        for (const [turn, nonsense] of nonsenses.entries()) {
+          yield* deal.wallet.behave(paysAnd(nonsense)())
+          const paid = Books.paid(...Array.from({ length: turn + 1 }, () => price))
+          assert.deepInclude(yield* Aftermath.buy(deal, turn + 1), { heard: "Receipt", ...paid })
+        }
+      }),
+    manyPurchases
   )
 
   it.effect("a wallet that answers twice, with two preimages: the one that proves it counts", () =>
