@@ -9,12 +9,13 @@ import { Payer } from "@farthing/wallet"
 import { PaymentFailed, PaymentUnknown } from "@farthing/wallet/Payer"
 import { Clock, Duration, Effect, Schedule } from "effect"
 import * as Outcome from "./Outcome.ts"
+import type { Proof } from "./Proof.ts"
 import { warned } from "./Recovery.ts"
 import type { Recovery } from "./Recovery.ts"
 import type * as Room from "./Room.ts"
 import { costOf } from "./Spend.ts"
 import type { Settled, SpendRecord } from "./Spend.ts"
-import type { Proof, SpendLedger } from "./SpendLedger.ts"
+import type { SpendLedger } from "./SpendLedger.ts"
 
 export interface Options {
   readonly ledger: SpendLedger

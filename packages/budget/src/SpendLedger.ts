@@ -5,7 +5,6 @@
  * budget happen one after another whoever makes them, and that holds nothing but SQL. It writes
  * the spend, its entry and every total the spend is part of: all or nothing.
  */
-import { Msat } from "@farthing/protocol"
 import type { Bolt11 } from "@farthing/protocol"
 import type { Wallet } from "@farthing/wallet"
 import { PaymentFailed } from "@farthing/wallet/Payer"
@@ -14,6 +13,7 @@ import type { DateTime } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import * as Lease from "./Lease.ts"
 import * as Limits from "./Limits.ts"
+import * as Proof from "./Proof.ts"
 import { TotalName, holdOf } from "./Spend.ts"
 import type { PurchaseId, SpendOutcome, SpendRecord } from "./Spend.ts"
 import * as Reservation from "./Reservation.ts"
@@ -31,15 +31,6 @@ export interface Options {
   readonly owner: string
   /** How long a lease lasts without being renewed. */
   readonly lease: Duration.Duration
-}
-
-/** What proves a payment. */
-export interface Proof {
-  readonly preimage: Bolt11.Preimage
-  /** Undefined if the wallet does not say it. */
-  readonly fee: Msat.Msat | undefined
-  /** The wallet began it when the time for that was over; default false. */
-  readonly late?: boolean
 }
 
 /** A spend as one of its owners knows it. */
@@ -151,13 +142,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
    * Books a payment that is proven. A fee above the allowed one, a payment that was believed to
    * have failed, or one that was made too late, is recorded as it is and freezes spending.
    */
-  const settle = (paymentHash: Bolt11.PaymentHash, proof: Proof) =>
+  const settle = (paymentHash: Bolt11.PaymentHash, proof: Proof.Proof) =>
     transaction(
       Effect.fnUntraced(function* (_, now) {
         const before = yield* existing(paymentHash)
-        const fee = Option.getOrUndefined(
-          Option.filter(Option.fromUndefinedOr(proof.fee), isCredible)
-        )
+        const fee = Proof.credibleFee(proof)
         const tellsFee = before.fee === undefined && fee !== undefined
         if (before.state === "settled" && !tellsFee) return before
         const after = yield* changes.toState(before, "settled", now, {
@@ -166,7 +155,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           ...Lease.givenUp,
           note: before.state === "settled" ? "the wallet told the fee" : ""
         })
-        const alarm = alarmAt(before, after, proof)
+        const alarm = Proof.alarm(before, after, proof)
         if (alarm !== undefined) yield* changes.freeze(now, alarm, after)
         return after
       })
@@ -352,31 +341,6 @@ const isResolved = (spend: SpendRecord): boolean =>
 /** A late delivery or refund makes up for a loss; neither makes up for the other. */
 const isFinal = (outcome: SpendOutcome | undefined): boolean =>
   outcome === "delivered" || outcome === "refunded"
-
-/** One bitcoin. Whoever claims a larger fee lies, and sums of such lies would break every total. */
-const mostCredibleFee = Msat.make(100_000_000_000)
-
-const isCredible = (fee: Msat.Msat): boolean => fee <= mostCredibleFee
-
-/** What should never happen, in words, so that a person looks before more is spent. */
-const alarmAt = (
-  before: SpendRecord,
-  after: SpendRecord,
-  { fee = Msat.zero, late = false }: Proof
-): string | undefined => {
-  if (!isCredible(fee)) {
-    return `the wallet says that payment ${after.paymentHash} cost a fee of ${fee} msat, which cannot be true`
-  }
-  if (before.state === "failed") {
-    return `payment ${after.paymentHash} was believed to have failed, but was made`
-  }
-  if (after.fee !== undefined && after.fee > after.allowedFee) {
-    return `payment ${after.paymentHash} cost a fee of ${after.fee} msat, more than the ${after.allowedFee} msat allowed`
-  }
-  return late && before.state !== "settled"
-    ? `payment ${after.paymentHash} was made when the time for it was over`
-    : undefined
-}
 
 /** Whatever goes wrong with the database, in one word. */
 const reading = <A, E, R>(

@@ -6,6 +6,7 @@ import { DateTime, Duration, Layer, Option } from "effect"
 import { createHash } from "node:crypto"
 import type * as Limits from "../src/Limits.ts"
 import { PurchaseId, TickId } from "../src/Spend.ts"
+import type { Proof } from "../src/Proof.ts"
 import type * as Reservation from "../src/Reservation.ts"
 import * as SpendLedger from "../src/SpendLedger.ts"
 import { migrate } from "../src/SpendTables.ts"
@@ -53,7 +54,7 @@ export const rules = (limits: Partial<Limits.Limits> = {}): Reservation.Rules =>
   funds: undefined
 })
 
-export const proofOf = (name: string, fee: Msat.Msat | undefined): SpendLedger.Proof => ({
+export const proofOf = (name: string, fee: Msat.Msat | undefined): Proof => ({
   preimage: preimageOf(name),
   fee
 })
