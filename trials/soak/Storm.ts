@@ -57,7 +57,17 @@ export const ride = Effect.fnUntraced(function* (options: Options) {
     onLine: tally.hear
   })
 
-  yield* Effect.forEach(wishes, ({ name, purchases }) => live(town, fate, name, purchases), {
+  /** What came to nothing is not asked for again; what was delivered is, and must cost nothing. */
+  const isWanted = ({ id }: Task.Purchase): boolean =>
+    (tally.ended.get(id) ?? "delivered") === "delivered"
+
+  /** One life after the other, until one has come to the end of its purchases. */
+  const live = (name: string, purchases: ReadonlyArray<Task.Purchase>) =>
+    Effect.suspend(() => lifeOf(town, name, purchases.filter(isWanted), fate.doomOf(name))).pipe(
+      Effect.repeat({ while: (findings) => findings === undefined })
+    )
+
+  yield* Effect.forEach(wishes, ({ name, purchases }) => live(name, purchases), {
     concurrency: customersAtOnce,
     discard: true
   })
@@ -74,17 +84,6 @@ const wish = (at: number): Task.Purchase => ({
   prompt: `What was a farthing worth in the year ${1_000 + at}?`,
   stream: at % 2 === 1
 })
-
-/** One life after the other, until one has come to the end of its purchases. */
-const live = (
-  town: Town.Town,
-  fate: Fate.Fate,
-  name: string,
-  purchases: ReadonlyArray<Task.Purchase>
-) =>
-  Effect.suspend(() => lifeOf(town, name, purchases, fate.doomOf(name))).pipe(
-    Effect.repeat({ while: (findings) => findings === undefined })
-  )
 
 /** When all is calm, everybody takes up what was left. */
 const lookAgain = (town: Town.Town, name: string) =>
