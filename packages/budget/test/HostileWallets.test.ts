@@ -67,13 +67,17 @@ const listing = (change: (outgoing: Wallet.Outgoing) => ReadonlyArray<Wallet.Out
   }))
 
 describe("a wallet that does not answer", () => {
-  for (const [threat, fault, left] of [
-    ["before it pays", "SilenceBeforePaying", Msat.zero],
-    ["and drops the connection before it pays", "BreakBeforePaying", Msat.zero],
-    ["after it paid", "PayThenSilence", cost],
-    ["and drops the connection after it paid", "PayThenBreak", cost]
+  for (const [title, fault, left] of [
+    [
+      "is silent and pays nothing: its hold ends when it can pay no more",
+      "SilenceBeforePaying",
+      Msat.zero
+    ],
+    ["drops the connection and pays nothing: its hold ends alike", "BreakBeforePaying", Msat.zero],
+    ["is silent and has paid: a look-up finds it, and it is booked", "PayThenSilence", cost],
+    ["drops the connection and has paid: a look-up finds it, too", "PayThenBreak", cost]
   ] as const) {
-    it.effect(`${threat}: the ledger ends with what left the wallet`, () =>
+    it.effect(title, () =>
       Effect.gen(function* () {
         const treasury = yield* Treasury.Treasury
         yield* inject({ _tag: fault })
