@@ -27,7 +27,7 @@ export const make = (seed: number): Fate => {
     const life = (lives.get(name) ?? 0) + 1
     lives.set(name, life)
     // A market dies seldom: everybody waits for it.
-    if (name === "market") return { at: 500 + lot.below(8_000) }
+    if (name === "market") return { at: 300 + lot.below(4_000) }
     if (name.startsWith("provider")) return { at: 50 + lot.below(2_500) }
     return life > mostDeaths || lot.oneIn(4) ? undefined : { at: 1 + lot.below(2_500) }
   }
