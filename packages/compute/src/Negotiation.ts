@@ -59,6 +59,7 @@ const reserve = (purchase: Purchase, provider: Provider) =>
     "looking whether the budget allows it",
     Effect.flatMap(Treasury.Treasury, (treasury) =>
       treasury.check({
+        purchase: purchase.id,
         tick: purchase.tick,
         amount: Option.getOrElse(provider.price, () => leastAmount),
         payee: provider.pubkey,

@@ -108,12 +108,14 @@ const nobodyFits = (
     (price) =>
       `the cheapest asks ${Sat.fromMsatCeil(price)} sats and ${Sat.fromMsatFloor(budget)} may be spent`
   )
-  const fit = selection.model === undefined ? "fit the selection" : `sell ${selection.model}`
+  const verb = wanted.length === 1 ? ["fits", "sells"] : ["fit", "sell"]
+  const fit =
+    selection.model === undefined ? `${verb[0]} the selection` : `${verb[1]} ${selection.model}`
   return new NoProviderWithinBudget({
     budget,
     ...(Option.isSome(cheapest) ? { cheapest: cheapest.value } : {}),
     message: [
-      `Of ${providers.length} providers that can be paid our way ${wanted.length} ${fit}`,
+      `Of the providers that can be paid our way (${providers.length}), ${wanted.length} ${fit}`,
       ...(avoided.length === 0
         ? []
         : [

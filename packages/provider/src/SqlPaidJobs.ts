@@ -20,7 +20,7 @@ type PaidJobs = Pick<
   | "takeOver"
 >
 
-export const make = ({ answersOf, durably, sql, steps }: Pen): PaidJobs => {
+export const make = ({ answersOf, sql, steps }: Pen): PaidJobs => {
   const keepAnswers = Effect.fnUntraced(function* (
     request: NostrEvent.EventId,
     answers: ReadonlyArray<NostrEvent.NostrEvent>
@@ -61,7 +61,7 @@ export const make = ({ answersOf, durably, sql, steps }: Pen): PaidJobs => {
         if (next === "running") yield* steps.add(id, "running")
         return Option.some(Rows.toJob(row))
       },
-      durably,
+      sql.withTransaction,
       unavailable
     ),
 
@@ -76,7 +76,7 @@ export const make = ({ answersOf, durably, sql, steps }: Pen): PaidJobs => {
         yield* steps.add(request, "running", rows[0]?.begun === 1 ? "" : "begun anew")
         return true
       },
-      durably,
+      sql.withTransaction,
       unavailable
     ),
 
@@ -91,7 +91,7 @@ export const make = ({ answersOf, durably, sql, steps }: Pen): PaidJobs => {
         yield* steps.add(request, "answered")
         return true
       },
-      durably,
+      sql.withTransaction,
       unavailable
     ),
 
@@ -105,7 +105,7 @@ export const make = ({ answersOf, durably, sql, steps }: Pen): PaidJobs => {
         yield* steps.add(request, "delivered")
         return true
       },
-      durably,
+      sql.withTransaction,
       unavailable
     ),
 
@@ -125,7 +125,7 @@ export const make = ({ answersOf, durably, sql, steps }: Pen): PaidJobs => {
         yield* steps.add(request, "owed", `${offer.amount} msats on offer: ${offer.reason}`)
         return true
       },
-      durably,
+      sql.withTransaction,
       unavailable
     ),
 
@@ -137,13 +137,13 @@ export const make = ({ answersOf, durably, sql, steps }: Pen): PaidJobs => {
         if (isTaken(rows)) yield* keepAnswers(request, answers)
         return isTaken(rows)
       },
-      durably,
+      sql.withTransaction,
       unavailable
     ),
 
     told: (request) =>
       sql`UPDATE provider_job SET busy = 0 WHERE request_id = ${request} AND state = 'owed'`.pipe(
-        durably,
+        sql.withTransaction,
         Effect.asVoid,
         unavailable
       ),
@@ -158,7 +158,7 @@ export const make = ({ answersOf, durably, sql, steps }: Pen): PaidJobs => {
         yield* steps.add(request, row.state, note)
         return true
       },
-      durably,
+      sql.withTransaction,
       unavailable
     ),
 

@@ -1,5 +1,4 @@
 /** The provider's book in a database: every step is durable before the next one is taken. */
-import { GroupCommit } from "@farthing/sqlite"
 import { Effect, Layer, Option } from "effect"
 import type { Migrator, SqlError } from "effect/sql"
 import { SqlClient } from "effect/sql"
@@ -15,11 +14,9 @@ import { isTaken, type Pen, unavailable } from "./SqlSteps.ts"
 export const make = Effect.gen(function* () {
   yield* Tables.migrate
   const sql = yield* SqlClient.SqlClient
-  const durably = yield* GroupCommit.make
   const steps = SqlSteps.make(sql)
   const pen: Pen = {
     sql,
-    durably,
     steps,
     answersOf: (request) =>
       sql`SELECT event FROM provider_answer WHERE request_id = ${request} ORDER BY position`.pipe(
@@ -31,7 +28,7 @@ export const make = Effect.gen(function* () {
   const insert = (columns: Readonly<Record<string, string | number>>, state: JobState) =>
     sql`INSERT INTO provider_job ${sql.insert({ ...columns, state })}
         ON CONFLICT (request_id) DO NOTHING RETURNING request_id`.pipe(
-      durably,
+      sql.withTransaction,
       Effect.map(isTaken),
       unavailable
     )
@@ -122,14 +119,14 @@ export const make = Effect.gen(function* () {
     cancelled: (request, customer) =>
       sql`UPDATE provider_job SET note = 'cancelled by its customer'
           WHERE request_id = ${request} AND customer = ${customer} AND state = 'quoted'
-          RETURNING request_id`.pipe(durably, Effect.map(isTaken), unavailable),
+          RETURNING request_id`.pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
 
     prune: (provider, before) =>
       sql`DELETE FROM provider_job
           WHERE provider = ${provider} AND state IN ('refused', 'quoted')
             AND received_at < CASE state WHEN 'refused' THEN ${before.refused}
                                          ELSE ${before.quoted} END`.pipe(
-        durably,
+        sql.withTransaction,
         Effect.asVoid,
         unavailable
       ),

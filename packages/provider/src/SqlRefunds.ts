@@ -9,7 +9,7 @@ type Refunds = Pick<
   "offers" | "dueOffers" | "findOffer" | "usesHash" | "claimed" | "refunded" | "lost"
 >
 
-export const make = ({ answersOf, durably, sql, steps }: Pen): Refunds => {
+export const make = ({ answersOf, sql, steps }: Pen): Refunds => {
   const withAnswers = (rows: Effect.Success<ReturnType<typeof Rows.decodeJobs>>) =>
     Effect.forEach(rows, (row) =>
       Effect.map(answersOf(row.request_id), (answers): Owed => Rows.toOwed(row, answers))
@@ -61,7 +61,7 @@ export const make = ({ answersOf, durably, sql, steps }: Pen): Refunds => {
         yield* steps.add(request, "owed", `to be paid to ${invoice.paymentHash}`)
         return true
       },
-      durably,
+      sql.withTransaction,
       unavailable
     ),
 
@@ -78,7 +78,7 @@ export const make = ({ answersOf, durably, sql, steps }: Pen): Refunds => {
         yield* steps.add(request, "refunded", note)
         return true
       },
-      durably,
+      sql.withTransaction,
       unavailable
     ),
 
@@ -92,7 +92,7 @@ export const make = ({ answersOf, durably, sql, steps }: Pen): Refunds => {
         yield* steps.add(request, "lost", reason)
         return true
       },
-      durably,
+      sql.withTransaction,
       unavailable
     )
   }

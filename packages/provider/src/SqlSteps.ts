@@ -1,6 +1,5 @@
 /** What happened to the paid jobs of a book: written in the same stroke as what changes. */
 import type { NostrEvent } from "@farthing/protocol"
-import type { GroupCommit } from "@farthing/sqlite"
 import type { Schema } from "effect"
 import { Clock, Effect } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
@@ -11,7 +10,6 @@ import * as Rows from "./ProviderRows.ts"
 /** What the parts of the book write with. */
 export interface Pen {
   readonly sql: SqlClient.SqlClient
-  readonly durably: GroupCommit.GroupCommit
   readonly steps: Steps
   /** What was signed for a job and is kept, in its order. */
   readonly answersOf: (

@@ -1,2 +1,1 @@
-export * as GroupCommit from "./GroupCommit.ts"
 export * as Sqlite from "./Sqlite.ts"

@@ -15,6 +15,7 @@ const fields = (report: Treasury.AuditReport) => ({
   spent_msats: report.spent,
   held_msats: report.held,
   unexplained_msats: report.unexplained,
+  other_wallets: report.otherWallets,
   findings: report.findings.map(({ kind, message, paymentHash, unexplained }) => ({
     kind,
     payment_hash: paymentHash ?? null,
@@ -29,6 +30,9 @@ const facts = (report: Treasury.AuditReport): ReadonlyArray<string> => [
   `spent        ${Show.costInFull(report.spent)}`,
   `held         ${Show.costInFull(report.held)}`,
   `unexplained  ${Show.msats(report.unexplained)}`,
+  ...(report.otherWallets === 0
+    ? []
+    : [`not compared ${report.otherWallets} (paid with another wallet)`]),
   ...report.findings.map(({ kind, message }) => `✗ ${kind}: ${Text.printable(message)}`),
   ...(report.findings.length === 0 ? ["✓ the ledger is whole, and the wallet agrees"] : [])
 ]
