@@ -11,10 +11,12 @@ type Rule = (books: Books) => ReadonlyArray<string>
 export const disagreements = (books: Books): ReadonlyArray<string> =>
   rules.flatMap((rule) => rule(books))
 
-/** What the customer's side must still wait for: the provider is not done with what was paid. */
+/** A provider is not done yet with what was paid, or with the refund that it is paying. */
 export const sellersAreBusy = (books: Books): boolean =>
-  books.people.some(({ name, sales }) => {
-    const busy = sales.some(({ state }) => underWay.has(state))
+  books.people.some(({ name, sales, spends }) => {
+    const busy =
+      sales.some(({ state }) => underWay.has(state)) ||
+      (sales.length > 0 && spends.some(({ state }) => state !== "settled" && state !== "failed"))
     const unseen = sales.some(
       (sale) =>
         sale.state === "quoted" &&
