@@ -12,10 +12,15 @@ import * as FusedMarket from "./FusedMarket.ts"
 import * as Lines from "./Lines.ts"
 import * as Task from "./Task.ts"
 
-/** As `Market.refundTreasury`, but that a dead owner is missed sooner. */
+/** As `Market.refundTreasury`, but that a dead owner is missed sooner, and all clocks are one. */
 const refundTreasury = Layer.unwrap(
   Effect.map(Config.Config, ({ compute, network }) =>
-    RefundTreasury.layer({ network, payTimeout: compute.paymentTimeout, lease: "1500 millis" })
+    RefundTreasury.layer({
+      network,
+      payTimeout: compute.paymentTimeout,
+      lease: "1500 millis",
+      clockMargin: "1 second"
+    })
   )
 )
 

@@ -25,16 +25,18 @@ export type Outcome =
 /**
  * Settled needs a preimage that hashes to the payment hash. A payment that the wallet does not
  * know has failed only once neither the request to pay nor the invoice can be executed any more,
- * by any clock that is off by at most `margin` seconds.
+ * by any clock that is off by at most `margin` seconds. Where the invoice is irreplaceable the request
+ * alone counts: whoever pays next pays the same invoice, which its payee's node takes only once
+ * (BOLT 4).
  */
 export const of = (
-  spend: Pick<SpendRecord, "paymentHash" | "invoiceExpiresAt" | "payExpiresAt">,
+  spend: Pick<SpendRecord, "paymentHash" | "invoiceExpiresAt" | "payExpiresAt" | "irreplaceable">,
   answer: Option.Option<Wallet.Outgoing>,
   time: { readonly now: number; readonly margin: number }
 ): Outcome =>
   Option.match(answer, {
     onNone: () =>
-      time.now > Math.max(spend.invoiceExpiresAt, lastStart(spend)) + time.margin
+      time.now > lastExecution(spend) + time.margin
         ? failed("the wallet does not know it, and it cannot be executed any more")
         : open("the wallet does not know it yet"),
     onSome: (outgoing) => {
@@ -62,6 +64,12 @@ export const of = (
 /** Unix seconds; the wallet must not start the payment later. */
 const lastStart = (spend: Pick<SpendRecord, "invoiceExpiresAt" | "payExpiresAt">): number =>
   spend.payExpiresAt ?? spend.invoiceExpiresAt
+
+/** Unix seconds; what is executed later does not count as this payment any more. */
+const lastExecution = (
+  spend: Pick<SpendRecord, "invoiceExpiresAt" | "payExpiresAt" | "irreplaceable">
+): number =>
+  spend.irreplaceable ? lastStart(spend) : Math.max(spend.invoiceExpiresAt, lastStart(spend))
 
 const failed = (note: string): Outcome => ({ _tag: "Failed", note })
 

@@ -110,6 +110,8 @@ export const SpendRecord = Schema.Struct({
   day: BudgetDay.BudgetDay,
   /** Whether the payee had delivered nothing when it was reserved. */
   unproven: Schema.BooleanFromBit,
+  /** Whether there will be no other invoice, so that this one may be tried again. */
+  irreplaceable: Schema.BooleanFromBit,
   /** Unix milliseconds. */
   reservedAt: Schema.Int,
   /** Unix seconds; the invoice must not be paid later. */

@@ -94,6 +94,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           outcome: undefined,
           day,
           unproven: totals.provider === undefined || !Limits.isProven(totals.provider),
+          irreplaceable: order.irreplaceable === true,
           reservedAt: now,
           invoiceExpiresAt: order.invoice.expiresAt,
           payExpiresAt: undefined,

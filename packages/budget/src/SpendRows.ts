@@ -33,7 +33,7 @@ export interface Delta {
 
 /** Spends come in the order of their reservations, which is that of the rowid. */
 const spendColumns = `payment_hash AS "paymentHash", purchase, tick, payee, bolt11, wallet, state, amount,
-  allowed_fee AS "allowedFee", fee, preimage, outcome, day, unproven,
+  allowed_fee AS "allowedFee", fee, preimage, outcome, day, unproven, irreplaceable,
   reserved_at AS "reservedAt", invoice_expires_at AS "invoiceExpiresAt",
   pay_expires_at AS "payExpiresAt", note, lease_owner AS "leaseOwner",
   lease_until AS "leaseUntil", fence`
@@ -243,6 +243,7 @@ const toRow = (record: SpendRecord) => ({
   allowed_fee: record.allowedFee,
   day: record.day,
   unproven: record.unproven ? 1 : 0,
+  irreplaceable: record.irreplaceable ? 1 : 0,
   reserved_at: record.reservedAt,
   invoice_expires_at: record.invoiceExpiresAt,
   ...changing(record)

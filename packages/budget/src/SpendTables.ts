@@ -177,6 +177,16 @@ const run = Effect.fnUntraced(function* (statements: ReadonlyArray<string>) {
   for (const statement of statements) yield* sql.unsafe(statement)
 })
 
-export const migrations = { "1_ledger": run(ledger), "2_trail": run(trail) } as const
+/** Whether the invoice is the only one there will be. */
+const irreplaceable = [
+  `ALTER TABLE treasury_spend ADD COLUMN irreplaceable INTEGER NOT NULL DEFAULT 0
+     CHECK (irreplaceable IN (0, 1))`
+]
+
+export const migrations = {
+  "1_ledger": run(ledger),
+  "2_trail": run(trail),
+  "3_irreplaceable": run(irreplaceable)
+} as const
 
 export const migrate = Sqlite.migrate("treasury_migrations", migrations)

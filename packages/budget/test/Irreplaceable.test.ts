@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Msat } from "@farthing/protocol"
 import { Faults, Wallet } from "@farthing/wallet"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { PurchaseId } from "../src/Spend.ts"
 import type { Spend } from "../src/Spend.ts"
@@ -56,6 +56,26 @@ describe("an invoice that will not be replaced", () => {
       yield* inject("agent", { _tag: "PayThenBreak" })
       yield* pay(again)
       assert.strictEqual(yield* refused(again), "already_used")
+    }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("is tried again once its request cannot be executed, long before it expires", () =>
+    Effect.gen(function* () {
+      const treasury = yield* Treasury.Treasury
+      const { inject } = yield* Faults.Faults
+      const again = { invoice: yield* invoice(sats(10)), irreplaceable: true }
+      yield* inject("agent", { _tag: "SilenceBeforePaying" })
+      const silent = yield* Effect.forkChild(refused(again))
+      yield* TestClock.adjust("90 seconds")
+      assert.strictEqual(yield* Fiber.join(silent), "PaymentUnknown")
+      assert.strictEqual(yield* refused(again), "already_used")
+      yield* TestClock.adjust("3 minutes")
+      const [over] = yield* treasury.recover
+      assert.strictEqual(over?.state, "failed")
+      yield* pay(again)
+      const { held, spentEver } = yield* treasury.status
+      assert.deepStrictEqual([held, spentEver], [Msat.zero, Msat.add(sats(10), fee)])
+      assert.deepStrictEqual((yield* treasury.audit).findings, [])
     }).pipe(Effect.provide(world()))
   )
 

@@ -25,12 +25,13 @@ const answer = (rest: Partial<Wallet.Outgoing>): Option.Option<Wallet.Outgoing> 
 const of = (
   found: Option.Option<Wallet.Outgoing>,
   now = 0,
-  spend: Partial<{ invoiceExpiresAt: number; payExpiresAt: number }> = {}
+  spend: Partial<Parameters<typeof Outcome.of>[0]> = {}
 ) =>
-  Outcome.of({ paymentHash, invoiceExpiresAt: 1000, payExpiresAt: 60, ...spend }, found, {
-    now,
-    margin: 120
-  })
+  Outcome.of(
+    { paymentHash, invoiceExpiresAt: 1000, payExpiresAt: 60, irreplaceable: false, ...spend },
+    found,
+    { now, margin: 120 }
+  )
 
 describe("Outcome.of", () => {
   it("is settled with the proof of this payment", () => {
@@ -75,5 +76,11 @@ describe("Outcome.of", () => {
     const late = { payExpiresAt: 2000 }
     assert.strictEqual(of(Option.none(), 2120, late)._tag, "Open")
     assert.strictEqual(of(Option.none(), 2121, late)._tag, "Failed")
+  })
+
+  it("one whose invoice is the only one there will be fails with its request: the same may be tried again", () => {
+    const only = { irreplaceable: true }
+    assert.strictEqual(of(Option.none(), 180, only)._tag, "Open")
+    assert.strictEqual(of(Option.none(), 181, only)._tag, "Failed")
   })
 })

@@ -17,5 +17,6 @@ const limits: Exclude<Treasury.Options["limits"], { readonly pipe: unknown }> = 
   timeZone: "UTC"
 }
 
-export const layer = (options: Pick<Treasury.Options, "network" | "payTimeout" | "lease">) =>
-  Treasury.layer({ ...options, budget, limits })
+export const layer = (
+  options: Pick<Treasury.Options, "network" | "payTimeout" | "lease" | "clockMargin">
+) => Treasury.layer({ ...options, budget, limits })
