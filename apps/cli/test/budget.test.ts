@@ -11,7 +11,11 @@ describe("the budget holds", () => {
         const env = yield* market.account(0, {
           FARTHING_RUNWAY_DAILY_LIMIT_SATS: "100",
           FARTHING_RUNWAY_MAX_FEE_SATS: "0",
-          FARTHING_RUNWAY_MAX_FEE_PERCENT: "0"
+          FARTHING_RUNWAY_MAX_FEE_PERCENT: "0",
+          // Fifty processes that start at once on two cores keep each other waiting.
+          FARTHING_COMPUTE_DISCOVERY_TIMEOUT: "90 seconds",
+          FARTHING_COMPUTE_QUOTE_TIMEOUT: "90 seconds",
+          FARTHING_COMPUTE_JOB_TIMEOUT: "3 minutes"
         })
         const asks = yield* Effect.forEach(
           Array.from({ length: 50 }, (_, index) => index),
