@@ -24,9 +24,12 @@ export default defineConfig({
         }
       },
       {
+        // Trials wait for others more than they work; so they come last, and more at once.
         test: {
           ...limits,
           name: "trials",
+          maxWorkers: 4,
+          sequence: { groupOrder: 1 },
           include: ["trials/**/*.test.ts"],
           globalSetup: "apps/cli/test/support/Bundle.ts",
           isolate: false
