@@ -3,8 +3,6 @@
  * hash is used once, entries are written once, and no total falls below zero.
  */
 import { Sqlite } from "@farthing/sqlite"
-import { Effect } from "effect"
-import { SqlClient } from "effect/sql"
 
 const ledger = [
   `CREATE TABLE treasury_budget (
@@ -69,13 +67,7 @@ const ledger = [
      PRIMARY KEY (budget, seq)
    ) STRICT, WITHOUT ROWID`,
 
-  `CREATE TRIGGER treasury_entry_stays BEFORE UPDATE ON treasury_entry BEGIN
-     SELECT RAISE(ABORT, 'entries are never changed');
-   END`,
-
-  `CREATE TRIGGER treasury_entry_remains BEFORE DELETE ON treasury_entry BEGIN
-     SELECT RAISE(ABORT, 'entries are never deleted');
-   END`
+  ...Sqlite.appendOnly("treasury_entry", "entries")
 ]
 
 /**
@@ -113,13 +105,7 @@ const trail = [
   `CREATE INDEX treasury_entry_purchase ON treasury_entry (budget, purchase)
      WHERE purchase IS NOT NULL`,
 
-  `CREATE TRIGGER treasury_entry_stays BEFORE UPDATE ON treasury_entry BEGIN
-     SELECT RAISE(ABORT, 'entries are never changed');
-   END`,
-
-  `CREATE TRIGGER treasury_entry_remains BEFORE DELETE ON treasury_entry BEGIN
-     SELECT RAISE(ABORT, 'entries are never deleted');
-   END`,
+  ...Sqlite.appendOnly("treasury_entry", "entries"),
 
   `CREATE TABLE treasury_spend_2 (
      payment_hash TEXT PRIMARY KEY,
@@ -172,11 +158,6 @@ const trail = [
      WHERE state = 'failed' AND pay_expires_at IS NOT NULL`
 ]
 
-const run = Effect.fnUntraced(function* (statements: ReadonlyArray<string>) {
-  const sql = yield* SqlClient.SqlClient
-  for (const statement of statements) yield* sql.unsafe(statement)
-})
-
 /** Whether the invoice is the only one there will be. */
 const irreplaceable = [
   `ALTER TABLE treasury_spend ADD COLUMN irreplaceable INTEGER NOT NULL DEFAULT 0
@@ -184,9 +165,9 @@ const irreplaceable = [
 ]
 
 export const migrations = {
-  "1_ledger": run(ledger),
-  "2_trail": run(trail),
-  "3_irreplaceable": run(irreplaceable)
+  "1_ledger": Sqlite.run(ledger),
+  "2_trail": Sqlite.run(trail),
+  "3_irreplaceable": Sqlite.run(irreplaceable)
 } as const
 
 export const migrate = Sqlite.migrate("treasury_migrations", migrations)

@@ -77,12 +77,7 @@ const history = [
      INSERT INTO compute_step (request_id, at, state, note)
      VALUES (NEW.request_id, NEW.stepped_at, NEW.state, NEW.step_note);
    END`,
-  `CREATE TRIGGER compute_step_stays BEFORE UPDATE ON compute_step BEGIN
-     SELECT RAISE(ABORT, 'steps are never changed');
-   END`,
-  `CREATE TRIGGER compute_step_remains BEFORE DELETE ON compute_step BEGIN
-     SELECT RAISE(ABORT, 'steps are never deleted');
-   END`
+  ...Sqlite.appendOnly("compute_step", "steps")
 ]
 
 const refunds = [
@@ -153,23 +148,18 @@ const inherit = (sql: SqlClient.SqlClient, budget: string) =>
     { discard: true }
   )
 
-const run = (statements: ReadonlyArray<string>) =>
-  Effect.flatMap(SqlClient.SqlClient, (sql) =>
-    Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
-  )
-
 /** In the order of their numbers; what is there already goes to this budget. */
 export const migrationsFor = (budget: string) =>
   ({
-    "1_journal": run(tables),
-    "2_reconciled": run(reconciled),
-    "3_history": run(history),
+    "1_journal": Sqlite.run(tables),
+    "2_reconciled": Sqlite.run(reconciled),
+    "3_history": Sqlite.run(history),
     "4_budgets": Effect.andThen(
-      run(budgets),
+      Sqlite.run(budgets),
       Effect.flatMap(SqlClient.SqlClient, (sql) => inherit(sql, budget))
     ),
-    "5_refunds": run(refunds),
-    "6_leases": run(leases)
+    "5_refunds": Sqlite.run(refunds),
+    "6_leases": Sqlite.run(leases)
   }) as const
 
 export const migrate = (budget: string) =>

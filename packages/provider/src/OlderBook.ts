@@ -1,6 +1,7 @@
 /** Books from before refunds: their tables, and how what they know is taken over. */
 import { Msat } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
+import { Sqlite } from "@farthing/sqlite"
 import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Refund from "./Refund.ts"
@@ -48,13 +49,8 @@ export const tables = [
    ) STRICT, WITHOUT ROWID`
 ]
 
-const run = (statements: ReadonlyArray<string>) =>
-  Effect.flatMap(SqlClient.SqlClient, (sql) =>
-    Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
-  )
-
 /** Makes room for the tables of now. */
-export const setAside = run([
+export const setAside = Sqlite.run([
   `DROP INDEX provider_job_unsold`,
   `DROP INDEX provider_job_owed`,
   `ALTER TABLE provider_job RENAME TO provider_job_before`,
@@ -90,7 +86,7 @@ export const copy = Effect.fnUntraced(function* (now: number) {
     INSERT INTO provider_step (request_id, seq, at, state, note)
     SELECT request_id, 1, ${now}, state, 'from a book that kept no steps'
     FROM provider_job WHERE state NOT IN ('refused', 'quoted')`
-  yield* run([`DROP TABLE provider_answer_before`, `DROP TABLE provider_job_before`])
+  yield* Sqlite.run([`DROP TABLE provider_answer_before`, `DROP TABLE provider_job_before`])
 })
 
 const oweRecent = Effect.fnUntraced(function* (now: number) {

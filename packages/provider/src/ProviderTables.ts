@@ -4,7 +4,6 @@
  */
 import { Sqlite } from "@farthing/sqlite"
 import { Clock, Effect } from "effect"
-import { SqlClient } from "effect/sql"
 import * as OlderBook from "./OlderBook.ts"
 
 const tables = [
@@ -77,24 +76,13 @@ const tables = [
      PRIMARY KEY (request_id, seq)
    ) STRICT, WITHOUT ROWID`,
 
-  `CREATE TRIGGER provider_step_stays BEFORE UPDATE ON provider_step BEGIN
-     SELECT RAISE(ABORT, 'steps are never changed');
-   END`,
-
-  `CREATE TRIGGER provider_step_remains BEFORE DELETE ON provider_step BEGIN
-     SELECT RAISE(ABORT, 'steps are never deleted');
-   END`
+  ...Sqlite.appendOnly("provider_step", "steps")
 ]
 
-const create = (statements: ReadonlyArray<string>) =>
-  Effect.flatMap(SqlClient.SqlClient, (sql) =>
-    Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
-  )
-
 export const migrate = Sqlite.migrate("provider_migrations", {
-  "1_provider": create(OlderBook.tables),
+  "1_provider": Sqlite.run(OlderBook.tables),
   "2_refunds": OlderBook.setAside.pipe(
-    Effect.andThen(create(tables)),
+    Effect.andThen(Sqlite.run(tables)),
     Effect.andThen(Clock.currentTimeMillis),
     Effect.flatMap(OlderBook.copy)
   )

@@ -88,6 +88,24 @@ export const migrate = (
 ): Effect.Effect<void, Migrator.MigrationError | SqlError.SqlError, SqlClient.SqlClient> =>
   Migrator.make({})({ loader: load(migrations), table }).pipe(Effect.asVoid)
 
+/** One statement after the other: what a migration is made of. */
+export const run = (
+  statements: ReadonlyArray<string>
+): Effect.Effect<void, SqlError.SqlError, SqlClient.SqlClient> =>
+  Effect.flatMap(SqlClient.SqlClient, (sql) =>
+    Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
+  )
+
+/** Lets nobody change or delete what a table holds, not even in SQL; `rows` are what it holds. */
+export const appendOnly = (table: string, rows: string): ReadonlyArray<string> => [
+  `CREATE TRIGGER ${table}_stays BEFORE UPDATE ON ${table} BEGIN
+     SELECT RAISE(ABORT, '${rows} are never changed');
+   END`,
+  `CREATE TRIGGER ${table}_remains BEFORE DELETE ON ${table} BEGIN
+     SELECT RAISE(ABORT, '${rows} are never deleted');
+   END`
+]
+
 const load = (migrations: Migrations): Migrator.Loader =>
   Effect.succeed(
     Object.entries(migrations)

@@ -46,13 +46,7 @@ const tables = [
      UPDATE bank_account SET balance = balance + NEW.amount WHERE name = NEW.account;
    END`,
 
-  `CREATE TRIGGER bank_entry_stays BEFORE UPDATE ON bank_entry BEGIN
-     SELECT RAISE(ABORT, 'entries are never changed');
-   END`,
-
-  `CREATE TRIGGER bank_entry_remains BEFORE DELETE ON bank_entry BEGIN
-     SELECT RAISE(ABORT, 'entries are never deleted');
-   END`,
+  ...Sqlite.appendOnly("bank_entry", "entries"),
 
   `CREATE TABLE bank_invoice (
      payment_hash TEXT PRIMARY KEY,
@@ -96,7 +90,7 @@ const tables = [
 export const migrate = Sqlite.migrate("bank_migrations", {
   "1_book": Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
-    for (const table of tables) yield* sql.unsafe(table)
+    yield* Sqlite.run(tables)
     yield* sql`INSERT INTO bank_account ${sql.insert([{ name: mint }, { name: fees }, { name: held }])}`
   })
 })
