@@ -38,6 +38,7 @@ export const announcements = (
           network: Option.some("regtest"),
           price: Option.some(Msat.make(1_000 + ((index * 7_919) % 100_000))),
           models: [`model ${index % 20}`],
+          modelPrices: {},
           kinds: [AgentMessage.textGeneration],
           capabilities: ["text-generation"],
           settlements: ["upfront"],

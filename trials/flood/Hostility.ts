@@ -103,6 +103,7 @@ export const announcement = (
         network: Option.some("regtest"),
         price: Option.some(Msat.make(1)),
         models: ["best"],
+        modelPrices: {},
         kinds: [AgentMessage.textGeneration],
         capabilities: ["text-generation"],
         settlements: ["upfront"],

@@ -36,6 +36,7 @@ const announcementOf = (
       network: Option.some("regtest"),
       price: Option.fromUndefinedOr(price),
       models: ["tiny"],
+      modelPrices: {},
       kinds: [AgentMessage.textGeneration],
       capabilities: ["text-generation"],
       settlements: ["upfront"],

@@ -163,6 +163,7 @@ export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Pr
           network: Option.some("regtest"),
           price: Option.fromUndefinedOr(profile.price),
           models: ["tiny"],
+          modelPrices: {},
           kinds: [AgentMessage.textGeneration],
           capabilities: ["text-generation"],
           settlements: ["upfront"],

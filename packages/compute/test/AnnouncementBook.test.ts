@@ -24,6 +24,7 @@ const word = (
       network: Option.some("regtest"),
       price: Option.some(Msat.make(1000)),
       models: [],
+      modelPrices: {},
       kinds: [AgentMessage.textGeneration],
       capabilities: [],
       settlements: ["upfront"],

@@ -29,6 +29,7 @@ const announce = Effect.fnUntraced(function* (
     network: Option.some("regtest"),
     price: Option.some(Msat.make(1000)),
     models: [],
+    modelPrices: {},
     kinds: [AgentMessage.textGeneration],
     capabilities: [],
     settlements: ["upfront"],

@@ -27,6 +27,8 @@ const provider = (
     network: Option.some("regtest"),
     price: Option.map(Option.fromUndefinedOr(price), Msat.make),
     models,
+    modelPrices: {},
+    unpriced: [],
     kinds: [5050],
     capabilities: [],
     settlements: ["upfront"],

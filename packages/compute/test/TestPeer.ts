@@ -110,6 +110,7 @@ export const make = Effect.fnUntraced(function* (profile: Profile) {
         network: Option.some("regtest"),
         price: Option.fromUndefinedOr(profile.price),
         models: profile.models ?? ["tiny"],
+        modelPrices: {},
         kinds: [AgentMessage.textGeneration],
         capabilities: ["text-generation"],
         settlements: ["upfront"],

@@ -26,9 +26,11 @@ export interface Announcement {
   readonly channel: NostrEvent.EventId
   readonly relays: ReadonlyArray<string>
   readonly network: Option.Option<Network.Network>
-  /** Per request; none is unknown, never free. */
+  /** Per request, of a model without a price of its own; none is unknown, never free. */
   readonly price: Option.Option<Msat.Msat>
   readonly models: ReadonlyArray<string>
+  /** Per request, where a model costs something else. `priceOf` reads it. */
+  readonly modelPrices: Readonly<Record<string, Msat.Msat>>
   readonly kinds: ReadonlyArray<number>
   readonly capabilities: ReadonlyArray<string>
   readonly settlements: ReadonlyArray<Settlement.Settlement>
@@ -43,6 +45,8 @@ export interface Announcement {
 export interface Announced extends Announcement {
   readonly provider: Key.PublicKey
   readonly event: NostrEvent.NostrEvent
+  /** Models with a price of their own that cannot be understood: unknown, not the general one. */
+  readonly unpriced: ReadonlyArray<string>
 }
 
 /** Why an event is not taken as an announcement. */
@@ -79,7 +83,7 @@ export const toTemplate = (announcement: Announcement, createdAt: number): Nostr
     ["channel", announcement.channel],
     ...announcement.relays.map((url) => ["relay", url]),
     ...Option.toArray(announcement.network).map((network) => ["network", network]),
-    ...announcement.models.map((model) => ["model", model]),
+    ...announcement.models.map((model) => ["model", model, ...ownPrice(announcement, model)]),
     ...announcement.settlements.map((settlement) => ["settlement", settlement]),
     ...(announcement.tagsAnswers ? [["tags", "p"]] : []),
     ...(announcement.online ? [] : [["status", "offline"]]),
@@ -123,6 +127,7 @@ export const fromEvent = (
 
   const content = contentOf(event)
   const [identifier = ""] = valuesOf(tags, "d")
+  const models = distinct([...valuesOf(tags, "model"), ...textsOf(content["models"])])
   return Result.succeed({
     provider: event.pubkey,
     event,
@@ -134,8 +139,9 @@ export const fromEvent = (
     channel,
     relays: relaysOf(tags),
     network,
-    price: priceOf(event),
-    models: distinct([...valuesOf(tags, "model"), ...textsOf(content["models"])]),
+    price: generalPrice(event),
+    models,
+    ...ownPrices(tags, models),
     kinds: kindsOf(jobs),
     capabilities: distinct(valuesOf(tags, "capability")),
     settlements: settlementsOf(tags),
@@ -143,6 +149,16 @@ export const fromEvent = (
     online: !valuesOf(tags, "status").includes("offline"),
     expiresAt
   })
+}
+
+/** What a request costs for a model, or for none in particular; none is unknown, never free. */
+export const priceOf = (
+  { modelPrices, price, unpriced }: Pick<Announced, "price" | "modelPrices" | "unpriced">,
+  model: string | undefined
+): Option.Option<Msat.Msat> => {
+  if (model === undefined) return price
+  if (Object.hasOwn(modelPrices, model)) return Option.fromUndefinedOr(modelPrices[model])
+  return unpriced.includes(model) ? Option.none() : price
 }
 
 /** Of several announcements, the newest per provider and identifier (ties: the lower id). */
@@ -243,7 +259,7 @@ const perRequest = new Set(["", "per-request", "per_request", "request"])
 
 const msatsPer: Readonly<Record<string, number>> = { msats: 1, msat: 1, sats: 1000, sat: 1000 }
 
-const priceOf = (event: NostrEvent.NostrEvent): Option.Option<Msat.Msat> =>
+const generalPrice = (event: NostrEvent.NostrEvent): Option.Option<Msat.Msat> =>
   Option.firstSomeOf(
     event.tags.filter((tag) => priceTags.has(tag[0] ?? "")).map((tag) => readPrice(tag.slice(1)))
   )
@@ -258,6 +274,39 @@ const readPrice = ([amount = "", ...words]: ReadonlyArray<string>): Option.Optio
   const price = Number(amount) * (msatsPer[currencies[0] ?? "msats"] ?? 1)
   return Option.liftPredicate(Msat.is)(price)
 }
+
+/** In msats; of a model that costs what all cost, nothing is said. */
+const ownPrice = ({ modelPrices, price }: Announcement, model: string): ReadonlyArray<string> => {
+  const own = Object.hasOwn(modelPrices, model) ? modelPrices[model] : undefined
+  return own === undefined || Option.contains(price, own) ? [] : [String(own)]
+}
+
+const noOwnPrices: Pick<Announced, "modelPrices" | "unpriced"> = { modelPrices: {}, unpriced: [] }
+
+/** Of several prices of one model, the first that is understood counts. */
+const ownPrices = (
+  tags: TagIndex,
+  models: ReadonlyArray<string>
+): Pick<Announced, "modelPrices" | "unpriced"> => {
+  const priced = (tags.get("model") ?? []).filter(([, , amount = ""]) => amount !== "")
+  if (priced.length === 0) return noOwnPrices
+  const prices = new Map<string, Msat.Msat | undefined>()
+  for (const [, model = "", amount = ""] of priced)
+    prices.set(model, prices.get(model) ?? Option.getOrUndefined(readMsats(amount)))
+  const sold = models.filter((model) => prices.has(model))
+  return {
+    modelPrices: Object.fromEntries(
+      sold.flatMap((model) => {
+        const price = prices.get(model)
+        return price === undefined ? [] : [[model, price] as const]
+      })
+    ),
+    unpriced: sold.filter((model) => prices.get(model) === undefined)
+  }
+}
+
+const readMsats = (amount: string): Option.Option<Msat.Msat> =>
+  /^\d{1,16}$/.test(amount) ? Option.liftPredicate(Msat.is)(Number(amount)) : Option.none()
 
 const shortNpub = (publicKey: Key.PublicKey): string => {
   const npub = Key.formatPublic(publicKey)

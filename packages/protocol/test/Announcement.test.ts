@@ -45,7 +45,8 @@ const ours: Announcement.Announcement = {
   relays: ["wss://relay.example.com", "ws://127.0.0.1:7777"],
   network: Option.some("regtest"),
   price: Option.some(Msat.make(10_000)),
-  models: ["llama3.2:1b"],
+  models: ["llama3.2:1b", "llama3.2:3b"],
+  modelPrices: { "llama3.2:3b": Msat.make(25_000) },
   kinds: [5050],
   capabilities: ["text-generation"],
   settlements: ["upfront", "escrow"],
@@ -70,6 +71,7 @@ describe("What we announce", () => {
         ["relay", "ws://127.0.0.1:7777"],
         ["network", "regtest"],
         ["model", "llama3.2:1b"],
+        ["model", "llama3.2:3b", "25000"],
         ["settlement", "upfront"],
         ["settlement", "escrow"],
         ["tags", "p"],
@@ -95,6 +97,29 @@ describe("What we announce", () => {
   const word = Schema.Trimmed.check(Schema.isMinLength(1), Schema.isMaxLength(80))
   const words = Schema.UniqueArray(word).check(Schema.isMaxLength(5))
 
+  it("gives a price to the models that cost something else, and to no other", () => {
+    const { tags } = Announcement.toTemplate(
+      {
+        ...ours,
+        price: Option.some(Msat.make(5)),
+        models: ["a", "b", "c", "constructor"],
+        modelPrices: { b: Msat.make(5), c: Msat.make(0), d: Msat.make(7) }
+      },
+      now
+    )
+    assert.deepStrictEqual(
+      tags.filter(([name]) => name === "model"),
+      [
+        ["model", "a"],
+        ["model", "b"],
+        ["model", "c", "0"],
+        ["model", "constructor"]
+      ]
+    )
+  })
+
+  const somePrices = Schema.Array(Schema.UndefinedOr(Msat.Msat)).check(Schema.isMaxLength(5))
+
   it.prop(
     "is read back as it was",
     {
@@ -104,19 +129,29 @@ describe("What we announce", () => {
       price: Schema.Option(Msat.Msat),
       network: Schema.Option(Network.Network),
       models: words,
+      prices: somePrices,
       capabilities: words,
       settlements: Schema.UniqueArray(Settlement.Settlement).check(Schema.isMinLength(1)),
       tagsAnswers: Schema.Boolean,
       online: Schema.Boolean
     },
-    (fields) => {
-      const announcement: Announcement.Announcement = { ...ours, ...fields }
+    ({ prices, ...fields }) => {
+      const general = Option.getOrUndefined(fields.price)
+      const modelPrices = Object.fromEntries(
+        fields.models.flatMap((model, index) => {
+          const own = prices[index]
+          return own === undefined || own === general ? [] : [[model, own] as const]
+        })
+      )
+      const announcement: Announcement.Announcement = { ...ours, ...fields, modelPrices }
       const {
         event: _event,
         provider: _provider,
+        unpriced,
         ...back
       } = read(Announcement.toTemplate(announcement, now))
       assert.deepStrictEqual(back, announcement)
+      assert.deepStrictEqual(unpriced, [])
     },
     { arbitrary: { runs: 200 } }
   )
@@ -255,6 +290,83 @@ describe("The price", () => {
       read({ tags: [...bare, ["price", "1", "per-token"], ["price", "7"], ["amount", "9"]] }).price,
       Option.some(Msat.make(7))
     )
+  })
+})
+
+describe("The price of a model", () => {
+  const priceOf = (model: string | undefined, ...tags: ReadonlyArray<ReadonlyArray<string>>) =>
+    Option.getOrUndefined(
+      Announcement.priceOf(read({ tags: [...bare, ["price", "9"], ...tags] }), model)
+    )
+
+  it("is its own, where it has one", () => {
+    const tags = [
+      ["model", "small"],
+      ["model", "large", "70"],
+      ["model", "gift", "0"]
+    ]
+    assert.strictEqual(priceOf("large", ...tags), 70)
+    assert.strictEqual(priceOf("gift", ...tags), 0)
+    assert.strictEqual(priceOf("small", ...tags), 9)
+  })
+
+  it("is the general one where it has none, where it is not listed, and where none is named", () => {
+    assert.strictEqual(priceOf("small", ["model", "small"]), 9)
+    assert.strictEqual(priceOf("small", ["model", "small", ""]), 9)
+    assert.strictEqual(priceOf("other", ["model", "small", "70"]), 9)
+    assert.strictEqual(priceOf(undefined, ["model", "small", "70"]), 9)
+  })
+
+  it("is its own even if there is no general one", () => {
+    const announced = read({ tags: [...bare, ["model", "large", "70"], ["model", "small"]] })
+    assert.deepStrictEqual(Announcement.priceOf(announced, "large"), Option.some(Msat.make(70)))
+    assert.deepStrictEqual(Announcement.priceOf(announced, "small"), Option.none())
+    assert.deepStrictEqual(Announcement.priceOf(announced, undefined), Option.none())
+  })
+
+  it.each([
+    ["negative", "-1"],
+    ["broken", "0.5"],
+    ["in powers", "1e3"],
+    ["in hex", "0x10"],
+    ["with a space", " 10"],
+    ["in words", "free"],
+    ["in sats", "10 sats"],
+    ["beyond all money", "9007199254740992"],
+    ["endless", "9".repeat(400)]
+  ])("%s is unknown: neither free nor the general one", (_, amount) => {
+    const announced = read({ tags: [...bare, ["price", "9"], ["model", "large", amount]] })
+    assert.deepStrictEqual(announced.models, ["large"])
+    assert.deepStrictEqual(announced.modelPrices, {})
+    assert.deepStrictEqual(announced.unpriced, ["large"])
+    assert.deepStrictEqual(Announcement.priceOf(announced, "large"), Option.none())
+  })
+
+  it("of several, the first that is understood counts", () => {
+    const tags = [
+      ["model", "large", "dear"],
+      ["model", "large"],
+      ["model", "large", "70"],
+      ["model", "large", "7"]
+    ]
+    assert.strictEqual(priceOf("large", ...tags), 70)
+    assert.deepStrictEqual(read({ tags: [...bare, ...tags] }).unpriced, [])
+  })
+
+  it("is not mistaken for what every object has", () => {
+    for (const model of ["constructor", "__proto__", "toString"]) {
+      assert.strictEqual(priceOf(model), 9)
+      assert.strictEqual(priceOf(model, ["model", model]), 9)
+      assert.strictEqual(priceOf(model, ["model", model, "70"]), 70)
+      assert.isUndefined(priceOf(model, ["model", model, "dear"]))
+    }
+  })
+
+  it("counts for the models that are kept of an endless list", () => {
+    const announced = read({
+      tags: [...bare, ...Array.from({ length: 500 }, (_, index) => ["model", `m${index}`, "5"])]
+    })
+    assert.deepStrictEqual(Object.keys(announced.modelPrices), [...announced.models])
   })
 })
 

@@ -79,6 +79,7 @@ export const make = Effect.fnUntraced(function* (services: {
           network: Option.some(options.network),
           price: Option.some(options.price),
           models,
+          modelPrices: {},
           kinds: [AgentMessage.textGeneration],
           capabilities: ["text-generation"],
           settlements: ["upfront"],
