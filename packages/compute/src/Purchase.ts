@@ -70,7 +70,7 @@ export const make = (
     }
   })
 
-/** Tells that a stage begins, and adds up the time it takes. */
+/** Tells that a stage begins, and adds up the time it takes; a span each, where those are kept. */
 export const stage = <A, E, R>(
   purchase: Purchase,
   name: Stage,
@@ -89,7 +89,7 @@ export const stage = <A, E, R>(
         purchase.times.set(name, before + Number(end - begin) / 1e6)
       })
     )
-  })
+  }).pipe(Effect.withSpan(`ComputeClient.${name}`, undefined, { captureStackTrace: false }))
 
 /** The time of each stage, in the order in which they began. */
 export const stages = (purchase: Purchase): Receipt["stages"] =>
