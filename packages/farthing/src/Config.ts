@@ -67,6 +67,15 @@ export interface Shape {
     readonly triggers: ReadonlyArray<"mention" | "dm" | "zap">
     readonly autonomy: "supervised" | "bounded" | "autonomous"
   }
+  readonly worker: {
+    /** Where `/healthz`, `/readyz` and `/metrics` are served. */
+    readonly host: string
+    /** 0: any that is free. */
+    readonly port: number
+    /** How long running jobs have when the worker is told to stop. */
+    readonly stopWithin: Duration.Duration
+    readonly logFormat: "json" | "pretty"
+  }
   readonly telemetry: { readonly otlpUrl: Option.Option<string> }
 }
 
@@ -104,6 +113,7 @@ export const load = Effect.fnUntraced(function* (options: Options = {}) {
   const compute = reader.section("compute", Sections.sections.compute)
   const provider = reader.section("provider", Sections.sections.provider)
   const agent = reader.section("agent", Sections.sections.agent)
+  const worker = reader.section("worker", Sections.sections.worker)
   const telemetry = reader.section("telemetry", Sections.sections.telemetry)
 
   if (relays.publish_quorum > relays.urls.length)
@@ -165,6 +175,12 @@ export const load = Effect.fnUntraced(function* (options: Options = {}) {
       heartbeat: Duration.seconds(agent.heartbeat_seconds),
       triggers: agent.triggers,
       autonomy: agent.autonomy
+    },
+    worker: {
+      host: worker.host,
+      port: worker.port,
+      stopWithin: worker.stop_within,
+      logFormat: worker.log_format
     },
     telemetry: { otlpUrl: telemetry.otlp_url }
   })

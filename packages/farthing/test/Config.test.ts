@@ -61,6 +61,12 @@ describe("Without a file", () => {
           triggers: ["mention", "dm", "zap"],
           autonomy: "bounded"
         },
+        worker: {
+          host: "127.0.0.1",
+          port: 9464,
+          stopWithin: Duration.seconds(30),
+          logFormat: "json"
+        },
         telemetry: { otlpUrl: Option.none() }
       })
     })

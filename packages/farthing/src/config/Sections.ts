@@ -119,6 +119,13 @@ const agent = {
   )
 }
 
+const worker = {
+  host: withDefault(Setting.text(255), "127.0.0.1", "where health and metrics are served"),
+  port: withDefault(Setting.whole(0, 65_535), 9464, "0: any that is free"),
+  stop_within: withDefault(wait, "30 seconds", "for running jobs, when it is told to stop"),
+  log_format: withDefault(Setting.oneOf(["json", "pretty"]), "json", "json, pretty")
+}
+
 const telemetry = {
   otlp_url: withDefault(Setting.optionalHttpUrl, "", "where traces, metrics and logs go")
 }
@@ -131,6 +138,7 @@ export const sections = {
   compute,
   provider,
   agent,
+  worker,
   telemetry
 }
 

@@ -31,6 +31,7 @@ const headings: Readonly<Record<Sections.SectionName, string>> = {
   compute: "How results are bought.",
   provider: "What you sell, if you run a provider.",
   agent: "How an agent lives.",
+  worker: "What runs as a service.",
   telemetry: "For those who watch."
 }
 

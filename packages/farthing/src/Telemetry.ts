@@ -1,0 +1,27 @@
+/**
+ * What those who watch get to see: traces, metrics and logs over OTLP, where `telemetry.otlp_url`
+ * says that somebody collects them. Where nobody does, nothing is traced, so that spans cost
+ * nothing.
+ */
+import { Effect, Layer, Option, References } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { Otlp } from "effect/observability"
+import * as Config from "./Config.ts"
+
+export interface Options {
+  /** What the process is called where its telemetry is collected. */
+  readonly serviceName: string
+  readonly serviceVersion?: string
+}
+
+/** As configured. What was gathered is sent when the scope closes, for at most three seconds. */
+export const layer = (options: Options): Layer.Layer<never, never, Config.Config> =>
+  Layer.unwrap(
+    Effect.map(Config.Config, ({ telemetry }) =>
+      Option.match(telemetry.otlpUrl, {
+        onNone: () => Layer.succeed(References.TracerEnabled)(false),
+        onSome: (baseUrl) =>
+          Otlp.layerJson({ baseUrl, resource: options }).pipe(Layer.provide(FetchHttpClient.layer))
+      })
+    )
+  )
