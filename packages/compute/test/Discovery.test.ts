@@ -185,6 +185,7 @@ const withSubscribe = (subscribe: Relay.Shape["subscribe"]) =>
     Layer.provide(
       Layer.succeed(Relay.Relay, {
         urls: ["ws://127.0.0.1:1"],
+        connected: Effect.succeed([]),
         maxEventBytes: Effect.succeed(48_000),
         publish: () => Effect.die("nothing is published"),
         query: () => Effect.fail(unreachable),

@@ -248,6 +248,7 @@ describe("a wallet service whose relay does not filter", () => {
     const incoming = yield* Queue.unbounded<NostrEvent.NostrEvent>()
     const relay = Relay.Relay.of({
       urls: [],
+      connected: Effect.succeed([]),
       maxEventBytes: Effect.succeed(48_000),
       query: () => Effect.succeed([]),
       publish: (event) => Effect.as(Queue.offer(published, event), { event, outcomes: [] }),

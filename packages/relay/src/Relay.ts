@@ -54,6 +54,9 @@ export interface QueryOptions {
 export interface Shape {
   readonly urls: ReadonlyArray<string>
 
+  /** Those of the relays with which a connection stands now; they are dialled when first needed. */
+  readonly connected: Effect.Effect<ReadonlyArray<string>>
+
   /**
    * The size in bytes (as JSON) of an event that every relay takes: 48,000, or less where a
    * relay states a smaller limit (NIP-11). Waits at most 2 seconds for what they state.

@@ -19,6 +19,7 @@ import type * as Signer from "./Signer.ts"
 
 export interface RelayConnection {
   readonly url: string
+  readonly isUp: () => boolean
   /** The largest frame that the relay takes; waits until it is known whether it says so. */
   readonly maxFrameBytes: Effect.Effect<Option.Option<number>>
   readonly ask: (listener: Inquiries.Listener) => Inquiries.Inquiry
@@ -162,6 +163,7 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
 
     return {
       url,
+      isUp,
       maxFrameBytes: frameLimit.value,
       trouble: () => unreachable ?? noAnswer,
       ask: (listener) => {

@@ -45,6 +45,7 @@ export const make: Effect.Effect<Shape> = Effect.sync(() => {
 
   return {
     urls: [url],
+    connected: Effect.succeed([url]),
     maxEventBytes: Effect.succeed(48_000),
     publish: (event) =>
       Effect.flatMap(UnixTime.now, (now): Effect.Effect<PublishReport, RelayError> => {

@@ -99,6 +99,9 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
 
     return {
       urls,
+      connected: Effect.sync(() =>
+        connections.filter((connection) => connection.isUp()).map(({ url }) => url)
+      ),
       maxEventBytes: Effect.map(limitsOf(connections), (limits) =>
         Math.min(
           defaultMaxEventBytes,

@@ -26,6 +26,24 @@ describe("a relay that goes away", () => {
     })
   )
 
+  it.live("does not count as connected until it is back", () =>
+    Effect.gen(function* () {
+      const server = yield* TestRelay.make
+      const relay = yield* Relay.make({ urls: [server.url] })
+      const connected = (urls: ReadonlyArray<string>) =>
+        Effect.repeat(Effect.andThen(Effect.yieldNow, relay.connected), {
+          until: (connected) => connected.length === urls.length
+        })
+      assert.deepStrictEqual(yield* relay.connected, [])
+      yield* following(relay, [{ kinds: [1] }])
+      assert.deepStrictEqual(yield* connected([server.url]), [server.url])
+      yield* server.down
+      assert.deepStrictEqual(yield* connected([]), [])
+      yield* server.up
+      assert.deepStrictEqual(yield* connected([server.url]), [server.url])
+    })
+  )
+
   it.live("brings all that came while a filter with a limit was away", () =>
     Effect.gen(function* () {
       const server = yield* TestRelay.make
