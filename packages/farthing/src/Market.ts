@@ -194,6 +194,9 @@ export const refundBooks = refundTreasury.pipe(
   Layer.provide(database)
 )
 
+/** The seller's own book. */
+export const salesBook = SqlProviderBook.layer
+
 /** What sells, over a relay, a wallet and a database; an offer goes before the configuration. */
 export const computeProvider = (offer: Offer = {}) =>
   Layer.unwrap(
@@ -208,11 +211,14 @@ export const computeProvider = (offer: Offer = {}) =>
         network
       })
     )
-  ).pipe(Layer.provide(SqlProviderBook.layer), Layer.provide(refundTreasury))
+  ).pipe(Layer.provide(salesBook), Layer.provide(refundTreasury))
+
+/** Where somebody sells: relay, wallet, key and database, and nothing on offer yet. */
+export const premises = wallet.pipe(Layer.provideMerge(marketplace))
 
 /** Somebody who sells what a backend infers. */
 export const seller = (offer: Offer = {}) =>
-  computeProvider(offer).pipe(Layer.provideMerge(wallet), Layer.provideMerge(marketplace))
+  computeProvider(offer).pipe(Layer.provideMerge(premises))
 
 /** There is no wallet to pay or be paid with. */
 export class WalletMissing extends Schema.TaggedError<WalletMissing>()("WalletMissing", {

@@ -1,0 +1,180 @@
+/**
+ * Whether the worker can sell right now. Each part is looked at again and again, by asking it, so
+ * that what is said here was true a few seconds ago: the relays answer and show our announcement,
+ * the wallet answers, a backend has something to sell.
+ */
+import { Announcement, Text } from "@farthing/protocol"
+import { type ComputeProvider, InferenceBackend } from "@farthing/provider"
+import { Relay, Signer, UnixTime } from "@farthing/relay"
+import { Wallet } from "@farthing/wallet"
+import type { Scope } from "effect"
+import {
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Layer,
+  Option,
+  Result,
+  Schema,
+  Stream,
+  SubscriptionRef
+} from "effect"
+import { Config } from "farthing"
+import * as Metrics from "./Metrics.ts"
+
+export const parts = ["relay", "wallet", "backend", "announced"] as const
+export type Part = (typeof parts)[number]
+
+export interface State {
+  /** Why it is not ready; none if it is. */
+  readonly reason: Option.Option<string>
+  /** Unix milliseconds. */
+  readonly since: number
+}
+
+export interface Report {
+  /** Whether every part is, and nobody has told the worker to stop. */
+  readonly ready: boolean
+  readonly stopping: boolean
+  readonly parts: Readonly<Record<Part, State>>
+}
+
+export interface Shape {
+  readonly report: Effect.Effect<Report>
+  /** Waits for a part. */
+  readonly until: (part: Part) => Effect.Effect<void>
+  /** From now on the announcement is this provider's. */
+  readonly sells: (provider: ComputeProvider.Shape) => Effect.Effect<void>
+  /** From now on it is not ready, whatever its parts are. */
+  readonly stops: Effect.Effect<void>
+}
+
+export class Readiness extends Context.Service<Readiness, Shape>()("@farthing/worker/Readiness") {}
+
+/** How often a part is looked at that was well; one that was not is looked at sooner. */
+const every = Duration.seconds(5)
+const sooner = Duration.seconds(1)
+
+/** A part that takes longer to answer is not ready. */
+const patience = Duration.seconds(10)
+
+/** Looks until the scope closes. */
+const make = Effect.gen(function* () {
+  const { relays } = yield* Config.Config
+  const relay = yield* Relay.Relay
+  const wallet = yield* Wallet.Wallet
+  const backend = yield* InferenceBackend.InferenceBackend
+  const { publicKey } = yield* Signer.Signer
+  const unknown: State = {
+    reason: Option.some("not looked at yet"),
+    since: yield* Clock.currentTimeMillis
+  }
+  let provider: ComputeProvider.Shape | undefined
+  const seen = yield* SubscriptionRef.make<Report>({
+    ready: false,
+    stopping: false,
+    parts: { relay: unknown, wallet: unknown, backend: unknown, announced: unknown }
+  })
+
+  const update = (change: (report: Report) => Omit<Report, "ready">) =>
+    Effect.flatMap(
+      SubscriptionRef.updateAndGet(seen, (report) => withVerdict(change(report))),
+      Metrics.tellReadiness
+    )
+
+  const found = Effect.fnUntraced(function* (part: Part, fault: Option.Option<string>) {
+    const reason = Option.map(fault, (text) => Text.printable(text))
+    const before = (yield* SubscriptionRef.get(seen)).parts[part]
+    if (Option.isSome(before.reason) === Option.isSome(reason)) {
+      if (Option.isSome(reason))
+        yield* update((report) => withPart(report, part, { ...before, reason }))
+      return
+    }
+    const since = yield* Clock.currentTimeMillis
+    yield* update((report) => withPart(report, part, { reason, since }))
+    yield* Option.match(reason, {
+      onNone: () => Effect.logInfo(`${part} is ready`),
+      onSome: (reason) => Effect.logWarning(`${part} is not ready`, reason)
+    })
+  })
+
+  /** Looks at parts, and tells how they are; a look that fails is a fault of its first part. */
+  const watch = (
+    part: Part,
+    look: Effect.Effect<void, { readonly message: string }>
+  ): Effect.Effect<void, never, Scope.Scope> =>
+    look.pipe(
+      Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.fail(noAnswer) }),
+      Effect.match({ onFailure: ({ message }) => Option.some(message), onSuccess: Option.none }),
+      Effect.tap((fault) => found(part, fault)),
+      Effect.flatMap((fault) => Effect.sleep(Option.isNone(fault) ? every : sooner)),
+      Effect.forever,
+      Effect.forkScoped,
+      Effect.asVoid
+    )
+
+  /** What a customer would find. */
+  const shown = Effect.gen(function* () {
+    const now = yield* UnixTime.now
+    const events = yield* relay.query([{ kinds: [Announcement.kind], authors: [publicKey] }], {
+      timeout: patience
+    })
+    return events
+      .map((event) => Announcement.fromEvent(event, now))
+      .some((announced) => Result.isSuccess(announced) && announced.success.online)
+  })
+
+  const relayAnswers = Effect.gen(function* () {
+    yield* relay.query([{ kinds: [Announcement.kind], authors: [publicKey], limit: 1 }])
+    const connected = yield* relay.connected
+    if (connected.length < relays.publishQuorum)
+      return yield* notReady(
+        `${connected.length} of ${relays.urls.length} relays are connected, ${relays.publishQuorum} have to be`
+      )
+  })
+
+  const backendSells = Effect.gen(function* () {
+    if ((yield* backend.models).length === 0) return yield* notReady("it has no models")
+  })
+
+  const isAnnounced = Effect.gen(function* () {
+    if (provider === undefined) return yield* notReady("nothing is sold yet")
+    if (!(yield* provider.status).online) return yield* notReady("announced as absent")
+    if (!(yield* shown)) return yield* notReady("no relay shows the announcement")
+  })
+
+  yield* watch("relay", relayAnswers)
+  yield* watch("wallet", wallet.info)
+  yield* watch("backend", backendSells)
+  yield* watch("announced", isAnnounced)
+
+  return Readiness.of({
+    report: SubscriptionRef.get(seen),
+    until: (part) =>
+      SubscriptionRef.changes(seen).pipe(
+        Stream.takeUntil((report) => Option.isNone(report.parts[part].reason)),
+        Stream.runDrain
+      ),
+    sells: (opened) => Effect.sync(() => (provider = opened)),
+    stops: update((report) => ({ ...report, stopping: true }))
+  })
+})
+
+export const layer = Layer.effect(Readiness, make)
+
+const withPart = (report: Report, part: Part, state: State): Omit<Report, "ready"> => ({
+  stopping: report.stopping,
+  parts: { ...report.parts, [part]: state }
+})
+
+const withVerdict = (report: Omit<Report, "ready">): Report => ({
+  ...report,
+  ready: !report.stopping && parts.every((part) => Option.isNone(report.parts[part].reason))
+})
+
+/** What a part answered is not enough. */
+class NotReady extends Schema.TaggedError<NotReady>()("NotReady", { message: Schema.String }) {}
+
+const notReady = (message: string) => new NotReady({ message })
+const noAnswer = notReady("no answer in time")
