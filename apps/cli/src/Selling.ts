@@ -40,6 +40,10 @@ const sentence = (event: ProviderEvent.ProviderEvent): string => {
       return `refunded   ${job(event)}: ${Show.cost(event.amount)}`
     case "Lost":
       return `lost       ${job(event)}: ${Text.printable(event.reason)}`
+    case "Ailing":
+      return `ailing     ${Text.printable(event.backend)}: ${Text.printable(event.message)}`
+    case "Well":
+      return `well       ${Text.printable(event.backend)}`
     case "Trouble":
       return `trouble: ${Text.printable(event.message)}`
   }

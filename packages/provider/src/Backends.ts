@@ -2,7 +2,7 @@
  * Several backends as one: each is asked when those before it have failed, so that a paid job is
  * lost only if all of them fail. What one of them began, the next begins anew.
  */
-import { Context, Effect, Layer, Stream } from "effect"
+import { Array as Arr, Context, Effect, Layer, Stream } from "effect"
 import {
   InferenceBackend,
   InferenceError,
@@ -11,46 +11,51 @@ import {
   type Shape
 } from "./InferenceBackend.ts"
 
-export const inOrder = (backends: readonly [Shape, ...ReadonlyArray<Shape>]): Shape => {
-  /** What each could run when it last said so. */
-  const known = new Map<Shape, ReadonlyArray<string>>()
+type Several = Arr.NonEmptyReadonlyArray<Shape>
 
-  const modelsOf = (backend: Shape) =>
-    Effect.tap(backend.models, (models) => Effect.sync(() => known.set(backend, models)))
-
+export const inOrder = (backends: Several): Shape => {
   /** Those of every backend that answers, in the order of the backends. */
-  const models = Effect.partition(backends, modelsOf, { concurrency: "unbounded" }).pipe(
+  const models = Effect.partition(backends, (backend) => backend.models, {
+    concurrency: "unbounded"
+  }).pipe(
     Effect.flatMap(([lists, faults]) =>
-      lists.length === 0 && faults[0] !== undefined
-        ? Effect.fail(worst(faults[0], ...faults.slice(1)))
+      lists.length === 0 && Arr.isArrayNonEmpty(faults)
+        ? Effect.fail(worst(...faults))
         : Effect.succeed([...new Set(lists.flat())])
     )
   )
+  return InferenceBackend.of({
+    name: backends.map(({ name }) => name).join(", "),
+    members: backends,
+    models,
+    infer: (request) => infer(backends, request)
+  })
+}
 
-  /** A server that does not look at the name of the model must not stand in for another. */
-  const ableTo = ({ model }: InferenceRequest): ReadonlyArray<Shape> =>
-    backends.filter((backend) => known.get(backend)?.includes(model) ?? true)
-
-  const infer = (request: InferenceRequest): Stream.Stream<Part, InferenceError> => {
-    const askNext = (
-      left: ReadonlyArray<Shape>,
-      faults: ReadonlyArray<InferenceError>
-    ): Stream.Stream<Part, InferenceError> => {
-      const [backend, ...others] = left
-      if (backend === undefined) return Stream.fail(worst(...faults))
-      return whole(backend, request).pipe(
-        Stream.catch((error) => {
-          const next = askNext(others, [...faults, error])
-          return others.length === 0
-            ? next
-            : Stream.concat(Stream.succeed<Part>({ _tag: "Anew", because: error }), next)
-        })
-      )
-    }
-    return Stream.suspend(() => askNext(ableTo(request), []))
+/** Asks one after the other for a text. */
+export const infer = (
+  backends: ReadonlyArray<Shape>,
+  request: InferenceRequest,
+  /** What one of them failed with, before the next is asked. */
+  onFault: (backend: Shape, fault: InferenceError) => Effect.Effect<void> = () => Effect.void
+): Stream.Stream<Part, InferenceError> => {
+  const askNext = (
+    left: ReadonlyArray<Shape>,
+    faults: ReadonlyArray<InferenceError>
+  ): Stream.Stream<Part, InferenceError> => {
+    const [backend, ...others] = left
+    if (backend === undefined) return Stream.fail(worst(...faults))
+    return whole(backend, request).pipe(
+      Stream.tapError((error) => onFault(backend, error)),
+      Stream.catch((error) => {
+        const next = askNext(others, [...faults, error])
+        return others.length === 0
+          ? next
+          : Stream.concat(Stream.succeed<Part>({ _tag: "Anew", because: error }), next)
+      })
+    )
   }
-
-  return InferenceBackend.of({ name: backends.map(({ name }) => name).join(", "), models, infer })
+  return askNext(backends, [])
 }
 
 /** The backends of several layers as one, in their order. */

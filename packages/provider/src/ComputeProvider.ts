@@ -14,6 +14,8 @@ import { InferenceBackend } from "./InferenceBackend.ts"
 import type { JobState } from "./Job.ts"
 import * as Judgement from "./Judgement.ts"
 import * as Presence from "./Presence.ts"
+import type * as Readiness from "./Readiness.ts"
+import * as Routing from "./Routing.ts"
 import { type BookUnavailable, ProviderBook } from "./ProviderBook.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
 import { type Options, resolve } from "./ProviderOptions.ts"
@@ -51,6 +53,8 @@ export interface Shape {
   /** Waits until it is announced and takes requests. */
   readonly online: Effect.Effect<void>
   readonly status: Effect.Effect<Status, ProviderError>
+  /** Whether it can sell now, and what is in its way. */
+  readonly readiness: Effect.Effect<Readiness.Readiness>
   /** What happens from now on; the last few events before are told first. */
   readonly events: Stream.Stream<ProviderEvent>
 }
@@ -74,17 +78,20 @@ export const make = Effect.fnUntraced(function* (given: Options) {
   const provider = signer.publicKey
   yield* requireNetwork(wallet, options.network)
 
+  const walletTrouble = yield* Effect.cachedWithTTL(troubleOf(wallet), walletBelieved)
   const log = yield* EventLog.make
   const { report, tell } = log
   const owner = randomUUID()
   const requestAge = Math.ceil(Duration.toSeconds(options.requestAge))
 
-  const presence = yield* Presence.make({ relay, signer, backend, book, options, tell })
+  const routing = yield* Routing.make({ backend, options, tell })
+  const presence = yield* Presence.make({ relay, signer, routing, book, options, tell })
   const answers = Answers.make({ relay, signer, channel: presence.channel })
   const workshop = yield* Workshop.make({
     owner,
     provider,
-    backend,
+    backend: routing.backend,
+    capacity: routing.capacity,
     book,
     relay,
     answers,
@@ -107,6 +114,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
     wallet,
     book,
     presence,
+    routing,
     answers,
     workshop,
     till,
@@ -169,15 +177,17 @@ export const make = Effect.fnUntraced(function* (given: Options) {
     Effect.ignore
   )
 
+  const followHealth = routing.tend(Effect.andThen(workshop.fit, presence.stir))
   const announce = presence.keepUp
   const takePayments = till.watch
   const inferAndDeliver = workshop.tend
   const giveBack = refunds.tend
 
+  /** Customers go elsewhere from the first moment on; meanwhile what is paid is finished. */
   const stop = Effect.gen(function* () {
-    yield* Effect.timeoutOption(workshop.idle, options.stopWithin)
+    const finish = Effect.timeoutOption(workshop.idle, options.stopWithin)
+    yield* Effect.all([presence.leave, finish], { concurrency: "unbounded", discard: true })
     yield* workshop.close
-    yield* presence.leave
   })
 
   /** A bug in one of the loops must end neither the others nor itself. */
@@ -196,7 +206,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
   // Undone from the last to the first: nothing new is taken, and what is paid is finished.
   yield* expectOpenQuotes
   yield* refunds.remind
-  yield* serve([inferAndDeliver])
+  yield* serve([inferAndDeliver, followHealth])
   yield* Effect.addFinalizer(() => stop.pipe(Effect.catch(report)))
   yield* serve([announce, quote, takePayments, expectQuotesOfOthers, giveBack, keepTheBookSmall])
 
@@ -211,7 +221,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
       return {
         online: log.isOnline(),
         channel: presence.channel,
-        models: yield* presence.models,
+        models: routing.models(),
         unpaid: till.unpaid(),
         ...workshop.load(),
         delivered: jobs("delivered"),
@@ -220,7 +230,18 @@ export const make = Effect.fnUntraced(function* (given: Options) {
         lost: jobs("lost"),
         earned: Msat.sum(counts.filter(isEarned).map(({ amount }) => amount))
       }
-    }).pipe(Effect.mapError(({ message }) => new ProviderError({ message })))
+    }).pipe(Effect.mapError(({ message }) => new ProviderError({ message }))),
+    readiness: Effect.gen(function* () {
+      const connected = yield* relay.connected
+      return {
+        relays: relay.urls.map((url) => ({ url, connected: connected.includes(url) })),
+        walletTrouble: yield* walletTrouble,
+        backends: routing.health(),
+        announced: log.isOnline(),
+        capacity: routing.capacity(),
+        ...workshop.load()
+      }
+    })
   })
 })
 
@@ -231,6 +252,17 @@ export const layer = (
   ProviderError | BookUnavailable,
   Relay.Relay | Signer.Signer | Wallet.Wallet | Treasury.Treasury | InferenceBackend | ProviderBook
 > => Layer.effect(ComputeProvider, make(options))
+
+/** What was said of the wallet is not asked again for so long, however often somebody looks. */
+const walletBelieved = "5 seconds"
+
+/** Why the wallet does not answer, if it does not. */
+const troubleOf = (wallet: Wallet.Shape): Effect.Effect<string | undefined> =>
+  wallet.info.pipe(
+    Effect.as(undefined),
+    Effect.timeout("5 seconds"),
+    Effect.catch(({ message }) => Effect.succeed(message))
+  )
 
 /** Messages that are looked at at once; the rest waits in the relay's buffer. */
 const atOnce = 64

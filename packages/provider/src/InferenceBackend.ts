@@ -1,7 +1,7 @@
 /**
  * What a provider sells: something that turns a prompt into text.
  */
-import type { Effect, Stream } from "effect"
+import type { Array as Arr, Effect, Stream } from "effect"
 import { Context, Schema } from "effect"
 
 export interface InferenceRequest {
@@ -31,6 +31,8 @@ export type Part =
 export interface Shape {
   /** A name for people, such as the server's address. */
   readonly name: string
+  /** Of several as one: each of them, in the order in which they are asked. */
+  readonly members?: Arr.NonEmptyReadonlyArray<Shape>
   /** What it can run now. */
   readonly models: Effect.Effect<ReadonlyArray<string>, InferenceError>
   /** Ends with exactly one `Finish`; a stream without one is a failure. */

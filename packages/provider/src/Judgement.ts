@@ -9,7 +9,7 @@ import type { Request } from "./Job.ts"
 export interface Terms {
   readonly provider: Key.PublicKey
   readonly channel: NostrEvent.EventId
-  readonly price: Msat.Msat
+  readonly priceOf: (model: string) => Msat.Msat
   /** What can be inferred now, the default model first. */
   readonly models: ReadonlyArray<string>
   readonly maxPromptBytes: number
@@ -82,11 +82,14 @@ const judgeRequest = (
   const model = message.model ?? terms.models[0]
   const refusal = refusalOf(message, model, terms)
   return refusal !== undefined || model === undefined
-    ? { _tag: "Refuse", request, refusal: refusal ?? noModel }
+    ? { _tag: "Refuse", request, refusal: refusal ?? nothingWorks }
     : { _tag: "Request", request: { ...request, message, model } }
 }
 
-const noModel: Refusal = { code: "model_unavailable", message: "no model is available now" }
+const nothingWorks: Refusal = {
+  code: "over_capacity",
+  message: "no model is available now; try again later"
+}
 
 const refusalOf = (
   message: AgentMessage.JobRequest,
@@ -99,12 +102,12 @@ const refusalOf = (
     return { code: "invalid_request", message: "max_tokens has to be 1 at least" }
   if (!AgentMessage.settlementsOf(message).includes("upfront"))
     return { code: "settlement_unsupported", message: "only upfront payment is taken" }
-  if (message.max_price_msats !== undefined && message.max_price_msats < terms.price)
-    return { code: "price_above_bid", message: `the price is ${terms.price} msats` }
-  if (model === undefined || !terms.models.includes(model))
-    return model === undefined
-      ? noModel
-      : { code: "model_unavailable", message: `on offer: ${terms.models.join(", ") || "none"}` }
+  if (model === undefined || terms.models.length === 0) return nothingWorks
+  if (!terms.models.includes(model))
+    return { code: "model_unavailable", message: `on offer: ${terms.models.join(", ")}` }
+  const price = terms.priceOf(model)
+  if (message.max_price_msats !== undefined && message.max_price_msats < price)
+    return { code: "price_above_bid", message: `the price is ${price} msats` }
   if (Buffer.byteLength(message.prompt) > terms.maxPromptBytes)
     return { code: "prompt_too_long", message: `at most ${terms.maxPromptBytes} bytes are taken` }
   return undefined

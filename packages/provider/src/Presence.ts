@@ -5,16 +5,17 @@
 import { AgentMessage, Announcement, Channel, type NostrEvent } from "@farthing/protocol"
 import type { Relay, Signer } from "@farthing/relay"
 import { UnixTime } from "@farthing/relay"
-import { Duration, Effect, Option, Schedule } from "effect"
-import type * as InferenceBackend from "./InferenceBackend.ts"
+import { Duration, Effect, Latch, Option, Schedule } from "effect"
+import * as Prices from "./Prices.ts"
 import type * as ProviderBook from "./ProviderBook.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
 import type { Resolved } from "./ProviderOptions.ts"
+import type { Routing } from "./Routing.ts"
 
 export interface Presence {
   readonly channel: NostrEvent.EventId
-  /** What can be inferred now, the default model first; empty while the backend is away. */
-  readonly models: Effect.Effect<ReadonlyArray<string>>
+  /** What is sold has changed. */
+  readonly stir: Effect.Effect<void>
   /** Announces, and goes on to do so whenever something has changed or is not shown. */
   readonly keepUp: Effect.Effect<never>
   readonly leave: Effect.Effect<void>
@@ -30,42 +31,28 @@ const checkEvery = Duration.seconds(30)
 export const make = Effect.fnUntraced(function* (services: {
   readonly relay: Relay.Shape
   readonly signer: Signer.Shape
-  readonly backend: InferenceBackend.Shape
+  readonly routing: Pick<Routing, "models" | "known">
   readonly book: ProviderBook.Shape
   readonly options: Resolved
   readonly tell: (event: ProviderEvent) => Effect.Effect<void>
 }) {
-  const { backend, book, options, relay, signer, tell } = services
+  const { book, options, relay, routing, signer, tell } = services
   const provider = signer.publicKey
   const channel = yield* openChannel(services)
 
-  let models: ReadonlyArray<string> = []
-  let announced: { readonly event: NostrEvent.NostrEvent; readonly online: boolean } | undefined
+  let announced:
+    | {
+        readonly event: NostrEvent.NostrEvent
+        readonly models: ReadonlyArray<string>
+        readonly online: boolean
+      }
+    | undefined
+  const stirred = yield* Latch.make(false)
 
-  const refreshModels = backend.models.pipe(
-    Effect.flatMap((available) => {
-      const offered = onOffer(available, options.models)
-      return offered.length > 0 || (models.length === 0 && announced !== undefined)
-        ? Effect.succeed(offered)
-        : Effect.as(tell({ _tag: "Trouble", message: nothingOnOffer(available) }), offered)
-    }),
-    Effect.catch((error) =>
-      Effect.as(
-        models.length > 0 || announced === undefined
-          ? tell({ _tag: "Trouble", message: `the backend gives no models: ${error.message}` })
-          : Effect.void,
-        []
-      )
-    ),
-    Effect.map((fresh) => {
-      const changed = fresh.join("\n") !== models.join("\n")
-      models = fresh
-      return changed
-    })
-  )
-
-  const announce = Effect.fnUntraced(function* (online: boolean) {
+  const announce = Effect.fnUntraced(function* (models: ReadonlyArray<string>) {
+    const online = models.length > 0
     const now = yield* UnixTime.now
+    const prices = Prices.announced(options, models)
     const event = yield* signer.sign(
       Announcement.toTemplate(
         {
@@ -77,9 +64,9 @@ export const make = Effect.fnUntraced(function* (services: {
           channel: channel.id,
           relays: relay.urls,
           network: Option.some(options.network),
-          price: Option.some(options.price),
+          price: Option.some(prices.price),
+          modelPrices: prices.modelPrices,
           models,
-          modelPrices: {},
           kinds: [AgentMessage.textGeneration],
           capabilities: ["text-generation"],
           settlements: ["upfront"],
@@ -94,10 +81,10 @@ export const make = Effect.fnUntraced(function* (services: {
     yield* relay.publish(channel)
     yield* relay.publish(event)
     const changed = announced?.online !== online
-    announced = { event, online }
+    announced = { event, models, online }
     if (changed && !online) yield* tell({ _tag: "Offline" })
     if (online && changed)
-      yield* tell({ _tag: "Online", channel: channel.id, models, price: options.price })
+      yield* tell({ _tag: "Online", channel: channel.id, models, price: prices.price })
   })
 
   /** Whether the relays show our last announcement, and not none or somebody else's of our key. */
@@ -109,27 +96,28 @@ export const make = Effect.fnUntraced(function* (services: {
   })
 
   const isDue = Effect.gen(function* () {
-    const changed = yield* refreshModels
-    if (changed || announced === undefined) return true
+    if (announced === undefined || hasChanged(announced.models, routing.models())) return true
     const age = (yield* UnixTime.now) - announced.event.created_at
     return age >= announceEvery || !(yield* isShown)
   })
 
   const check = Effect.gen(function* () {
-    if (yield* isDue) yield* announce(models.length > 0)
+    stirred.closeUnsafe()
+    if (yield* isDue) yield* announce(routing.models())
   })
 
   return {
     channel: channel.id,
-    models: Effect.sync(() => models),
+    stir: Effect.asVoid(stirred.open),
     keepUp: check.pipe(
       Effect.tapError(({ message }) => tell({ _tag: "Trouble", message })),
       Effect.retry(Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced(checkEvery)])),
       Effect.ignore,
-      Effect.andThen(Effect.sleep(checkEvery)),
-      Effect.forever
+      Effect.andThen(Effect.timeoutOption(stirred.await, checkEvery)),
+      Effect.forever,
+      (keepUp) => Effect.andThen(routing.known, keepUp)
     ),
-    leave: announce(false).pipe(Effect.timeoutOption("5 seconds"), Effect.ignore)
+    leave: announce([]).pipe(Effect.timeoutOption("5 seconds"), Effect.ignore)
   } satisfies Presence
 })
 
@@ -154,14 +142,5 @@ const openChannel = Effect.fnUntraced(function* ({
   return yield* book.keepChannel(yield* signer.sign(template))
 })
 
-/** What the owner sells of what there is, in the owner's order. */
-const onOffer = (
-  available: ReadonlyArray<string>,
-  allowed: ReadonlyArray<string> | undefined
-): ReadonlyArray<string> =>
-  allowed === undefined ? available : allowed.filter((model) => available.includes(model))
-
-const nothingOnOffer = (available: ReadonlyArray<string>): string =>
-  available.length === 0
-    ? "the backend has no models"
-    : `the backend has ${available.join(", ")}, and none of them is on offer`
+const hasChanged = (before: ReadonlyArray<string>, now: ReadonlyArray<string>): boolean =>
+  before.length !== now.length || before.some((model, index) => model !== now[index])

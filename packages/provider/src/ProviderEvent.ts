@@ -11,9 +11,10 @@ export type ProviderEvent =
       readonly _tag: "Online"
       readonly channel: NostrEvent.EventId
       readonly models: ReadonlyArray<string>
+      /** Of a request that names no model. */
       readonly price: Msat.Msat
     }
-  /** The announcement says so: on a stop, or while the backend cannot be reached. */
+  /** The announcement says so: on a stop, or while no backend is healthy. */
   | { readonly _tag: "Offline" }
   | ({ readonly _tag: "Requested"; readonly model: string } & OfJob)
   | ({
@@ -51,5 +52,9 @@ export type ProviderEvent =
   | ({ readonly _tag: "Lost"; readonly amount: Msat.Msat; readonly reason: string } & OfJob)
   /** The customer does not want it any more, and has not paid. */
   | ({ readonly _tag: "Cancelled" } & OfJob)
+  /** A backend is not relied on until its next check succeeds; its share of the work is not sold. */
+  | { readonly _tag: "Ailing"; readonly backend: string; readonly message: string }
+  /** It is relied on again. */
+  | { readonly _tag: "Well"; readonly backend: string }
   /** Something outside does not work; the provider goes on and tries again. */
   | { readonly _tag: "Trouble"; readonly message: string }

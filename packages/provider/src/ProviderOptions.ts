@@ -11,11 +11,13 @@ export interface Options {
   /** Tells several providers of one key apart (the announcement's `d` tag). */
   readonly identifier?: string
   readonly network: Network.Network
-  /** Per request. */
+  /** Per request, of a model without a price of its own. */
   readonly priceMsats: Msat.Msat
+  /** Per request, by model. */
+  readonly modelPrices?: Readonly<Record<string, Msat.Msat>>
   /** Which of the backend's models are sold, the default one first; all, if it is missing. */
   readonly models?: ReadonlyArray<string>
-  /** How many jobs are inferred at once; default 4. */
+  /** How many jobs are inferred at once while every backend is healthy; default 4. */
   readonly capacity?: number
   /** How many paid jobs may wait for their turn before no more are quoted; default 32. */
   readonly queue?: number
@@ -47,6 +49,7 @@ export const resolve = (options: Options) => ({
   identifier: options.identifier ?? "farthing",
   network: options.network,
   price: options.priceMsats,
+  modelPrices: new Map(Object.entries(options.modelPrices ?? {})),
   models: options.models,
   capacity: options.capacity ?? 4,
   queue: options.queue ?? 32,

@@ -13,8 +13,10 @@ import { judge, type Refusal } from "./Judgement.ts"
 import type { Refunds } from "./Refunds.ts"
 import type { Presence } from "./Presence.ts"
 import type { BookUnavailable, Shape as ProviderBook } from "./ProviderBook.ts"
+import * as Prices from "./Prices.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
 import type { Resolved } from "./ProviderOptions.ts"
+import type { Routing } from "./Routing.ts"
 import type { Till } from "./Till.ts"
 import type { Workshop } from "./Workshop.ts"
 
@@ -33,6 +35,7 @@ export const make = (services: {
   readonly wallet: Wallet.Shape
   readonly book: ProviderBook
   readonly presence: Presence
+  readonly routing: Routing
   readonly answers: Answers
   readonly workshop: Workshop
   readonly till: Till
@@ -40,16 +43,16 @@ export const make = (services: {
   readonly options: Resolved
   readonly tell: (event: ProviderEvent) => Effect.Effect<void>
 }): Reception => {
-  const { answers, book, options, presence, provider, refunds, tell, till, wallet, workshop } =
-    services
+  const { answers, book, options, presence, provider, refunds, routing, tell, till } = services
+  const { wallet, workshop } = services
   const allowance = Allowance.make(options.requestsPerMinute)
 
   const receive = Effect.fnUntraced(function* (event: NostrEvent.NostrEvent) {
     const judgement = judge(event, {
       provider,
       channel: presence.channel,
-      price: options.price,
-      models: yield* presence.models,
+      priceOf: (model) => Prices.of(options, model),
+      models: routing.models(),
       maxPromptBytes: options.maxPromptBytes,
       now: yield* UnixTime.now,
       requestAge: Duration.toSeconds(options.requestAge)
@@ -92,7 +95,7 @@ export const make = (services: {
 
   const overload = ({ customer }: Request): Refusal | undefined => {
     const { running, waiting } = workshop.load()
-    if (running + waiting >= options.capacity + options.queue) return tooManyJobs
+    if (running + waiting >= routing.capacity() + options.queue) return tooManyJobs
     return till.unpaid(customer) >= options.unpaidPerCustomer ||
       till.unpaid() >= options.unpaidInAll
       ? tooManyQuotes
@@ -135,7 +138,7 @@ export const make = (services: {
   const makeInvoice = (request: Request) =>
     wallet
       .makeInvoice({
-        amount: options.price,
+        amount: Prices.of(options, request.model),
         description: `Inference, ${AgentMessage.jobIdOf(request.id)}`,
         expiry: options.invoiceExpiry
       })

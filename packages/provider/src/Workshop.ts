@@ -23,6 +23,8 @@ export interface Workshop {
   ) => Effect.Effect<Option.Option<Job>, BookUnavailable>
   /** Keeps hold of our jobs and takes over what others left behind, until it is interrupted. */
   readonly tend: Effect.Effect<never>
+  /** As many jobs at once as can be done now; what is under way goes on. */
+  readonly fit: Effect.Effect<void>
   /** Waits for the jobs that were taken; but for no relay that refuses what is to be said. */
   readonly idle: Effect.Effect<void>
   /** Lets go of what could not be done. */
@@ -33,13 +35,15 @@ export const make = Effect.fnUntraced(function* (services: {
   readonly owner: string
   readonly provider: NostrEvent.NostrEvent["pubkey"]
   readonly backend: InferenceBackend.Shape
+  /** Jobs at once, as far as the backends are healthy. */
+  readonly capacity: () => number
   readonly book: ProviderBook["Service"]
   readonly relay: Relay.Shape
   readonly answers: Answers
   readonly options: Resolved
   readonly tell: (event: ProviderEvent) => Effect.Effect<void>
 }) {
-  const { answers, book, options, owner, provider, tell } = services
+  const { answers, book, capacity, options, owner, provider, tell } = services
   const hands = yield* Semaphore.make(options.capacity)
   const jobs = yield* FiberSet.make<void>()
   /** What this process works on, and until when (unix milliseconds) it is known to be ours. */
@@ -80,7 +84,7 @@ export const make = Effect.fnUntraced(function* (services: {
     Effect.gen(function* () {
       waiting++
       let waits = true
-      if (running >= options.capacity && isModern(job.message))
+      if (running >= capacity() && isModern(job.message))
         yield* Effect.forkChild(sayStatus(job, "queued", waiting))
       const begin = Effect.sync(() => {
         waits = false
@@ -138,7 +142,7 @@ export const make = Effect.fnUntraced(function* (services: {
 
   const take = Effect.fnUntraced(function* (paymentHash: Bolt11.PaymentHash) {
     // A job that finds a free hand is begun by the same stroke of the pen.
-    const next = running + waiting < options.capacity ? "running" : "paid"
+    const next = running + waiting < capacity() ? "running" : "paid"
     const lease = yield* newLease
     const job = yield* book.paid(paymentHash, lease, next)
     if (Option.isSome(job)) {
@@ -186,6 +190,8 @@ export const make = Effect.fnUntraced(function* (services: {
   return {
     load: () => ({ running, waiting }),
     take,
+    // One at least, so that what was paid is tried, and given back where that fails.
+    fit: Effect.suspend(() => hands.resize(Math.max(1, capacity()))),
     tend: takeOver.pipe(
       Effect.catch(({ message }) => tell({ _tag: "Trouble", message })),
       Effect.andThen(Effect.sleep(Duration.times(options.lease, 1 / 3))),

@@ -4,8 +4,9 @@ import { InferenceBackend, ProviderBook } from "@farthing/provider"
 import * as Presence from "@farthing/provider/Presence"
 import type { ProviderEvent } from "@farthing/provider/ProviderEvent"
 import { resolve } from "@farthing/provider/ProviderOptions"
+import * as Routing from "@farthing/provider/Routing"
 import { Relay, Signer, UnixTime } from "@farthing/relay"
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Layer, Option, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Market from "./support/Market.ts"
 
@@ -19,10 +20,14 @@ const present = Effect.gen(function* () {
   const signer = Signer.make(secret)
   const told: Array<ProviderEvent["_tag"]> = []
   let models: ReadonlyArray<string> | undefined = ["small"]
-  const presence = yield* Presence.make({
-    relay,
-    signer,
-    book: yield* ProviderBook.ProviderBook,
+  const options = resolve({
+    name: "tern",
+    network: "regtest",
+    priceMsats: Msat.make(10_000),
+    modelPrices: { large: Msat.make(70_000) }
+  })
+  const tell = (event: ProviderEvent) => Effect.sync(() => told.push(event._tag))
+  const routing = yield* Routing.make({
     backend: {
       name: "scripted",
       models: Effect.suspend(() =>
@@ -30,9 +35,18 @@ const present = Effect.gen(function* () {
       ),
       infer: () => Stream.empty
     } satisfies InferenceBackend.Shape,
-    options: resolve({ name: "tern", network: "regtest", priceMsats: Msat.make(10_000) }),
-    tell: (event) => Effect.sync(() => told.push(event._tag))
+    options,
+    tell
   })
+  const presence = yield* Presence.make({
+    relay,
+    signer,
+    book: yield* ProviderBook.ProviderBook,
+    routing,
+    options,
+    tell
+  })
+  yield* Effect.forkScoped(routing.tend(presence.stir))
   yield* Effect.forkScoped(presence.keepUp)
   yield* TestClock.adjust("1 millis")
   return {
@@ -71,12 +85,42 @@ describe("Presence", () => {
       yield* TestClock.adjust("30 seconds")
       assert.deepStrictEqual((yield* announcement)?.models, ["small", "large"])
       offer(undefined)
-      yield* TestClock.adjust("30 seconds")
+      yield* TestClock.adjust("1 minute")
       assert.isFalse((yield* announcement)?.online)
       offer(["small"])
       yield* TestClock.adjust("30 seconds")
       assert.isTrue((yield* announcement)?.online)
-      assert.deepStrictEqual(told, ["Online", "Trouble", "Offline", "Online"])
+      offer([])
+      yield* TestClock.adjust("30 seconds")
+      assert.isFalse((yield* announcement)?.online)
+      assert.deepStrictEqual(told, [
+        "Online",
+        "Ailing",
+        "Offline",
+        "Well",
+        "Online",
+        "Trouble",
+        "Offline"
+      ])
+    }).pipe(Effect.scoped, Effect.provide(world))
+  )
+
+  it.effect("gives each model its price, and the general one to the default model", () =>
+    Effect.gen(function* () {
+      const { announcement, offer } = yield* present
+      const prices = Effect.map(announcement, (announced) =>
+        announced === undefined
+          ? []
+          : [undefined, "small", "large"].map((model) =>
+              Option.getOrUndefined(Announcement.priceOf(announced, model))
+            )
+      )
+      offer(["small", "large"])
+      yield* TestClock.adjust("30 seconds")
+      assert.deepStrictEqual(yield* prices, [10_000, 10_000, 70_000].map(Msat.make))
+      offer(["large", "small"])
+      yield* TestClock.adjust("30 seconds")
+      assert.deepStrictEqual(yield* prices, [70_000, 10_000, 70_000].map(Msat.make))
     }).pipe(Effect.scoped, Effect.provide(world))
   )
 

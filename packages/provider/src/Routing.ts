@@ -1,0 +1,132 @@
+/**
+ * Which backend a job goes to, and how much is sold: both follow the backends' health.
+ *
+ * A job is asked of the healthy ones that serve its model, in their order. Those that are not
+ * healthy come after them, because what was paid is better tried than given back.
+ */
+import { Effect, Latch, Stream } from "effect"
+import * as BackendHealth from "./BackendHealth.ts"
+import * as Backends from "./Backends.ts"
+import { InferenceBackend, type InferenceError, type Shape } from "./InferenceBackend.ts"
+import type { ProviderEvent } from "./ProviderEvent.ts"
+import type { Resolved } from "./ProviderOptions.ts"
+
+export interface Routing {
+  /** All of them as one. */
+  readonly backend: Shape
+  /** What is on offer now, the default model first; nothing while no backend is healthy. */
+  readonly models: () => ReadonlyArray<string>
+  /** Jobs at once: of the whole capacity the share of the backends that have something to sell. */
+  readonly capacity: () => number
+  readonly health: () => ReadonlyArray<BackendHealth.BackendHealth>
+  /** Waits until there is something to say of what is on offer. */
+  readonly known: Effect.Effect<void>
+  /** Looks after the backends, until it is interrupted; tells of what becomes of the offer. */
+  readonly tend: (onChange: Effect.Effect<void>) => Effect.Effect<never>
+}
+
+/** Once a backend is known to be healthy, how long the others are waited for. */
+const patience = "1 second"
+
+export const make = Effect.fnUntraced(function* (services: {
+  readonly backend: Shape
+  readonly options: Pick<Resolved, "models" | "capacity">
+  readonly tell: (event: ProviderEvent) => Effect.Effect<void>
+}) {
+  const { backend, options, tell } = services
+  const members = backend.members ?? [backend]
+  const backends = yield* Effect.forEach(members, BackendHealth.watching)
+  const oneHealthy = yield* Latch.make(false)
+  const allKnown = yield* Latch.make(false)
+
+  const healthy = () => backends.filter(({ health }) => health().isHealthy)
+  const served = () => [...new Set(healthy().flatMap(({ health }) => health().models))]
+  const models = () => onOffer(served(), options.models)
+
+  const capacity = (): number => {
+    const offered = models()
+    const able = healthy().filter((one) => offered.some(one.mayServe))
+    return Math.ceil((options.capacity * able.length) / backends.length)
+  }
+
+  /** A server that does not look at the name of the model must not stand in for another. */
+  const ableTo = (model: string): ReadonlyArray<BackendHealth.Watched> =>
+    backends
+      .filter((one) => one.mayServe(model))
+      .toSorted((a, b) => Number(b.health().isHealthy) - Number(a.health().isHealthy))
+
+  const watchedOf = (backend: Shape) => backends.find((one) => one.backend === backend)
+
+  /** What may be the backend's own fault is looked into at once. */
+  const onFault = (backend: Shape, { isTransient, reason }: InferenceError) =>
+    isTransient && reason !== "overloaded"
+      ? (watchedOf(backend)?.suspect ?? Effect.void)
+      : Effect.void
+
+  const tellOf = (
+    { isHealthy, name, trouble = "" }: BackendHealth.BackendHealth,
+    before: BackendHealth.BackendHealth | undefined
+  ) => {
+    if (!isHealthy) return tell({ _tag: "Ailing", backend: name, message: trouble })
+    return before?.isHealthy === false ? tell({ _tag: "Well", backend: name }) : Effect.void
+  }
+
+  /** Something answers, and still there is nothing to sell. */
+  const tellIfUseless = Effect.suspend(() =>
+    healthy().length > 0 && models().length === 0
+      ? tell({ _tag: "Trouble", message: nothingOnOffer(served()) })
+      : Effect.void
+  )
+
+  const openLatches = Effect.sync(() => {
+    if (healthy().length > 0) oneHealthy.openUnsafe()
+    if (backends.every(({ isKnown }) => isKnown())) allKnown.openUnsafe()
+  })
+
+  return {
+    backend: InferenceBackend.of({
+      name: backend.name,
+      models: Effect.sync(models),
+      infer: (request) =>
+        Stream.suspend(() =>
+          Backends.infer(
+            ableTo(request.model).map(({ backend }) => backend),
+            request,
+            onFault
+          )
+        )
+    }),
+    models,
+    capacity,
+    health: () => backends.map(({ health }) => health()),
+    known: Effect.raceFirst(
+      allKnown.await,
+      Effect.andThen(oneHealthy.await, Effect.sleep(patience))
+    ),
+    tend: (onChange) =>
+      Effect.forEach(
+        backends,
+        ({ watch }) =>
+          watch((now, before) =>
+            tellOf(now, before).pipe(
+              Effect.andThen(tellIfUseless),
+              Effect.andThen(openLatches),
+              Effect.andThen(onChange)
+            )
+          ),
+        { concurrency: "unbounded" }
+      ).pipe(Effect.andThen(Effect.never))
+  } satisfies Routing
+})
+
+/** What the owner sells of what there is, in the owner's order. */
+const onOffer = (
+  available: ReadonlyArray<string>,
+  allowed: ReadonlyArray<string> | undefined
+): ReadonlyArray<string> =>
+  allowed === undefined ? available : allowed.filter((model) => available.includes(model))
+
+const nothingOnOffer = (available: ReadonlyArray<string>): string =>
+  available.length === 0
+    ? "the backend has no models"
+    : `the backend has ${available.join(", ")}, and none of them is on offer`
