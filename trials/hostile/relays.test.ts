@@ -2,7 +2,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Msat } from "@farthing/protocol"
 import { Context, Effect, Layer, Random, Result } from "effect"
-import * as BadRelay from "../src/BadRelay.ts"
+import * as OtherRelay from "../src/OtherRelay.ts"
 import * as Books from "../src/Books.ts"
 import * as Misbehaviour from "../src/Misbehaviour.ts"
 import * as People from "../src/People.ts"
@@ -62,16 +62,21 @@ const buy = Effect.fnUntraced(function* (
   row: ReadonlyArray<Misbehaviour.Name>,
   environment: People.Environment
 ) {
-  const relays: Array<BadRelay.BadRelay> = []
+  const relays: Array<OtherRelay.OtherRelay> = []
   for (const name of row)
-    relays.push(yield* BadRelay.make(relays.at(-1)?.url ?? place.urls[0]!, Misbehaviour.all[name]))
+    relays.push(
+      yield* OtherRelay.make(
+        relays.at(-1)?.url ?? place.urls[0]!,
+        OtherRelay.of(Misbehaviour.all[name])
+      )
+    )
   const urls = [relays.at(-1)!.url]
   const customer = yield* People.customer({ ...place, urls }, { environment })
   const result = yield* Effect.result(
     customer.client.requestInference({ prompt: `Over ${row.join(", ")}.`, budget })
   )
   const books = yield* Books.of(customer)
-  yield* Effect.forEach(relays, (relay) => relay.behave(BadRelay.honest))
+  yield* Effect.forEach(relays, (relay) => relay.behave(OtherRelay.honest))
   yield* customer.client.recover
   const jobs = yield* customer.client.jobs()
   return { result, books, after: yield* Books.of(customer), jobs }

@@ -2,7 +2,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Msat } from "@farthing/protocol"
 import { Effect, Result } from "effect"
-import * as BadRelay from "../src/BadRelay.ts"
+import * as OtherRelay from "../src/OtherRelay.ts"
 import * as Books from "../src/Books.ts"
 import * as Misbehaviour from "../src/Misbehaviour.ts"
 import * as People from "../src/People.ts"
@@ -23,7 +23,7 @@ const market = Effect.gen(function* () {
   const other = yield* Stage.place()
   const bad = yield* Effect.forEach(Misbehaviour.names, (name) =>
     Effect.map(
-      BadRelay.make(other.urls[0]!, Misbehaviour.all[name]),
+      OtherRelay.make(other.urls[0]!, OtherRelay.of(Misbehaviour.all[name])),
       ({ url }) => [name, url] as const
     )
   )

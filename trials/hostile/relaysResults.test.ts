@@ -2,7 +2,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Msat } from "@farthing/protocol"
 import { Effect, Latch, Schedule } from "effect"
-import * as BadRelay from "../src/BadRelay.ts"
+import * as OtherRelay from "../src/OtherRelay.ts"
 import * as Misbehaviour from "../src/Misbehaviour.ts"
 import * as Shop from "../src/Shop.ts"
 import * as Shopper from "../src/Shopper.ts"
@@ -12,7 +12,7 @@ const price = Msat.make(8_009)
 
 /** A job that is paid, and done while the provider's only relay misbehaves. */
 const sell = Effect.fnUntraced(function* (place: Stage.Place, name: Misbehaviour.Name) {
-  const relay = yield* BadRelay.make(place.urls[0]!)
+  const relay = yield* OtherRelay.make(place.urls[0]!)
   const gate = yield* Latch.make()
   const shop = yield* Shop.open({
     place: { ...place, urls: [relay.url] },
@@ -25,10 +25,10 @@ const sell = Effect.fnUntraced(function* (place: Stage.Place, name: Misbehaviour
   yield* isTrue(() => shop.inferred() === 1)
 
   const before = relay.heard("EVENT")
-  yield* relay.behave(Misbehaviour.all[name])
+  yield* relay.behave(OtherRelay.of(Misbehaviour.all[name]))
   yield* gate.open
   yield* isTrue(() => relay.heard("EVENT") > before)
-  yield* relay.behave(BadRelay.honest)
+  yield* relay.behave(OtherRelay.honest)
 
   assert.strictEqual((yield* shopper.hear("JobResult")).message.result, `${name}!`)
   yield* Shop.closing(shop, Shop.sold(1, price))

@@ -3,7 +3,7 @@ import { assert, layer } from "@effect/vitest"
 import { PurchaseId, TickId } from "@farthing/budget/Spend"
 import { Bolt11, Key, Msat, NwcUri } from "@farthing/protocol"
 import { Context, Effect, Layer, Redacted, Result, Schedule } from "effect"
-import * as BadRelay from "../src/BadRelay.ts"
+import * as OtherRelay from "../src/OtherRelay.ts"
 import * as Books from "../src/Books.ts"
 import * as Misbehaviour from "../src/Misbehaviour.ts"
 import * as People from "../src/People.ts"
@@ -47,7 +47,7 @@ const impatience = { FARTHING_COMPUTE_PAYMENT_TIMEOUT: "3 seconds" }
 const payerOver = Effect.fnUntraced(function* (environment: People.Environment) {
   const person = yield* People.person(yield* Stage.place(), { name: "payer", environment })
   const uri = yield* Effect.fromResult(NwcUri.parse(person.account.nwc))
-  const relay = yield* BadRelay.make(uri.relays[0]!)
+  const relay = yield* OtherRelay.make(uri.relays[0]!)
   const nwc = NwcUri.format({ ...uri, relays: [relay.url] })
   const payer = yield* People.revive({
     ...person,
@@ -73,9 +73,9 @@ const pay = Effect.fnUntraced(function* (name: Misbehaviour.Name) {
     cap: Msat.make(50_000),
     approved: false
   }
-  yield* relay.behave(Misbehaviour.all[name])
+  yield* relay.behave(OtherRelay.of(Misbehaviour.all[name]))
   const first = yield* Effect.result(payer.treasury.pay(spend))
-  yield* relay.behave(BadRelay.honest)
+  yield* relay.behave(OtherRelay.honest)
   yield* Effect.retry(payer.wallet.balance, Schedule.spaced("100 millis"))
   yield* Effect.retry(payer.treasury.recover, Schedule.spaced("100 millis"))
   const again = yield* Effect.result(payer.treasury.pay(spend))

@@ -3,7 +3,7 @@ import { assert, layer } from "@effect/vitest"
 import { Key, Msat } from "@farthing/protocol"
 import { Signer } from "@farthing/relay"
 import { Effect } from "effect"
-import * as BadRelay from "../src/BadRelay.ts"
+import * as OtherRelay from "../src/OtherRelay.ts"
 import * as Books from "../src/Books.ts"
 import * as Deal from "../src/Deal.ts"
 import * as Stage from "../src/Stage.ts"
@@ -55,7 +55,7 @@ layer(Stage.layer, { excludeTestServices: true, concurrent: true })(
           environment,
           misbehaviour: () => ({
             onRelay: (frame) => {
-              if (!breaks || frame[0] !== "EVENT") return [BadRelay.forward(frame)]
+              if (!breaks || frame[0] !== "EVENT") return [OtherRelay.forward(frame)]
               breaks = false
               return [{ _tag: "Break", frame }]
             }

@@ -1,12 +1,12 @@
 /** All that goes wrong in a soak, decided by one seed: who dies when, and what the relay does. */
 import type * as Fuse from "../processes/Fuse.ts"
 import * as Lot from "../processes/Lot.ts"
-import { type Deed, forward, type Frame, type Misbehaviour } from "../src/BadRelay.ts"
+import { type Deed, forward, type Frame, type Manner } from "../src/OtherRelay.ts"
 
 export interface Fate {
   /** At how many points from its birth on this life of somebody ends; undefined: it does not. */
   readonly doomOf: (name: string) => Fuse.Doom | undefined
-  readonly misbehaviour: Misbehaviour
+  readonly misbehaviour: Manner
 }
 
 /** How many lives of a customer may be cut short before one is left alone. */

@@ -3,7 +3,7 @@ import { Array as Arr, Data, Effect } from "effect"
 import type * as Books from "../books/Books.ts"
 import type * as Task from "../processes/Task.ts"
 import * as Town from "../processes/Town.ts"
-import * as BadRelay from "../src/BadRelay.ts"
+import * as OtherRelay from "../src/OtherRelay.ts"
 import * as Fate from "./Fate.ts"
 import type { Tally } from "./Tally.ts"
 
@@ -40,7 +40,7 @@ export const ride = Effect.fnUntraced(function* (options: Options) {
     purchasesEach
   ).map((purchases, at) => ({ name: `customer-${at + 1}`, purchases }))
 
-  let relay: BadRelay.BadRelay | undefined
+  let relay: OtherRelay.OtherRelay | undefined
   const town = yield* Town.make({
     folder,
     bundle,
@@ -49,7 +49,7 @@ export const ride = Effect.fnUntraced(function* (options: Options) {
     patience,
     lot: String(seed),
     way: (url) =>
-      Effect.map(BadRelay.make(url, fate.misbehaviour), (bad) => {
+      Effect.map(OtherRelay.make(url, OtherRelay.of(fate.misbehaviour)), (bad) => {
         relay = bad
         return bad.url
       }),
@@ -71,7 +71,7 @@ export const ride = Effect.fnUntraced(function* (options: Options) {
     concurrency: customersAtOnce,
     discard: true
   })
-  if (relay !== undefined) yield* relay.behave(BadRelay.honest)
+  if (relay !== undefined) yield* relay.behave(OtherRelay.honest)
   const findings = yield* Effect.forEach(wishes, ({ name }) => lookAgain(town, name), {
     concurrency: customersAtOnce
   })

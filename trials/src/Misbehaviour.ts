@@ -1,6 +1,6 @@
 /** What relays do wrong, by name: out of malice, for want of care, or because they are tired. */
-import type { Deed, Frame, Misbehaviour } from "./BadRelay.ts"
-import { forward, say } from "./BadRelay.ts"
+import type { Deed, Frame, Manner } from "./OtherRelay.ts"
+import { forward, say } from "./OtherRelay.ts"
 
 /** Counts: `true` once in `every` calls, at the last of them. */
 const nth = (every: number): (() => boolean) => {
@@ -28,7 +28,7 @@ const another = (hex: unknown): string =>
 const later = (millis: number, deed: Deed): Deed => ({ _tag: "Later", millis, deed })
 
 /** Loses every third message, whoever sent it. */
-const drops: Misbehaviour = () => {
+const drops: Manner = () => {
   const [fromClient, fromRelay] = [nth(3), nth(3)]
   return {
     onClient: (frame) => (fromClient() ? [] : [forward(frame)]),
@@ -37,31 +37,31 @@ const drops: Misbehaviour = () => {
 }
 
 /** Lets later messages overtake earlier ones. */
-const reorders: Misbehaviour = () => {
+const reorders: Manner = () => {
   let place = 0
   return { onRelay: (frame) => [later(60 - 30 * (place++ % 3), forward(frame))] }
 }
 
-const duplicates: Misbehaviour = () => ({
+const duplicates: Manner = () => ({
   onClient: (frame) => [forward(frame), forward(frame)],
   onRelay: (frame) => [forward(frame), forward(frame), forward(frame)]
 })
 
-const delays: Misbehaviour = () => ({
+const delays: Manner = () => ({
   onClient: (frame) => [later(100, forward(frame))],
   onRelay: (frame) => [later(100, forward(frame))]
 })
 
-const withholdsEose: Misbehaviour = () => ({
+const withholdsEose: Manner = () => ({
   onRelay: (frame) => (isOf(frame, "EOSE") ? [] : [forward(frame)])
 })
 
-const withholdsOk: Misbehaviour = () => ({
+const withholdsOk: Manner = () => ({
   onRelay: (frame) => (isOf(frame, "OK") ? [] : [forward(frame)])
 })
 
 /** Repeats what one subscription got to all others, wanted or not. */
-const mixesUp: Misbehaviour = () => {
+const mixesUp: Manner = () => {
   const subscriptions = new Set<unknown>()
   return {
     onClient: (frame) => {
@@ -76,7 +76,7 @@ const mixesUp: Misbehaviour = () => {
 }
 
 /** Another content under the id and the signature of the genuine event, and before it. */
-const forgesContents: Misbehaviour = () => ({
+const forgesContents: Manner = () => ({
   onRelay: (frame) =>
     isOf(frame, "EVENT")
       ? [
@@ -86,14 +86,14 @@ const forgesContents: Misbehaviour = () => ({
       : [forward(frame)]
 })
 
-const forgesIds: Misbehaviour = () => ({
+const forgesIds: Manner = () => ({
   onRelay: (frame) =>
     isOf(frame, "EVENT")
       ? [forward(altered(frame, { id: another(fieldsOf(frame[2])["id"]) })), forward(frame)]
       : [forward(frame)]
 })
 
-const forgesSignatures: Misbehaviour = () => ({
+const forgesSignatures: Manner = () => ({
   onRelay: (frame) =>
     isOf(frame, "EVENT")
       ? [forward(altered(frame, { sig: another(fieldsOf(frame[2])["sig"]) })), forward(frame)]
@@ -101,7 +101,7 @@ const forgesSignatures: Misbehaviour = () => ({
 })
 
 /** Sends nothing genuine at all. */
-const onlyForges: Misbehaviour = () => ({
+const onlyForges: Manner = () => ({
   onRelay: (frame) =>
     isOf(frame, "EVENT")
       ? [forward(altered(frame, { sig: another(fieldsOf(frame[2])["sig"]) }))]
@@ -109,7 +109,7 @@ const onlyForges: Misbehaviour = () => ({
 })
 
 /** Goes away in the middle of every fifth message. */
-const breaks: Misbehaviour = () => {
+const breaks: Manner = () => {
   const due = nth(5)
   return { onRelay: (frame) => [due() ? { _tag: "Break", frame } : forward(frame)] }
 }
@@ -132,7 +132,7 @@ const garbage: ReadonlyArray<string | Uint8Array> = [
 ]
 
 /** Whatever is no message of a relay. */
-const babbles: Misbehaviour = () => {
+const babbles: Manner = () => {
   const all = garbage.map((data): Deed => ({ _tag: "Babble", data }))
   const due = nth(8)
   return {
@@ -142,7 +142,7 @@ const babbles: Misbehaviour = () => {
 }
 
 /** Answers every second event with more than anybody takes, which ends the connection. */
-const shouts: Misbehaviour = () => {
+const shouts: Manner = () => {
   const due = nth(2)
   return {
     onClient: (frame) =>
@@ -155,7 +155,7 @@ const shouts: Misbehaviour = () => {
 const authRequired = "auth-required: say who you are"
 
 /** Wants to know who asks, and is never content. */
-const interrogates: Misbehaviour = () => {
+const interrogates: Manner = () => {
   let asked = 0
   const challenge = (): Deed => say("AUTH", `challenge ${asked++}`)
   return {
@@ -176,7 +176,7 @@ const interrogates: Misbehaviour = () => {
 }
 
 /** Accepts every proof of who asks, and asks again. */
-const forgetsWhoAsks: Misbehaviour = () => ({
+const forgetsWhoAsks: Manner = () => ({
   ...interrogates(),
   onClient: (frame) =>
     isOf(frame, "AUTH")
@@ -192,7 +192,7 @@ const forgetsWhoAsks: Misbehaviour = () => ({
 const tooFast = "rate-limited: slow down"
 
 /** Has no time for anybody. */
-const limitsRate: Misbehaviour = () => ({
+const limitsRate: Manner = () => ({
   onClient: (frame) => {
     switch (frame[0]) {
       case "REQ":
@@ -206,7 +206,7 @@ const limitsRate: Misbehaviour = () => ({
 })
 
 /** Refuses the first subscriptions and events of a connection, as relays do that are busy. */
-const limitsRateAtFirst: Misbehaviour = () => {
+const limitsRateAtFirst: Manner = () => {
   const { onClient } = limitsRate()
   let refusals = 2
   return {
@@ -216,7 +216,7 @@ const limitsRateAtFirst: Misbehaviour = () => {
 }
 
 /** Takes everything, keeps nothing, knows nothing. */
-const swallows: Misbehaviour = () => ({
+const swallows: Manner = () => ({
   onClient: (frame) => {
     switch (frame[0]) {
       case "REQ":
@@ -230,13 +230,13 @@ const swallows: Misbehaviour = () => ({
 })
 
 /** Says no to every event, and passes it on all the same. */
-const denies: Misbehaviour = () => ({
+const denies: Manner = () => ({
   onRelay: (frame) =>
     isOf(frame, "OK") ? [say("OK", frame[1], false, "blocked: not here")] : [forward(frame)]
 })
 
 /** Reads everything and says nothing. */
-const keepsSilent: Misbehaviour = () => ({ onClient: () => [], onRelay: () => [] })
+const keepsSilent: Manner = () => ({ onClient: () => [], onRelay: () => [] })
 
 export const all = {
   drops,
@@ -260,7 +260,7 @@ export const all = {
   swallows,
   denies,
   keepsSilent
-} satisfies Readonly<Record<string, Misbehaviour>>
+} satisfies Readonly<Record<string, Manner>>
 
 export type Name = keyof typeof all
 

@@ -2,7 +2,7 @@
 import type { Treasury } from "@farthing/budget"
 import { Cause, Clock, Effect, Exit, Predicate } from "effect"
 import * as ExitCode from "../../../apps/cli/src/ExitCode.ts"
-import type * as BadRelay from "../../src/BadRelay.ts"
+import type * as OtherRelay from "../../src/OtherRelay.ts"
 import * as Books from "../../src/Books.ts"
 import * as Trade from "../../src/Deal.ts"
 import * as Peer from "../../src/Peer.ts"
@@ -28,7 +28,7 @@ export interface Terms {
   readonly script?: Peer.Script
   readonly environment?: People.Environment
   /** What the relay of the wallet does wrong. */
-  readonly misbehaviour?: BadRelay.Misbehaviour
+  readonly misbehaviour?: OtherRelay.Manner
 }
 
 export const text = "an honest answer"

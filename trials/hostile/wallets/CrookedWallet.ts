@@ -6,7 +6,7 @@ import * as AccountMethods from "@farthing/devnet/bank/AccountMethods"
 import { Bolt11, Key, Msat, Nip47, Nip47Event, NostrEvent, NwcUri } from "@farthing/protocol"
 import { Relay, Signer } from "@farthing/relay"
 import { Effect, Latch, Option, Redacted, Ref, Result, Stream, SubscriptionRef } from "effect"
-import * as BadRelay from "../../src/BadRelay.ts"
+import * as OtherRelay from "../../src/OtherRelay.ts"
 import * as Stage from "../../src/Stage.ts"
 
 /** The answers to a request, in their order: none, one, or several that contradict each other. */
@@ -60,7 +60,7 @@ const isOf = <M extends Nip47.Method>(
 /** Serves an account until the scope closes; its relay may be reached over one that misbehaves. */
 export const open = Effect.fnUntraced(function* (
   conduct: Conduct,
-  misbehaviour?: BadRelay.Misbehaviour
+  misbehaviour?: OtherRelay.Manner
 ) {
   const stage = yield* Stage.Stage
   const account = yield* stage.account("crook")
@@ -111,7 +111,9 @@ export const open = Effect.fnUntraced(function* (
   yield* publish(Nip47Event.info(capabilities, 0))
 
   const between =
-    misbehaviour === undefined ? undefined : yield* BadRelay.make(relays[0] ?? "", misbehaviour)
+    misbehaviour === undefined
+      ? undefined
+      : yield* OtherRelay.make(relays[0] ?? "", OtherRelay.of(misbehaviour))
   const uri = NwcUri.format({
     wallet: service.publicKey,
     relays: between === undefined ? relays : [between.url],
