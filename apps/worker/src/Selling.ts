@@ -24,7 +24,9 @@ const logAt = ({ _tag }: Event): ((message: string) => Effect.Effect<void>) => {
     case "Paid":
     case "Delivered":
     case "Refunded":
+    case "Well":
       return Effect.logInfo
+    case "Ailing":
     case "Owed":
     case "Trouble":
       return Effect.logWarning
@@ -48,12 +50,16 @@ const fields = (event: Event): Readonly<Record<string, unknown>> => {
     case "Offline":
     case "Trouble":
       return {}
+    case "Ailing":
+      return { backend: event.backend, reason: Text.printable(event.message) }
+    case "Well":
+      return { backend: event.backend }
     default:
       return { request: event.request, customer: event.customer, ...ofJob(event) }
   }
 }
 
-type OfJob = Exclude<Event, { readonly _tag: "Online" | "Offline" | "Trouble" }>
+type OfJob = Exclude<Event, { readonly _tag: "Online" | "Offline" | "Ailing" | "Well" | "Trouble" }>
 
 const ofJob = (event: OfJob): Readonly<Record<string, unknown>> => {
   switch (event._tag) {
