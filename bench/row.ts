@@ -1,16 +1,14 @@
-/** One row in a process of its own: `row.ts <name>` prints its measurements. */
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
+/** One row in a process of its own: `row.ts <name>` prints what it found. */
 import { Console, Effect, Schema } from "effect"
 import { rows } from "./rows.ts"
-import { Measurement } from "./src/Row.ts"
+import * as Program from "./src/Program.ts"
+import { Findings } from "./src/Row.ts"
 
 const main = Effect.gen(function* () {
   const row = rows.find(({ name }) => name === process.argv[2])
   if (row === undefined) return yield* Effect.die(new Error(`there is no row ${process.argv[2]}`))
-  const measurements = yield* row.measure
-  const encode = Schema.encodeEffect(Schema.fromJsonString(Schema.Array(Measurement)))
-  yield* Console.log(yield* encode(measurements))
+  const encode = Schema.encodeEffect(Schema.fromJsonString(Findings))
+  yield* Console.log(yield* encode(yield* row.measure))
 })
 
-NodeRuntime.runMain(main.pipe(Effect.scoped, Effect.provide(NodeServices.layer)))
+Program.run(main)

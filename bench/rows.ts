@@ -1,22 +1,30 @@
 /** Every row of the table, in its order. */
-import * as Discovery from "./rows/Discovery.ts"
+import * as Breakdown from "./rows/Breakdown.ts"
 import * as Curve from "./rows/Curve.ts"
+import * as Discovery from "./rows/Discovery.ts"
 import * as EndToEnd from "./rows/EndToEnd.ts"
+import * as Hops from "./rows/Hops.ts"
 import * as Ledger from "./rows/Ledger.ts"
+import * as Memory from "./rows/Memory.ts"
 import * as Relays from "./rows/Relays.ts"
 import * as Start from "./rows/Start.ts"
 import type { Row } from "./src/Row.ts"
 
 export const rows: ReadonlyArray<Row> = [
   EndToEnd.latency,
+  EndToEnd.writes,
   EndToEnd.throughput50,
   EndToEnd.throughput500,
   EndToEnd.agents,
-  Ledger.ledger,
+  EndToEnd.nwc,
+  Hops.hops,
   Relays.client,
   Relays.server,
   Discovery.discovery,
-  Start.start,
+  Ledger.ledger,
   Curve.verification,
-  Curve.invoices
+  Curve.invoices,
+  Start.start,
+  Memory.memory,
+  Breakdown.breakdown
 ]

@@ -1,22 +1,21 @@
 /**
  * The market as one writes it by hand: a customer and a provider of the seed's flow with nothing
- * checked but signatures, and with as many durable writes as ours.
+ * checked but signatures.
+ *
+ * What it writes down is as much as we do: one row in a commit of its own (unless others wait for
+ * the disk too) for each commit that a purchase of ours is, on either side. How many those are
+ * is not stated here but counted in the same run, in the files themselves.
  */
 import type { Event } from "nostr-tools/core"
 import type { Filter } from "nostr-tools/filter"
 import { hash, randomBytes, randomUUID } from "node:crypto"
 import type { Disk } from "./Disk.ts"
 import * as Nostr from "./Nostr.ts"
+import { amount, type Wallet } from "./Wallet.ts"
 
 interface Message {
   readonly type: string
   readonly [field: string]: unknown
-}
-
-/** A bank that believes who shows the preimage, which its invoice carries. */
-const makeInvoice = () => {
-  const preimage = randomBytes(32).toString("hex")
-  return { preimage, paymentHash: hash("sha256", Buffer.from(preimage, "hex")) }
 }
 
 const message = (
@@ -55,17 +54,22 @@ export interface Provider {
   readonly close: () => void
 }
 
-/** How often the provider of ours goes to its disk for one job. */
-const providerWrites = { quote: 1, paid: 1, answer: 2 } as const
-
-/** And the customer: around the request, the payment and the result. */
-const customerWrites = { request: 1, payment: 6, result: 3 } as const
+/** What everybody has. */
+export interface Person {
+  readonly relay: string
+  readonly disk: Disk
+  readonly wallet: Wallet
+}
 
 const times = async (disk: Disk, key: string, count: number): Promise<void> => {
   for (let step = 0; step < count; step++) await disk.write(`${key}:${step}`, key)
 }
 
-export const provide = async (relay: string, disk: Disk): Promise<Provider> => {
+/** Sells; `writes` times it notes each job, the last time when all is said. */
+export const provide = async (
+  { disk, relay, wallet }: Person,
+  writes: number
+): Promise<Provider> => {
   const pool = Nostr.pool()
   const me = Nostr.identity()
   const publish = (event: Event) => Promise.all(pool.publish([relay], event))
@@ -78,12 +82,11 @@ export const provide = async (relay: string, disk: Disk): Promise<Provider> => {
     publish(message(me, relay, channel, body, request.pubkey, request.id))
 
   const onRequest = async (event: Event, { prompt }: Message) => {
-    const { paymentHash, preimage } = makeInvoice()
+    const { bolt11, paymentHash } = await wallet.makeInvoice()
     const jobId = `job-${randomUUID()}`
     jobs.set(jobId, { request: event, prompt, paymentHash })
-    await times(disk, `${event.id}:quote`, providerWrites.quote)
-    const bolt11 = `lnbcrt100n1${preimage}`
-    const invoice = { type: "Invoice", job_id: jobId, bolt11, amount_msats: 10_000 }
+    await times(disk, `${event.id}:quote`, 1)
+    const invoice = { type: "Invoice", job_id: jobId, bolt11, amount_msats: amount }
     await say({ ...invoice, payment_hash: paymentHash }, event)
   }
 
@@ -92,9 +95,9 @@ export const provide = async (relay: string, disk: Disk): Promise<Provider> => {
     if (job === undefined || job.request.pubkey !== event.pubkey) return
     if (hash("sha256", Buffer.from(String(payment_id), "hex")) !== job.paymentHash) return
     jobs.delete(String(job_id))
-    await times(disk, `${job.request.id}:paid`, providerWrites.paid)
-    await times(disk, `${job.request.id}:answer`, providerWrites.answer)
+    await times(disk, `${job.request.id}:paid`, writes - 2)
     await say({ type: "JobResult", job_id, result: `echo: ${String(job.prompt)}` }, job.request)
+    await times(disk, `${job.request.id}:said`, 1)
   }
 
   await new Promise<void>((ready) => {
@@ -123,12 +126,16 @@ export interface Customer {
 /** `seed` asks for everything that is said in the channel, as the seed did; `p` for its own. */
 export type Listening = "seed" | "p"
 
+/** Buys; `writes` times it notes each purchase: the wish, the result, and the payment in between. */
 export const join = async (
-  relay: string,
-  disk: Disk,
-  provider: Provider,
-  listening: Listening
+  { disk, relay, wallet }: Person,
+  options: {
+    readonly provider: Provider
+    readonly listening: Listening
+    readonly writes: number
+  }
 ): Promise<Customer> => {
+  const { listening, provider, writes } = options
   const pool = Nostr.pool()
   const me = Nostr.identity()
   const { channel, pubkey } = provider
@@ -136,14 +143,14 @@ export const join = async (
   const publish = (event: Event) => Promise.all(pool.publish([relay], event))
 
   const onInvoice = async (request: string, body: Message) => {
-    const preimage = String(body["bolt11"]).slice("lnbcrt100n1".length)
-    await times(disk, `${request}:payment`, customerWrites.payment)
+    await times(disk, `${request}:payment`, writes - 2)
+    const preimage = await wallet.pay(String(body["bolt11"]))
     const paid = { type: "PaymentSent", job_id: body["job_id"], payment_id: preimage }
     await publish(message(me, relay, channel, paid, pubkey, request))
   }
 
   const onResult = async (request: string, { result }: Message) => {
-    await times(disk, `${request}:result`, customerWrites.result)
+    await times(disk, `${request}:result`, 1)
     jobs.get(request)?.done(String(result))
     jobs.delete(request)
   }
@@ -182,7 +189,7 @@ export const join = async (
       }
       const event = message(me, relay, channel, body, pubkey)
       const result = new Promise<string>((done) => jobs.set(event.id, { done, paid: false }))
-      await times(disk, `${event.id}:request`, customerWrites.request)
+      await times(disk, `${event.id}:request`, 1)
       await publish(event)
       return await result
     },

@@ -2,6 +2,7 @@
 import { Hex, Key, NostrEvent } from "@farthing/protocol"
 import { AbstractSimplePool } from "nostr-tools/abstract-pool"
 import { type Event, verifiedSymbol, type VerifiedEvent } from "nostr-tools/core"
+import { Redacted } from "effect"
 import { WebSocket } from "ws"
 
 class WithoutDeflate extends WebSocket {
@@ -28,8 +29,9 @@ export interface Identity {
   readonly sign: (kind: number, tags: Array<Array<string>>, content: string) => Event
 }
 
-export const identity = (): Identity => {
-  const secret = Key.generate()
+/** Of a secret key in hex, or a new one. */
+export const identity = (hex?: string): Identity => {
+  const secret = hex === undefined ? Key.generate() : Redacted.make(hex)
   const pubkey = Key.publicKeyOf(secret)
   return {
     pubkey,

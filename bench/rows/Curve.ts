@@ -1,8 +1,12 @@
 /** Signatures: of events, and of invoices. */
 import { Bolt11, Hex, Key, Msat, NostrEvent, Secp256k1 } from "@farthing/protocol"
+import type * as Curve from "@farthing/protocol/curve/Curve"
+import * as Native from "@farthing/protocol/curve/Native"
+import * as Noble from "@farthing/protocol/curve/Noble"
+import * as Wasm from "@farthing/protocol/curve/Wasm"
 import { Effect, Option } from "effect"
 import * as Alternate from "../src/Alternate.ts"
-import { atLeast, type Row } from "../src/Row.ts"
+import { atLeast, measured, type Measurement, type Row } from "../src/Row.ts"
 import { timedSync } from "../src/Stopwatch.ts"
 
 /** Per second of processor time. */
@@ -13,43 +17,69 @@ const rate = (count: number, body: (index: number) => unknown): number => {
   return count / cpu
 }
 
-const count = 5_000
+const secret = Key.generate()
 
 const event = (index: number): NostrEvent.NostrEvent =>
   NostrEvent.sign({ created_at: index, kind: 1, tags: [], content: `event ${index}` }, secret)
 
-const secret = Key.generate()
+const events = Array.from({ length: 5_000 }, (_, index) => event(index))
 
-/** One signature checked by libsecp256k1 itself, where it is the curve's implementation. */
-const ecdsaVerify = () => {
-  const key = Key.generate()
+/** Id and signature, as `NostrEvent.verify` does it, over an implementation of the curve. */
+const verifying = (curve: Curve.Curve, count: number) =>
+  Effect.sync(() =>
+    rate(count, (index) => {
+      const given = events[index % events.length] ?? event(index)
+      const { id, pubkey, sig } = given
+      const isGenuine =
+        NostrEvent.idOf(pubkey, given) === id &&
+        curve.schnorrVerify(Hex.toBytes(sig), Hex.toBytes(id), Hex.toBytes(pubkey))
+      if (!isGenuine) throw new Error("a genuine event is taken for a forged one")
+    })
+  )
+
+/** One signature checked by libsecp256k1 itself. */
+const checking = (curve: Curve.Curve, count: number) => {
+  const key = Key.secretBytes(Key.generate())
   const hash = Hex.toBytes("02".repeat(32))
-  const { signature } = Secp256k1.ecdsaSign(hash, Key.secretBytes(key))
-  const publicKey = Secp256k1.publicKeyCompressed(Key.secretBytes(key))
-  return () => Secp256k1.ecdsaVerify(signature, hash, publicKey)
+  const { signature } = curve.ecdsaSign(hash, key)
+  const publicKey = curve.publicKeyCompressed(key)
+  return Effect.sync(() => rate(count, () => curve.ecdsaVerify(signature, hash, publicKey)))
 }
+
+const what = (name: string) =>
+  `events verified, id and signature, ${name}${name === Secp256k1.implementation ? " (in use)" : ""}`
+
+const unit = "events/CPU-s"
 
 export const verification: Row = {
   name: "verification",
   title: "event verification",
   measure: Effect.gen(function* () {
-    const events = Array.from({ length: count }, (_, index) => event(index))
-    const ours = Effect.sync(() => rate(count, (i) => NostrEvent.verify(events[i] ?? event(i))))
-    const what = `events verified, id and signature (${Secp256k1.implementation})`
-    const unit = "events/CPU-s"
-    if (Secp256k1.implementation !== "native") return [{ what, unit, value: yield* ours }]
-    const verify = ecdsaVerify()
-    const baseline = Effect.sync(() => rate(count, verify))
-    const medians = yield* Alternate.medians({ rounds: 5, ours, baseline })
-    return [
-      {
-        what,
+    const native = Native.load()
+    const implementations = [native, Wasm.load(), Noble.curve].filter((it) => it !== undefined)
+    const found: Array<Measurement> = []
+    for (const curve of implementations) {
+      const name = curve.implementation
+      const count = name === "noble" ? 400 : events.length
+      const ours = verifying(curve, count)
+      if (native === undefined) {
+        found.push({ what: what(name), unit, value: yield* ours })
+        continue
+      }
+      const medians = yield* Alternate.medians({
+        rounds: 5,
+        ours,
+        baseline: checking(native, events.length)
+      })
+      found.push({
+        what: what(name),
         unit,
         value: medians.ours,
         baseline: { name: "libsecp256k1, one signature alone", value: medians.baseline },
-        bar: atLeast("ratio", 0.55)
-      }
-    ]
+        ...(name === "native" ? { bar: atLeast("ratio", 0.55) } : {})
+      })
+    }
+    return measured(found)
   })
 }
 
@@ -58,16 +88,16 @@ export const invoices: Row = {
   title: "BOLT 11",
   measure: Effect.sync(() => {
     const invoices = Array.from({ length: 500 }, (_, index) => invoice(index))
-    const decode = () => rate(count, (i) => Bolt11.decode(invoices[i % invoices.length] ?? ""))
+    const decode = () => rate(5_000, (i) => Bolt11.decode(invoices[i % invoices.length] ?? ""))
     decode()
-    return [
+    return measured([
       {
-        what: `BOLT 11 decoded, signature and all (${Secp256k1.implementation})`,
+        what: `BOLT 11 decoded, signature and all, ${Secp256k1.implementation}`,
         unit: "invoices/CPU-s",
         value: decode(),
         ...(Secp256k1.implementation === "native" ? { bar: atLeast("value", 5_000) } : {})
       }
-    ]
+    ])
   })
 }
 

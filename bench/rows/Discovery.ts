@@ -5,7 +5,7 @@ import { Relay, UnixTime } from "@farthing/relay"
 import { Context, Effect, Layer } from "effect"
 import * as Events from "../src/Events.ts"
 import * as Processes from "../src/Processes.ts"
-import { atMost, type Row } from "../src/Row.ts"
+import { atMost, measured, type Row } from "../src/Row.ts"
 import { median } from "../src/Statistics.ts"
 import { timed, timedSync } from "../src/Stopwatch.ts"
 import * as Wire from "../src/Wire.ts"
@@ -45,7 +45,7 @@ export const discovery: Row = {
       )
       warm.push(wall * 1_000)
     }
-    return [
+    return measured([
       {
         what: `discovery of ${cold.result.found} providers, cold, to a ranked list`,
         unit: "s",
@@ -59,6 +59,6 @@ export const discovery: Row = {
         value: median(warm),
         bar: atMost("value", 5)
       }
-    ]
+    ])
   })
 }

@@ -1,80 +1,97 @@
 /** From wish to result, everything on, beside the market as one writes it by hand. */
 import { Effect } from "effect"
-import * as Alternate from "../src/Alternate.ts"
-import * as Processes from "../src/Processes.ts"
-import { atLeast, atMost, type Row } from "../src/Row.ts"
-import type { Performance, Workload } from "../src/Workload.ts"
+import * as Duel from "../src/Duel.ts"
+import { atLeast, atMost, type Bar, measured, type Row } from "../src/Row.ts"
 
-const rounds = 3
-
-const base = { agents: 1, listening: "p", wallet: "ledger" } as const
-
-/** The median of a number of both sides, each round on a relay of its own. */
-const compare = (workload: Omit<Workload, "relay">, read: (performance: Performance) => number) => {
-  const run = (side: Processes.Side) =>
-    Effect.gen(function* () {
-      const relay = yield* Processes.relay
-      return read(yield* Processes.side(side, { ...workload, relay }))
-    }).pipe(Effect.scoped)
-  return Alternate.medians({ rounds, ours: run("farthing"), baseline: run("by hand") })
-}
+const { oneAtATime } = Duel
 
 export const latency: Row = {
   name: "latency",
   title: "one purchase at a time",
   measure: Effect.map(
-    compare({ ...base, concurrency: 1, warmUp: 50, jobs: 200 }, ({ p50 }) => p50),
-    ({ baseline, ours }) => [
-      {
-        what: "a purchase, one at a time: p50",
-        unit: "ms",
-        value: ours,
-        baseline: { name: "by hand", value: baseline },
-        bar: atMost("ratio", 1.3)
-      }
-    ]
+    Duel.medians(oneAtATime, ({ p50 }) => p50),
+    ({ baseline, ours }) =>
+      measured([
+        {
+          what: "a purchase, one at a time: p50",
+          unit: "ms",
+          value: ours,
+          baseline: { name: "by hand", value: baseline },
+          bar: atMost("ratio", 1.3)
+        }
+      ])
   )
 }
 
-const throughput = (concurrency: number, jobs: number): Row => ({
-  name: `throughput-${concurrency}`,
-  title: `${concurrency} purchases at a time`,
+/** The other side writes down as much as ours; so that this is true it is counted on both. */
+export const writes: Row = {
+  name: "writes",
+  title: "commits of a purchase",
+  measure: Effect.gen(function* () {
+    const ours = yield* Duel.commits
+    const byHand = yield* Duel.commitsOf("by hand", ours)
+    return measured(
+      (["customer", "provider"] as const).map((who) => ({
+        what: `commits to the ${who}'s disk for one purchase`,
+        unit: "commits",
+        value: ours[who],
+        baseline: { name: "by hand", value: byHand[who] },
+        bar: { of: "ratio", atLeast: 1, atMost: 1 }
+      }))
+    )
+  })
+}
+
+interface Throughput {
+  readonly name: string
+  readonly what: string
+  readonly task: Duel.Task
+  readonly baseline?: string
+  readonly bar?: Bar
+}
+
+const throughput = ({ bar, baseline = "by hand", name, task, what }: Throughput): Row => ({
+  name,
+  title: what,
   measure: Effect.map(
-    compare(
-      { ...base, concurrency, warmUp: 4 * concurrency, jobs },
-      ({ jobsPerSecond }) => jobsPerSecond
-    ),
-    ({ baseline, ours }) => [
-      {
-        what: `${concurrency} purchases at a time, one connection`,
-        unit: "jobs/s",
-        value: ours,
-        baseline: { name: "by hand", value: baseline },
-        bar: atLeast("ratio", 1)
-      }
-    ]
+    Duel.medians(task, ({ jobsPerSecond }) => jobsPerSecond),
+    (medians) =>
+      measured([
+        {
+          what,
+          unit: "jobs/s",
+          value: medians.ours,
+          baseline: { name: baseline, value: medians.baseline },
+          ...(bar === undefined ? {} : { bar })
+        }
+      ])
   )
 })
 
-export const throughput50 = throughput(50, 1_500)
-export const throughput500 = throughput(500, 3_000)
+export const throughput50 = throughput({
+  name: "throughput-50",
+  what: "50 purchases at a time, one connection",
+  task: { ...oneAtATime, concurrency: 50, warmUp: 200, jobs: 1_000 },
+  bar: atLeast("ratio", 1)
+})
 
-export const agents: Row = {
+export const throughput500 = throughput({
+  name: "throughput-500",
+  what: "500 purchases at a time, one connection",
+  task: { ...oneAtATime, concurrency: 500, warmUp: 1_000, jobs: 2_000 },
+  bar: atLeast("ratio", 1)
+})
+
+export const agents = throughput({
   name: "agents",
-  title: "50 agents with a connection each",
-  measure: Effect.map(
-    compare(
-      { ...base, agents: 50, concurrency: 1, listening: "seed", warmUp: 100, jobs: 600 },
-      ({ jobsPerSecond }) => jobsPerSecond
-    ),
-    ({ baseline, ours }) => [
-      {
-        what: "50 agents with a connection each",
-        unit: "jobs/s",
-        value: ours,
-        baseline: { name: "by hand, with the seed's filter", value: baseline },
-        bar: atLeast("ratio", 5)
-      }
-    ]
-  )
-}
+  what: "50 agents with a connection each",
+  task: { ...oneAtATime, agents: 50, listening: "seed", warmUp: 100, jobs: 500 },
+  baseline: "by hand, with the seed's filter",
+  bar: atLeast("ratio", 5)
+})
+
+export const nwc = throughput({
+  name: "nwc",
+  what: "50 agents with a connection each, and a wallet over NWC",
+  task: { ...oneAtATime, agents: 50, warmUp: 100, jobs: 500, wallet: "nwc" }
+})

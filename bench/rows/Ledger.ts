@@ -9,7 +9,7 @@ import { randomBytes } from "node:crypto"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import * as Alternate from "../src/Alternate.ts"
-import { atLeast, type Row } from "../src/Row.ts"
+import { atLeast, measured, type Row } from "../src/Row.ts"
 import { timed } from "../src/Stopwatch.ts"
 
 const network = "regtest"
@@ -139,5 +139,5 @@ const compare = (concurrency: number) =>
 export const ledger: Row = {
   name: "ledger",
   title: "the spend ledger",
-  measure: Effect.all([compare(1), compare(50)])
+  measure: Effect.map(Effect.all([compare(1), compare(50)]), measured)
 }

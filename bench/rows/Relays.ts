@@ -5,7 +5,7 @@ import { Effect, Stream } from "effect"
 import * as Alternate from "../src/Alternate.ts"
 import * as Events from "../src/Events.ts"
 import * as Processes from "../src/Processes.ts"
-import { atLeast, atMost, type Row } from "../src/Row.ts"
+import { atLeast, atMost, measured, type Row } from "../src/Row.ts"
 import { median } from "../src/Statistics.ts"
 import { timed, timedSync } from "../src/Stopwatch.ts"
 import * as Wire from "../src/Wire.ts"
@@ -71,7 +71,7 @@ export const server: Row = {
     const wire = yield* Wire.connect(url)
     const more = Events.notes(90_000, (yield* UnixTime.now) - 60)
     yield* Effect.promise(() => wire.publish(more))
-    return [published, hopped, yield* query(url)]
+    return measured([published, hopped, yield* query(url)])
   })
 }
 
@@ -114,7 +114,7 @@ export const client: Row = {
       reading(url, () => true),
       5
     )
-    return [
+    return measured([
       {
         what: `${stored} stored events through the client`,
         unit: "events/CPU-s",
@@ -128,6 +128,6 @@ export const client: Row = {
         value: median(unverified),
         bar: atLeast("value", 50_000)
       }
-    ]
+    ])
   })
 }

@@ -1,33 +1,20 @@
-/** The command as it is published: how fast it is there, and how much room it takes. */
-import { Effect, FileSystem } from "effect"
+/** The command as it is published: how fast it is there. */
+import { Effect } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
-import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { build } from "tsdown"
 import * as Alternate from "../src/Alternate.ts"
-import { atMost, type Row } from "../src/Row.ts"
+import * as Bundle from "../src/Bundle.ts"
+import { atMost, measured, type Row } from "../src/Row.ts"
 import { timed } from "../src/Stopwatch.ts"
 
-const command = fileURLToPath(new URL("../../apps/cli/", import.meta.url))
-
-const bundle = (outDir: string) =>
-  Effect.promise(() =>
-    build({ cwd: command, config: join(command, "tsdown.config.ts"), outDir, logLevel: "error" })
-  )
-
-const millisOf = (home: string, ...args: ReadonlyArray<string>) =>
+const millisOf = (env: Bundle.Environment, ...args: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
-    const { wall } = yield* timed(
-      spawner.exitCode(
-        ChildProcess.make(process.execPath, args, {
-          env: { FARTHING_HOME: home },
-          extendEnv: true,
-          stdin: "ignore",
-          stdout: "ignore"
-        })
-      )
-    )
+    const command = ChildProcess.make(process.execPath, args, {
+      env,
+      stdin: "ignore",
+      stdout: "ignore"
+    })
+    const { wall } = yield* timed(spawner.exitCode(command))
     return wall * 1_000
   })
 
@@ -35,21 +22,15 @@ export const start: Row = {
   name: "start",
   title: "the published command",
   measure: Effect.gen(function* () {
-    const fs = yield* FileSystem.FileSystem
-    const folder = yield* fs.makeTempDirectoryScoped({ prefix: "farthing-bench-" })
-    // Beside the sources, where the optional native addon is found as it is in an installation.
-    const outDir = join(command, "node_modules", `.bench-${process.pid}`)
-    yield* Effect.acquireRelease(bundle(outDir), () =>
-      Effect.ignore(fs.remove(outDir, { recursive: true }))
-    )
-    const main = join(outDir, "main.mjs")
-    yield* millisOf(folder, main, "--version")
+    const main = yield* Bundle.make
+    const home = yield* Bundle.home
+    yield* millisOf(home, main, "--version")
     const medians = yield* Alternate.medians({
-      rounds: 9,
-      ours: millisOf(folder, main, "--version"),
-      baseline: millisOf(folder, "-e", "0")
+      rounds: 11,
+      ours: millisOf(home, main, "--version"),
+      baseline: millisOf(home, "-e", "0")
     })
-    return [
+    return measured([
       {
         what: "farthing --version, from the published bundle",
         unit: "ms",
@@ -57,6 +38,6 @@ export const start: Row = {
         baseline: { name: "node -e 0", value: medians.baseline },
         bar: atMost("ratio", 5)
       }
-    ]
+    ])
   })
 }

@@ -1,35 +1,40 @@
-/** The market as one writes it by hand, under the same load. */
+/** The market as one writes it by hand, for the same load. */
 import { Effect } from "effect"
 import { join } from "node:path"
 import * as Disk from "../baseline/Disk.ts"
 import * as Market from "../baseline/Market.ts"
-import * as Load from "../src/Load.ts"
+import * as Wallet from "../baseline/Wallet.ts"
 import type { Workload } from "../src/Workload.ts"
 
-const open = (folder: string, name: string) =>
+const opened = <A extends { readonly close: () => void }>(open: () => A | Promise<A>) =>
   Effect.acquireRelease(
-    Effect.sync(() => Disk.open(join(folder, `${name}.db`))),
-    (disk) => Effect.sync(disk.close)
+    Effect.promise(async () => await open()),
+    (it) => Effect.sync(it.close)
   )
 
-export const run = Effect.fnUntraced(function* (workload: Workload, folder: string) {
-  const { agents, listening, relay } = workload
-  const books = yield* open(folder, "provider")
-  const provider = yield* Effect.acquireRelease(
-    Effect.promise(() => Market.provide(relay, books)),
-    (provider) => Effect.sync(provider.close)
-  )
-  const customer = Effect.fnUntraced(function* (name: string) {
-    const disk = yield* open(folder, name)
-    const { buy } = yield* Effect.acquireRelease(
-      Effect.promise(() => Market.join(relay, disk, provider, listening)),
-      (customer) => Effect.sync(customer.close)
+const walletAt = (uri: string | undefined) =>
+  opened(() => (uri === undefined ? Wallet.believing : Wallet.overNwc(uri)))
+
+/** The provider sells, and this is how each customer buys; until the scope closes. */
+export const open = Effect.fnUntraced(function* (workload: Workload, folder: string) {
+  const { agents, listening, wallets, writes } = workload
+  const [relay = ""] = workload.relays
+  const person = Effect.fnUntraced(function* (name: string, uri: string | undefined) {
+    const disk = yield* opened(() => Disk.open(join(folder, `${name}.db`)))
+    return { relay, disk, wallet: yield* walletAt(uri) }
+  })
+
+  const seller = yield* person("provider", wallets[0])
+  const provider = yield* opened(() => Market.provide(seller, writes.provider))
+  const customer = Effect.fnUntraced(function* (index: number) {
+    const buyer = yield* person(`customer-${index}`, wallets[index + 1])
+    const { buy } = yield* opened(() =>
+      Market.join(buyer, { provider, listening, writes: writes.customer })
     )
     return (prompt: string) => Effect.promise(() => buy(prompt))
   })
-  const customers = yield* Effect.forEach(
-    Array.from({ length: agents }, (_, index) => `customer ${index}`),
+  return yield* Effect.forEach(
+    Array.from({ length: agents }, (_, index) => index),
     customer
   )
-  return yield* Load.run(workload, customers)
 })

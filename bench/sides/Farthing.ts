@@ -1,14 +1,13 @@
-/** A customer and a provider of ours, with everything on, in one process with their bank. */
+/** A customer and a provider of ours, with everything on. */
 import { type Limits, Treasury } from "@farthing/budget"
 import { ComputeClient } from "@farthing/compute"
-import { Key, Msat } from "@farthing/protocol"
+import { Key, Msat, NwcUri } from "@farthing/protocol"
 import { ComputeProvider, InferenceBackend, SqlProviderBook } from "@farthing/provider"
 import { Relay, Signer } from "@farthing/relay"
 import { Sqlite } from "@farthing/sqlite"
-import { Bank, BankBook, LedgerWallet } from "@farthing/wallet"
-import { Context, Duration, Effect, Layer, Stream } from "effect"
+import { Bank, BankBook, LedgerWallet, NwcWallet } from "@farthing/wallet"
+import { Context, Duration, Effect, Layer, Redacted, Stream } from "effect"
 import { join } from "node:path"
-import * as Load from "../src/Load.ts"
 import { answerTo, type Workload } from "../src/Workload.ts"
 
 const network = "regtest"
@@ -38,17 +37,30 @@ const echo = Layer.succeed(InferenceBackend.InferenceBackend)({
 
 const bank = BankBook.layer({ network }).pipe(Layer.provide(Sqlite.layer({ filename: ":memory:" })))
 
-const person = (folder: string, name: string) => {
+/** Of the bank in this process, or of one that serves this connection. */
+const wallet = (account: string, uri: string | undefined) =>
+  uri === undefined
+    ? Layer.provide(
+        LedgerWallet.layer({ account }),
+        Layer.effectDiscard(Effect.flatMap(Bank.Bank, (bank) => bank.open(account, fortune)))
+      )
+    : Layer.unwrap(
+        Effect.map(Effect.fromResult(NwcUri.parse(Redacted.make(uri))), (it) => NwcWallet.layer(it))
+      )
+
+const person = (folder: string, name: string, uri: string | undefined) => {
   const signer = Signer.make(Key.generate())
   return Layer.mergeAll(
     Layer.succeed(Signer.Signer)(signer),
     Sqlite.layer({ filename: join(folder, `${name}.db`) }),
-    LedgerWallet.layer({ account: name })
+    wallet(name, uri)
   )
 }
 
-export const run = Effect.fnUntraced(function* (workload: Workload, folder: string) {
-  const connection = Relay.layer({ urls: [workload.relay] })
+/** The provider sells, and this is how each customer buys; until the scope closes. */
+export const open = Effect.fnUntraced(function* (workload: Workload, folder: string) {
+  const { agents, relays, wallets } = workload
+  const connection = Relay.layer({ urls: relays })
   const money = yield* Layer.build(bank)
   const build = <A, E, R>(layer: Layer.Layer<A, E, R>) =>
     Layer.build(Layer.fresh(layer)).pipe(Effect.provide(money))
@@ -65,27 +77,25 @@ export const run = Effect.fnUntraced(function* (workload: Workload, folder: stri
     }).pipe(
       Layer.provide([echo, SqlProviderBook.layer, connection]),
       Layer.provide(Treasury.layer({ network, limits, budget: "refunds" })),
-      Layer.provide(person(folder, "provider"))
+      Layer.provide(person(folder, "provider", wallets[0]))
     )
   )
   yield* Context.get(provider, ComputeProvider.ComputeProvider).online
 
-  const customer = Effect.fnUntraced(function* (name: string) {
-    yield* Context.get(money, Bank.Bank).open(name, fortune)
+  const customer = Effect.fnUntraced(function* (index: number) {
     const context = yield* build(
       ComputeClient.layer({ network }).pipe(
         Layer.provide(Treasury.layer({ network, limits })),
         Layer.provide(connection),
-        Layer.provide(person(folder, name))
+        Layer.provide(person(folder, `customer-${index}`, wallets[index + 1]))
       )
     )
     const client = Context.get(context, ComputeClient.ComputeClient)
     return (prompt: string) =>
       Effect.map(client.requestInference({ prompt, budget }), ({ text }) => text)
   })
-  const customers = yield* Effect.forEach(
-    Array.from({ length: workload.agents }, (_, index) => `customer ${index}`),
+  return yield* Effect.forEach(
+    Array.from({ length: agents }, (_, index) => index),
     customer
   )
-  return yield* Load.run(workload, customers)
 })

@@ -1,15 +1,23 @@
 /** Puts a workload on customers, whoever they are, and watches the clock. */
 import { Effect, Ref } from "effect"
-import { median, quantile } from "./Statistics.ts"
+import { mean, median, quantile } from "./Statistics.ts"
 import { timed } from "./Stopwatch.ts"
 import { answerTo, type Performance, type Workload } from "./Workload.ts"
 
 export type Buy<E, R> = (prompt: string) => Effect.Effect<string, E, R>
 
-export const run = Effect.fnUntraced(function* <E, R>(
-  { concurrency, jobs, warmUp }: Workload,
-  customers: ReadonlyArray<Buy<E, R>>
-) {
+export interface Options<E, R> {
+  readonly workload: Workload
+  readonly customers: ReadonlyArray<Buy<E, R>>
+  /** Runs between those that warm up and those that count. */
+  readonly onWarm: Effect.Effect<void>
+}
+
+export const run = Effect.fnUntraced(function* <E, R>({
+  customers,
+  onWarm,
+  workload: { concurrency, jobs, warmUp }
+}: Options<E, R>) {
   const round = Effect.fnUntraced(function* (name: string, count: number) {
     const millis: Array<number> = []
     const next = yield* Ref.make(0)
@@ -32,10 +40,12 @@ export const run = Effect.fnUntraced(function* <E, R>(
   })
 
   yield* round("warm up", warmUp)
+  yield* onWarm
   const { cpu, result: millis, wall } = yield* timed(round("prompt", jobs))
   return {
     p50: median(millis),
     p99: quantile(millis, 0.99),
+    mean: mean(millis),
     jobsPerSecond: jobs / wall,
     cpuMillisPerJob: (cpu * 1_000) / jobs
   } satisfies Performance

@@ -2,7 +2,9 @@
 import { Effect, Option, Schema, Stream } from "effect"
 import { ChildProcess } from "effect/process"
 import { fileURLToPath } from "node:url"
-import { Performance, Workload } from "./Workload.ts"
+import { Place, Terms } from "./Place.ts"
+import { Findings } from "./Row.ts"
+import { type Performance, Word, Workload } from "./Workload.ts"
 
 const program = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
@@ -12,28 +14,57 @@ const start = (path: string, ...args: ReadonlyArray<string>) =>
     stderr: "inherit"
   })
 
-const lines = (path: string, ...args: ReadonlyArray<string>) =>
-  Effect.map(start(path, ...args), ({ stdout }) =>
-    stdout.pipe(Stream.decodeText(), Stream.splitLines)
+/** What a program prints, each line of it JSON of a schema. */
+const told = <A, I>(schema: Schema.Codec<A, I>, path: string, ...args: ReadonlyArray<string>) => {
+  const decode = Schema.decodeEffect(Schema.fromJsonString(schema))
+  return Effect.map(start(path, ...args), ({ stdout }) =>
+    stdout.pipe(
+      Stream.decodeText(),
+      Stream.splitLines,
+      Stream.mapEffect((line) => decode(line))
+    )
   )
+}
 
-const firstLine = Effect.fnUntraced(function* (path: string, ...args: ReadonlyArray<string>) {
-  const line = yield* Stream.runHead(yield* lines(path, ...args))
-  if (Option.isSome(line)) return line.value
+const firstTold = Effect.fnUntraced(function* <A, I>(
+  schema: Schema.Codec<A, I>,
+  path: string,
+  ...args: ReadonlyArray<string>
+) {
+  const first = yield* Stream.runHead(yield* told(schema, path, ...args))
+  if (Option.isSome(first)) return first.value
   return yield* Effect.die(new Error(`${path} ended without a word`))
 })
 
-/** A relay of the devnet until the scope closes; answers with its address. */
-export const relay = firstLine("sides/relay.ts")
+const encode = <A, I>(schema: Schema.Codec<A, I>) =>
+  Schema.encodeEffect(Schema.fromJsonString(schema))
+
+/** A relay and a bank of the devnet until the scope closes. */
+export const market = (terms: Partial<Terms> = {}) =>
+  Effect.flatMap(encode(Terms)({ accounts: 0, hop: 0, ...terms }), (given) =>
+    firstTold(Place, "sides/market.ts", given)
+  )
+
+/** A relay alone; answers with its address. */
+export const relay = Effect.map(market(), ({ relay }) => relay)
 
 export type Side = "farthing" | "by hand"
 
 /** One side of the market under a workload, from an empty folder. */
-export const side = Effect.fnUntraced(function* (side: Side, workload: Workload) {
-  const given = yield* Schema.encodeEffect(Schema.fromJsonString(Workload))(workload)
-  const line = yield* Effect.scoped(firstLine("sides/main.ts", side, given))
-  return yield* Schema.decodeEffect(Schema.fromJsonString(Performance))(line)
-})
+export const side = Effect.fnUntraced(function* (
+  side: Side,
+  workload: Workload,
+  onWarm: Effect.Effect<void> = Effect.void
+) {
+  const words = yield* told(Word, "sides/main.ts", side, yield* encode(Workload)(workload))
+  let performance: Performance | undefined
+  yield* Stream.runForEach(words, (word) => {
+    if (word._tag === "Warm") return onWarm
+    performance = word.performance
+    return Effect.void
+  })
+  return performance ?? (yield* Effect.die(new Error(`${side} ended without a word`)))
+}, Effect.scoped)
 
-/** The measurements of a row, as its process prints them. */
-export const row = (name: string) => Effect.scoped(firstLine("row.ts", name))
+/** What a row found, as its process prints it. */
+export const row = (name: string) => Effect.scoped(firstTold(Findings, "row.ts", name))

@@ -17,21 +17,34 @@ export const Measurement = Schema.Struct({
   value: Schema.Finite,
   /** What stands beside it, measured in the same run. */
   baseline: Schema.optionalKey(Schema.Struct({ name: Schema.String, value: Schema.Finite })),
-  bar: Schema.optionalKey(Bar),
-  /** Whatever helps to read the number. */
-  note: Schema.optionalKey(Schema.String)
+  bar: Schema.optionalKey(Bar)
 })
 export interface Measurement extends Schema.Schema.Type<typeof Measurement> {}
+
+const Stage = Schema.Struct({ name: Schema.String, millis: Schema.Finite })
+
+/** Where the time of one purchase goes: of both sides, the stages one after the other. */
+export const Breakdown = Schema.Struct({
+  /** The mean, in milliseconds. */
+  purchase: Schema.Finite,
+  sides: Schema.Array(Schema.Struct({ name: Schema.String, stages: Schema.Array(Stage) }))
+})
+export interface Breakdown extends Schema.Schema.Type<typeof Breakdown> {}
+
+export const Findings = Schema.Struct({
+  measurements: Schema.Array(Measurement),
+  breakdown: Schema.optionalKey(Breakdown)
+})
+export interface Findings extends Schema.Schema.Type<typeof Findings> {}
+
+/** Numbers alone. */
+export const measured = (measurements: ReadonlyArray<Measurement>): Findings => ({ measurements })
 
 export interface Row {
   readonly name: string
   /** In a few words, for the progress line. */
   readonly title: string
-  readonly measure: Effect.Effect<
-    ReadonlyArray<Measurement>,
-    unknown,
-    Scope.Scope | NodeServices.NodeServices
-  >
+  readonly measure: Effect.Effect<Findings, unknown, Scope.Scope | NodeServices.NodeServices>
 }
 
 export const ratioOf = ({ baseline, value }: Measurement): number | undefined =>

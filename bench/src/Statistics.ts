@@ -7,3 +7,6 @@ export const quantile = (values: ReadonlyArray<number>, share: number): number =
 }
 
 export const median = (values: ReadonlyArray<number>): number => quantile(values, 0.5)
+
+export const mean = (values: ReadonlyArray<number>): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length

@@ -1,0 +1,69 @@
+/** Ours and the market by hand under the same workload, in turn. */
+import { Effect } from "effect"
+import * as Alternate from "./Alternate.ts"
+import * as Processes from "./Processes.ts"
+import type { Performance, Workload } from "./Workload.ts"
+
+export interface Task extends Pick<
+  Workload,
+  "agents" | "concurrency" | "jobs" | "warmUp" | "listening"
+> {
+  /** A bank in the same process, or the devnet's over Nostr Wallet Connect. */
+  readonly wallet: "ledger" | "nwc"
+  /** For how many milliseconds the relay holds each event. */
+  readonly hop: number
+}
+
+export const oneAtATime: Task = {
+  agents: 1,
+  concurrency: 1,
+  jobs: 200,
+  warmUp: 50,
+  listening: "p",
+  wallet: "ledger",
+  hop: 0
+}
+
+/** One side under a task, in a market of its own. */
+const fight = (
+  side: Processes.Side,
+  { hop, wallet, ...task }: Task,
+  rest: Pick<Workload, "writes" | "watching">
+) =>
+  Effect.gen(function* () {
+    const { relay, wallets } = yield* Processes.market({
+      accounts: wallet === "nwc" ? task.agents + 1 : 0,
+      hop
+    })
+    return yield* Processes.side(side, { ...task, ...rest, relays: [relay], wallets })
+  }).pipe(Effect.scoped)
+
+/** What one run of a side comes to that nobody is compared with. */
+export const watch = (task: Task, watching: Workload["watching"]) =>
+  fight("farthing", task, { watching, writes: { customer: 0, provider: 0 } })
+
+/** How often a side's purchase is committed to disk: counted in its files, one purchase at a time. */
+export const commitsOf = Effect.fnUntraced(function* (
+  side: Processes.Side,
+  writes: Workload["writes"]
+) {
+  const task = { ...oneAtATime, warmUp: 5, jobs: 20 }
+  const { commits } = yield* fight(side, task, { watching: "commits", writes })
+  const each = (all = Number.NaN) => Math.round(all / task.jobs)
+  return { customer: each(commits?.customer), provider: each(commits?.provider) }
+})
+
+/** Ours. */
+export const commits = commitsOf("farthing", { customer: 0, provider: 0 })
+
+/** The median of a number of both sides; the one by hand writes as often as ours. */
+export const medians = Effect.fnUntraced(function* (
+  task: Task,
+  read: (performance: Performance) => number,
+  rounds = 3
+) {
+  const writes = yield* commits
+  const run = (side: Processes.Side) =>
+    Effect.map(fight(side, task, { watching: "clock", writes }), read)
+  return yield* Alternate.medians({ rounds, ours: run("farthing"), baseline: run("by hand") })
+})
