@@ -11,7 +11,7 @@ export default defineConfig({
         test: {
           ...limits,
           name: "packages",
-          include: ["packages/*/test/**/*.test.ts"],
+          include: ["packages/*/test/**/*.test.ts", "bench/test/**/*.test.ts"],
           isolate: false
         }
       },
@@ -20,7 +20,7 @@ export default defineConfig({
           ...limits,
           name: "apps",
           include: ["apps/*/test/**/*.test.ts"],
-          globalSetup: "apps/cli/test/support/Bundle.ts"
+          globalSetup: ["apps/cli/test/support/Bundle.ts", "apps/worker/test/support/Bundle.ts"]
         }
       },
       {
