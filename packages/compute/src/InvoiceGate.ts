@@ -11,7 +11,7 @@ import type { Quoted } from "./JobTransport.ts"
 /** What we know of the job the invoice is for. */
 export interface Context {
   readonly network: Network.Network
-  /** The advertised price; none is unknown. */
+  /** The advertised price of what was asked for; none is unknown. */
   readonly price: Option.Option<Msat.Msat>
   /** The most that the caller would pay for the invoice. */
   readonly cap: Msat.Msat

@@ -3,10 +3,10 @@
  * wrong, the next provider may be asked.
  */
 import { Treasury } from "@farthing/budget"
-import { Bolt11, Msat, type NostrEvent, Text } from "@farthing/protocol"
+import { Announcement, Bolt11, Msat, type NostrEvent, Text } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Option, Queue, Result } from "effect"
-import { isAhead } from "./AnnouncementBook.ts"
+import { isAhead } from "./ClockHint.ts"
 import * as ComputeError from "./ComputeError.ts"
 import * as InvoiceGate from "./InvoiceGate.ts"
 import {
@@ -61,13 +61,17 @@ const reserve = (purchase: Purchase, provider: Provider) =>
       treasury.check({
         purchase: purchase.id,
         tick: purchase.tick,
-        amount: Option.getOrElse(provider.price, () => leastAmount),
+        amount: Option.getOrElse(priceOf(purchase, provider), () => leastAmount),
         payee: provider.pubkey,
         approved: purchase.approved
       })
     ),
     provider
   )
+
+/** What is announced for the model that is asked for, or for none in particular. */
+const priceOf = ({ selection }: Purchase, { announcement }: Provider): Option.Option<Msat.Msat> =>
+  Announcement.priceOf(announcement, selection.model)
 
 /** Where the price is not known yet: whether anything could be paid at all. */
 const leastAmount = Msat.make(1)
@@ -114,7 +118,7 @@ const request = (purchase: Purchase, provider: Provider) =>
 const mostFor = (purchase: Purchase, provider: Provider): Msat.Msat =>
   Msat.min(
     capOf(purchase),
-    Option.getOrElse(provider.price, () => Msat.most)
+    Option.getOrElse(priceOf(purchase, provider), () => Msat.most)
   )
 
 const capOf = ({ budget, selection }: Purchase): Msat.Msat =>
@@ -188,7 +192,7 @@ const check = (
         decoded,
         {
           network: purchase.options.network,
-          price: job.provider.price,
+          price: priceOf(purchase, job.provider),
           cap: capOf(purchase),
           settlement: purchase.options.settlement,
           reused: Result.isSuccess(decoded) && (yield* journal.knows(decoded.success.paymentHash))
