@@ -7,21 +7,23 @@
  * costs the client its answer or its connection, and nobody else anything.
  */
 import { UnixTime } from "@farthing/relay"
-import { Sqlite } from "@farthing/sqlite"
 import type { Scope } from "effect"
-import { Clock, Context, Effect, Layer, Queue, Schedule, Schema } from "effect"
-import { Reactivity } from "effect/reactivity"
-import type { SqlError } from "effect/sql"
-import { Migrator, SqlClient } from "effect/sql"
+import { Cause, Clock, Context, Effect, Layer, Queue, Schedule, Schema } from "effect"
 import type { IncomingMessage, Server } from "node:http"
 import { createServer } from "node:http"
-import type { WebSocket } from "ws"
+import type { RawData, WebSocket } from "ws"
 import { WebSocketServer } from "ws"
+import * as Asking from "./relay/Asking.ts"
+import * as Authentication from "./relay/Authentication.ts"
 import * as Conversation from "./relay/Conversation.ts"
+import type * as EventFile from "./relay/EventFile.ts"
 import * as EventStore from "./relay/EventStore.ts"
 import * as Information from "./relay/Information.ts"
 import * as Limits from "./relay/Limits.ts"
+import * as Outbox from "./relay/Outbox.ts"
+import * as Publishing from "./relay/Publishing.ts"
 import * as Session from "./relay/Session.ts"
+import * as Subscriptions from "./relay/Subscriptions.ts"
 
 export interface Options {
   /** Default: loopback. */
@@ -29,7 +31,7 @@ export interface Options {
   /** Default: any free port. */
   readonly port?: number
   /** Where the events are kept; default: in memory, gone with the server. */
-  readonly store?: Sqlite.Options
+  readonly store?: EventFile.Options
   /** `required`: only clients that proved their key (NIP-42) may publish and subscribe. */
   readonly auth?: "none" | "offered" | "required"
   readonly limits?: Partial<Limits.Limits>
@@ -54,7 +56,7 @@ export class ListenError extends Schema.TaggedError<ListenError>()("ListenError"
   message: Schema.String
 }) {}
 
-export type RelayServerError = ListenError | SqlError.SqlError | Migrator.MigrationError
+export type RelayServerError = ListenError | EventFile.StoreError
 
 /** Serves until the scope closes; then nothing of it is left but the file. */
 export const make = Effect.fnUntraced(function* (
@@ -62,31 +64,38 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Shape, RelayServerError, Scope.Scope> {
   const { auth = "none", host = "127.0.0.1", name = "Farthing devnet", port = 0 } = options
   const limits = { ...Limits.defaults, ...options.limits }
+  const authRequired = auth === "required"
   const clock = yield* Clock.Clock
-  const store = yield* openStore(options.store ?? { filename: ":memory:" })
-  const http = createServer(
-    Information.handler({ name, limits, authRequired: auth === "required" })
-  )
+  const millis = () => clock.currentTimeMillisUnsafe()
+  const now = () => UnixTime.fromMillis(millis())
+  const log = Effect.runForkWith(yield* Effect.context())
+  const report = (cause: unknown) =>
+    log(Effect.logError("A message could not be handled", Cause.die(cause)))
+  const store = yield* EventStore.open(options.store ?? { filename: ":memory:" })
+  const http = createServer(Information.handler({ name, limits, authRequired }))
   const actualPort = yield* listen(http, host, port)
   const authority = `${host.includes(":") ? `[${host}]` : host}:${actualPort}`
-  const conversation = yield* Conversation.make({
-    store,
+  const hosts = [authority, `localhost:${actualPort}`]
+  const outbox = Outbox.make()
+  const subscriptions = Subscriptions.make<Session.Session>()
+  const common = { store, subscriptions, limits, authRequired, report }
+  const conversation = Conversation.make({
+    publishing: Publishing.make({ ...common, millis }),
+    others: [Asking.make({ ...common, now }), Authentication.make({ hosts, now })],
     limits,
-    authRequired: auth === "required",
-    hosts: [authority, `localhost:${actualPort}`]
+    outbox,
+    report
   })
 
   const sessions = new Map<WebSocket, Session.Session>()
   const inbox = yield* Queue.unbounded<Conversation.Incoming>()
 
   const welcome = (socket: WebSocket, request: IncomingMessage) => {
-    const session = Session.make(socket, request, limits, clock.currentTimeMillisUnsafe())
+    const session = Session.make(socket, request, outbox, limits, millis())
     sessions.set(socket, session)
     socket.on("message", (data, isBinary) => {
       session.isAlive = true
-      const text = Session.textOf(data)
-      if (isBinary) session.notice("invalid: text frames only")
-      else receive(session, text)
+      receive(session, isBinary ? undefined : bytesOf(data))
     })
     socket.on("pong", () => {
       session.isAlive = true
@@ -98,9 +107,10 @@ export const make = Effect.fnUntraced(function* (
       conversation.leave(session)
     })
     if (auth !== "none") session.askAuth()
+    outbox.flush()
   }
 
-  const receive = (session: Session.Session, text: string) => {
+  const receive = (session: Session.Session, text: Buffer | undefined) => {
     session.pending++
     if (session.pending === limits.maxPending) session.pause()
     Queue.offerUnsafe(inbox, { session, text })
@@ -114,15 +124,11 @@ export const make = Effect.fnUntraced(function* (
 
   yield* serveSockets(http, limits, welcome)
 
-  yield* Queue.takeAll(inbox).pipe(
-    Effect.flatMap((messages) =>
-      Effect.andThen(
-        Effect.catchCause(conversation.handle(messages), (cause) =>
-          Effect.logError("Messages could not be handled", cause)
-        ),
-        Effect.sync(() => settle(messages))
-      )
-    ),
+  yield* Queue.takeBetween(inbox, 1, maxTurn).pipe(
+    Effect.map((messages) => {
+      conversation.handle(messages)
+      settle(messages)
+    }),
     // The answers leave and the sockets are read, so that the next turn finds all there is.
     Effect.andThen(Effect.yieldNow),
     Effect.forever,
@@ -134,8 +140,7 @@ export const make = Effect.fnUntraced(function* (
     Effect.forkScoped
   )
 
-  yield* UnixTime.now.pipe(
-    Effect.flatMap(store.purge),
+  yield* Effect.sync(() => store.purge(now())).pipe(
     Effect.catchCause((cause) => Effect.logError("Expired events could not be removed", cause)),
     Effect.repeat(Schedule.spaced("1 minute")),
     Effect.forkScoped
@@ -147,10 +152,12 @@ export const make = Effect.fnUntraced(function* (
 export const layer = (options?: Options): Layer.Layer<RelayServer, RelayServerError> =>
   Layer.effect(RelayServer, make(options))
 
-const openStore = Effect.fnUntraced(function* (options: Sqlite.Options) {
-  const sql = yield* Sqlite.make(options).pipe(Effect.provide(Reactivity.layer))
-  return yield* EventStore.make.pipe(Effect.provideService(SqlClient.SqlClient, sql))
-})
+/** More messages than this make everybody wait for longer than it takes to write the disk. */
+const maxTurn = 256
+
+/** A frame, whatever pieces it came in. */
+const bytesOf = (data: RawData): Buffer =>
+  Array.isArray(data) ? Buffer.concat(data) : data instanceof ArrayBuffer ? Buffer.from(data) : data
 
 const listen = (http: Server, host: string, port: number) =>
   Effect.acquireRelease(

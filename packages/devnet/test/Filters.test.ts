@@ -3,7 +3,6 @@ import { assert, describe, it } from "@effect/vitest"
 import * as EventStore from "@farthing/devnet/relay/EventStore"
 import * as Subscriptions from "@farthing/devnet/relay/Subscriptions"
 import { Filter, NostrEvent } from "@farthing/protocol"
-import { Sqlite } from "@farthing/sqlite"
 import { Effect, Result, Schema } from "effect"
 
 /** Few values, so that filters and events meet. */
@@ -66,9 +65,10 @@ describe("stored events", () => {
       Effect.gen(function* () {
         const filters = randomFilters.map(toFilter)
         const events = randomEvents.map(toEvent)
-        const store = yield* EventStore.make
-        yield* store.store(events)
-        const found = yield* store.query(filters, { now: 100, maxLimit: 4, defaultLimit: 3 })
+        const store = yield* EventStore.open({ filename: ":memory:" })
+        for (const event of events) store.put(event, JSON.stringify(event))
+        store.commit()
+        const found = store.query(filters, { now: 100, maxLimit: 4, defaultLimit: 3 })
         const kept = distinct(events)
         const wanted = filters.flatMap((filter) =>
           kept
@@ -79,7 +79,9 @@ describe("stored events", () => {
           found.map(({ id }) => id),
           distinct(wanted).map(({ id }) => id)
         )
-      }).pipe(Effect.provide(Sqlite.layer({ filename: ":memory:" }))),
+        const counted = distinct(kept.filter((event) => Filter.anyMatches(filters, event)))
+        assert.strictEqual(store.count(filters, 100), counted.length)
+      }).pipe(Effect.scoped),
     { arbitrary: { runs: 100 } }
   )
 })

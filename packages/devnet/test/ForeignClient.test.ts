@@ -1,7 +1,7 @@
 /** The relay as nostr-tools sees it. */
 import { assert, describe, it } from "@effect/vitest"
 import { RelayServer } from "@farthing/devnet"
-import { Effect } from "effect"
+import { Effect, Latch } from "effect"
 import type { Filter } from "nostr-tools/filter"
 import type { Event, EventTemplate } from "nostr-tools/pure"
 import { finalizeEvent, generateSecretKey } from "nostr-tools/pure"
@@ -48,14 +48,17 @@ describe("nostr-tools", () => {
     Effect.gen(function* () {
       const { url } = yield* RelayServer.make()
       const [reader, writer] = [yield* connect(url), yield* connect(url)]
+      const ready = Latch.makeUnsafe()
       const event = sign({ kind: 42, tags: [["e", "a".repeat(64)]] })
-      const heard = yield* Effect.callback<Event>((resume) => {
+      const heard = Effect.callback<Event>((resume) => {
         reader.subscribe([{ kinds: [42], "#e": ["a".repeat(64)] }], {
           onevent: (event) => resume(Effect.succeed(event)),
-          oneose: () => void writer.publish(event)
+          oneose: () => ready.openUnsafe()
         })
       })
-      assert.strictEqual(heard.id, event.id)
+      const publish = ready.await.pipe(Effect.andThen(Effect.promise(() => writer.publish(event))))
+      const [{ id }] = yield* Effect.all([heard, publish], { concurrency: 2 })
+      assert.strictEqual(id, event.id)
     })
   )
 

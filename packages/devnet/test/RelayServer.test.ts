@@ -136,7 +136,7 @@ describe("what is malformed", () => {
           client.send("REQ", "s", ...filters)
           assert.deepEqual(yield* client.next, ["CLOSED", "s", reason])
         })
-      yield* closed("invalid: a REQ has at least one filter")
+      yield* closed("invalid: there has to be a filter")
       yield* closed("invalid: more than 2 filters", {}, {}, {})
       yield* closed("invalid: not a filter", { kinds: "1" })
       yield* closed("unsupported: only tags of a single letter can be asked for", {

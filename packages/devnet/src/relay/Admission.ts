@@ -5,9 +5,6 @@ import type { Limits } from "./Limits.ts"
 /** NIP-42: the event of an `AUTH` message; it is never stored or sent to others. */
 export const authKind = 22_242
 
-/** For how many seconds an `AUTH` event is good (NIP-42: about ten minutes). */
-const authWindow = 600
-
 /** Why the event is refused, with the prefix of NIP-01; nothing if it may come in. */
 export const refusalOf = (
   event: NostrEvent.NostrEvent,
@@ -25,21 +22,6 @@ export const refusalOf = (
   return undefined
 }
 
-/** Why the event proves nobody's identity on this connection (NIP-42). */
-export const authRefusalOf = (
-  event: NostrEvent.NostrEvent,
-  now: number,
-  expected: { readonly challenge: string; readonly hosts: ReadonlyArray<string> }
-): string | undefined => {
-  if (event.kind !== authKind) return "invalid: AUTH takes an event of kind 22242"
-  if (Math.abs(now - event.created_at) > authWindow) return "invalid: created_at is not now"
-  if (NostrEvent.tagValue(event, "challenge") !== expected.challenge)
-    return "invalid: not the challenge of this connection"
-  const host = hostOf(NostrEvent.tagValue(event, "relay"))
-  if (host === undefined || !expected.hosts.includes(host)) return "invalid: made for another relay"
-  if (!NostrEvent.verify(event)) return "invalid: bad id or signature"
-  return undefined
-}
-
-const hostOf = (url: string | undefined): string | undefined =>
-  url !== undefined && URL.canParse(url) ? new URL(url).host : undefined
+/** NIP-70: whether only its author may publish the event. */
+export const isProtected = (event: NostrEvent.NostrEvent): boolean =>
+  event.tags.some((tag) => tag.length === 1 && tag[0] === "-")

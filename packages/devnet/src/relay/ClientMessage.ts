@@ -1,17 +1,8 @@
-/** What a client may say to a relay (NIP-01, NIP-42), decoded from one text frame. */
+/** What a client may say to a relay (NIP-01), decoded from one text frame. */
 import { Filter, NostrEvent } from "@farthing/protocol"
 import { Result } from "effect"
 import type { Limits } from "./Limits.ts"
-
-export type ClientMessage =
-  | { readonly _tag: "Event"; readonly event: NostrEvent.NostrEvent }
-  | { readonly _tag: "Auth"; readonly event: NostrEvent.NostrEvent }
-  | {
-      readonly _tag: "Req"
-      readonly subscription: string
-      readonly filters: ReadonlyArray<Filter.Filter>
-    }
-  | { readonly _tag: "Close"; readonly subscription: string }
+import type { Session } from "./Session.ts"
 
 /** Why a message was not understood, and the message of the relay that says so. */
 export type Refusal =
@@ -19,37 +10,29 @@ export type Refusal =
   | { readonly _tag: "NotOk"; readonly id: string; readonly message: string }
   | { readonly _tag: "Closed"; readonly subscription: string; readonly message: string }
 
-export const decode = (text: string, limits: Limits): Result.Result<ClientMessage, Refusal> => {
-  const message = parse(text)
-  if (!Array.isArray(message)) return notice("invalid: not a JSON array")
-  const [type, argument, ...rest]: ReadonlyArray<unknown> = message
-  if (Buffer.byteLength(text) > limits.maxMessageLength)
-    return refused(argument, `invalid: larger than ${limits.maxMessageLength} bytes`)
-  switch (type) {
-    case "EVENT":
-    case "AUTH":
-      return decodeEvent(type === "EVENT" ? "Event" : "Auth", argument)
-    case "REQ":
-      return isSubscriptionId(argument, limits)
-        ? decodeReq(argument, rest, limits)
-        : notice("invalid: a subscription id is a string of 1 to 64 characters")
-    case "CLOSE":
-      return isSubscriptionId(argument, limits)
-        ? Result.succeed({ _tag: "Close", subscription: argument })
-        : notice("invalid: a subscription id is a string of 1 to 64 characters")
-    default:
-      return notice("invalid: unknown type of message")
-  }
+/** What comes after the word that a message begins with. */
+export type Arguments = ReadonlyArray<unknown>
+
+/** A subscription, by `REQ`, or what is like one. */
+export interface Request {
+  readonly subscription: string
+  readonly filters: ReadonlyArray<Filter.Filter>
 }
 
-const decodeEvent = (
-  _tag: "Event" | "Auth",
-  input: unknown
-): Result.Result<ClientMessage, Refusal> => {
-  const event = NostrEvent.decode(input)
-  if (Result.isSuccess(event)) return Result.succeed({ _tag, event: event.success })
-  return refused(input, "invalid: not an event")
+/** The word that a message begins with, and the rest. */
+export const decode = (
+  frame: Buffer,
+  limits: Limits
+): Result.Result<readonly [verb: string, ...Arguments], Refusal> => {
+  const message = parse(frame)
+  if (!isMessage(message)) return notice("invalid: not a JSON array that begins with a word")
+  if (frame.length > limits.maxMessageLength)
+    return refused(message[1], `invalid: larger than ${limits.maxMessageLength} bytes`)
+  return Result.succeed(message)
 }
+
+export const decodeEvent = ([input]: Arguments): Result.Result<NostrEvent.NostrEvent, Refusal> =>
+  Result.orElse(NostrEvent.decode(input), () => refused(input, "invalid: not an event"))
 
 /** Names what is refused, where the client gave it a name. */
 const refused = (argument: unknown, message: string): Result.Result<never, Refusal> => {
@@ -57,31 +40,62 @@ const refused = (argument: unknown, message: string): Result.Result<never, Refus
   return id === undefined ? notice(message) : Result.fail({ _tag: "NotOk", id, message })
 }
 
-const decodeReq = (
-  subscription: string,
+export const decodeSubscription = (
+  [input]: Arguments,
+  limits: Limits
+): Result.Result<string, Refusal> =>
+  typeof input === "string" && input.length > 0 && input.length <= limits.maxSubscriptionIdLength
+    ? Result.succeed(input)
+    : notice(
+        `invalid: a subscription id is a string of 1 to ${limits.maxSubscriptionIdLength} characters`
+      )
+
+export const decodeRequest = (
+  [id, ...inputs]: Arguments,
+  limits: Limits
+): Result.Result<Request, Refusal> =>
+  Result.flatMap(decodeSubscription([id], limits), (subscription) =>
+    Result.mapBoth(decodeFilters(inputs, limits), {
+      onSuccess: (filters) => ({ subscription, filters }),
+      onFailure: (message): Refusal => ({ _tag: "Closed", subscription, message })
+    })
+  )
+
+/** The filters, or what is wrong with them. */
+export const decodeFilters = (
   inputs: ReadonlyArray<unknown>,
   limits: Limits
-): Result.Result<ClientMessage, Refusal> => {
-  const closed = (message: string) =>
-    Result.fail<Refusal>({ _tag: "Closed", subscription, message })
-  if (inputs.length === 0) return closed("invalid: a REQ has at least one filter")
+): Result.Result<ReadonlyArray<Filter.Filter>, string> => {
+  if (inputs.length === 0) return Result.fail("invalid: there has to be a filter")
   if (inputs.length > limits.maxFilters)
-    return closed(`invalid: more than ${limits.maxFilters} filters`)
+    return Result.fail(`invalid: more than ${limits.maxFilters} filters`)
   const filters: Array<Filter.Filter> = []
   for (const input of inputs) {
     const filter = Filter.decode(input)
-    if (Result.isFailure(filter)) return closed("invalid: not a filter")
+    if (Result.isFailure(filter)) return Result.fail("invalid: not a filter")
     if (Object.keys(filter.success).some(isUnknownTag))
-      return closed("unsupported: only tags of a single letter can be asked for")
+      return Result.fail("unsupported: only tags of a single letter can be asked for")
     filters.push(filter.success)
   }
-  return Result.succeed({ _tag: "Req", subscription, filters })
+  return Result.succeed(filters)
 }
 
 const isUnknownTag = (key: string): boolean => key.startsWith("#") && !/^#[a-zA-Z]$/.test(key)
 
-const isSubscriptionId = (input: unknown, limits: Limits): input is string =>
-  typeof input === "string" && input.length > 0 && input.length <= limits.maxSubscriptionIdLength
+/** Tells the client why it was not understood. */
+export const refuse = (session: Session, refusal: Refusal): void => {
+  switch (refusal._tag) {
+    case "Notice":
+      return session.notice(refusal.message)
+    case "NotOk":
+      return session.ok(refusal.id, false, refusal.message)
+    case "Closed":
+      return session.closed(refusal.subscription, refusal.message)
+  }
+}
+
+const isMessage = (input: unknown): input is readonly [string, ...Arguments] =>
+  Array.isArray(input) && typeof input[0] === "string"
 
 const idOf = (input: unknown): string | undefined =>
   typeof input === "object" &&
@@ -92,9 +106,9 @@ const idOf = (input: unknown): string | undefined =>
     ? input.id
     : undefined
 
-const parse = (text: string): unknown => {
+const parse = (frame: Buffer): unknown => {
   try {
-    return JSON.parse(text)
+    return JSON.parse(frame.toString())
   } catch {
     return undefined
   }

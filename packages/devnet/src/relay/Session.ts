@@ -1,15 +1,16 @@
 /** One connection: what the relay says on it, and what it knows about who is there. */
 import { randomBytes } from "node:crypto"
 import type { IncomingMessage } from "node:http"
-import type { RawData } from "ws"
 import { WebSocket } from "ws"
 import type { Limits } from "./Limits.ts"
+import type { Outbox } from "./Outbox.ts"
 
 export interface Session {
   /** NIP-42: what the client has to sign to prove who it is. */
   readonly challenge: string
   /** The host that the client dialled, as its handshake names it. */
   readonly host: string | undefined
+  /** The keys that the client proved to have (NIP-42). */
   readonly authenticated: Set<string>
   /** Messages that wait for their turn. */
   pending: number
@@ -24,6 +25,8 @@ export interface Session {
   readonly ok: (id: string, accepted: boolean, message?: string) => void
   readonly notice: (message: string) => void
   readonly askAuth: () => void
+  /** Whatever else a relay may say. */
+  readonly say: (...message: ReadonlyArray<unknown>) => void
 
   readonly pause: () => void
   readonly resume: () => void
@@ -40,27 +43,20 @@ interface Allowance {
 export const make = (
   socket: WebSocket,
   request: IncomingMessage,
+  outbox: Outbox,
   limits: Limits,
   now: number
 ): Session => {
   const challenge = randomBytes(16).toString("hex")
-  const stream = request.socket
-
-  /** What is said in one turn leaves in one write. */
-  const gather = (): void => {
-    if (stream.writableCorked > 0) return
-    stream.cork()
-    process.nextTick(() => stream.uncork())
-  }
 
   /** A client that does not read what it asked for is cut off before it costs too much memory. */
   const send = (text: string): void => {
     if (socket.readyState !== WebSocket.OPEN) return
     if (socket.bufferedAmount > limits.maxBacklog) return socket.terminate()
-    gather()
+    outbox.gather(request.socket)
     socket.send(text)
   }
-  const say = (...message: ReadonlyArray<string | boolean>) => send(JSON.stringify(message))
+  const say = (...message: ReadonlyArray<unknown>) => send(JSON.stringify(message))
 
   return {
     challenge,
@@ -76,6 +72,7 @@ export const make = (
     ok: (id, accepted, message = "") => say("OK", id, accepted, message),
     notice: (message) => say("NOTICE", message),
     askAuth: () => say("AUTH", challenge),
+    say,
     pause: () => socket.pause(),
     resume: () => socket.resume(),
     probe: () => socket.ping(),
@@ -94,11 +91,3 @@ export const takeAllowance = ({ allowance }: Session, limits: Limits, now: numbe
   allowance.tokens -= 1
   return true
 }
-
-/** A frame as text, whatever pieces it came in. */
-export const textOf = (data: RawData): string =>
-  Array.isArray(data)
-    ? Buffer.concat(data).toString()
-    : data instanceof ArrayBuffer
-      ? Buffer.from(data).toString()
-      : data.toString()
