@@ -8,18 +8,23 @@ import { fileURLToPath } from "node:url"
 import { build } from "tsdown"
 import type { TestProject } from "vitest/node"
 
-const folder = fileURLToPath(new URL("../..", import.meta.url))
-
 declare module "vitest" {
   export interface ProvidedContext {
     readonly bundle: string
   }
 }
 
-export default async (project: TestProject) => {
-  const outDir = `${folder}node_modules/.test-${process.pid}`
-  if (!existsSync(outDir))
-    await build({ cwd: folder, config: `${folder}tsdown.config.ts`, outDir, logLevel: "error" })
-  project.provide("bundle", `${outDir}/main.mjs`)
-  return () => rm(outDir, { recursive: true, force: true })
-}
+/** Bundles the app in a folder; `provide` tells the tests where its file is. */
+export const bundling =
+  (folder: string, provide: (project: TestProject, file: string) => void) =>
+  async (project: TestProject) => {
+    const outDir = `${folder}node_modules/.test-${process.pid}`
+    if (!existsSync(outDir))
+      await build({ cwd: folder, config: `${folder}tsdown.config.ts`, outDir, logLevel: "error" })
+    provide(project, `${outDir}/main.mjs`)
+    return () => rm(outDir, { recursive: true, force: true })
+  }
+
+export default bundling(fileURLToPath(new URL("../..", import.meta.url)), (project, file) =>
+  project.provide("bundle", file)
+)

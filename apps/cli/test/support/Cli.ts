@@ -24,9 +24,10 @@ const cleanEnv = (env: Env) => ({
 const spawn = (
   args: ReadonlyArray<string>,
   env: Env,
-  stdin: Stream.Stream<Uint8Array> | "ignore"
+  stdin: Stream.Stream<Uint8Array> | "ignore",
+  program = inject("bundle")
 ) =>
-  ChildProcess.make(process.execPath, [inject("bundle"), ...args], {
+  ChildProcess.make(process.execPath, [program, ...args], {
     env: cleanEnv(env),
     extendEnv: false,
     stdin
@@ -73,8 +74,13 @@ interface Printed {
 const unread = ({ lines, read }: Printed, text: string): number =>
   lines.findIndex((line, at) => at >= read && line.includes(text))
 
-export const start = Effect.fnUntraced(function* (args: ReadonlyArray<string>, env: Env) {
-  const handle = yield* spawn(args, env, "ignore")
+/** Starts a command that keeps running: of `farthing`, or of another program of ours. */
+export const start = Effect.fnUntraced(function* (
+  args: ReadonlyArray<string>,
+  env: Env,
+  program?: string
+) {
+  const handle = yield* spawn(args, env, "ignore", program)
   const printed = yield* SubscriptionRef.make<Printed>({ lines: [], read: 0, ended: false })
   yield* handle.all.pipe(
     Stream.decodeText(),
