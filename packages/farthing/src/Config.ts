@@ -53,6 +53,8 @@ export interface Shape {
     readonly name: string
     /** Per request. */
     readonly price: Msat.Msat
+    /** Per request, of models that cost something else. */
+    readonly modelPrices: Readonly<Record<string, Msat.Msat>>
     /** Which of the backend's models are sold; none names none: all. */
     readonly models: Option.Option<ReadonlyArray<string>>
     /** None: the embedded backend. */
@@ -76,7 +78,11 @@ export interface Shape {
     readonly stopWithin: Duration.Duration
     readonly logFormat: "json" | "pretty"
   }
-  readonly telemetry: { readonly otlpUrl: Option.Option<string> }
+  readonly telemetry: {
+    readonly otlpUrl: Option.Option<string>
+    /** Whether a purchase is one trace over both of its sides. */
+    readonly traceContext: boolean
+  }
 }
 
 /** Paths are absolute. What the environment says counts more than a file. */
@@ -165,6 +171,7 @@ export const load = Effect.fnUntraced(function* (options: Options = {}) {
     provider: {
       name: provider.name,
       price: provider.price_msats,
+      modelPrices: provider.model_prices,
       models: provider.models,
       backendUrl: provider.backend_url,
       fallbackUrls: provider.fallback_urls,
@@ -182,7 +189,7 @@ export const load = Effect.fnUntraced(function* (options: Options = {}) {
       stopWithin: worker.stop_within,
       logFormat: worker.log_format
     },
-    telemetry: { otlpUrl: telemetry.otlp_url }
+    telemetry: { otlpUrl: telemetry.otlp_url, traceContext: telemetry.trace_context }
   })
   return Arr.isReadonlyArrayNonEmpty(reader.problems)
     ? yield* new ConfigInvalid({ problems: reader.problems })

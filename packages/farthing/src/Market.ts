@@ -204,6 +204,7 @@ export const computeProvider = (offer: Offer = {}) =>
       ComputeProvider.layer({
         name: provider.name,
         priceMsats: provider.price,
+        modelPrices: provider.modelPrices,
         capacity: provider.capacity,
         queue: provider.queue,
         ...Option.match(provider.models, { onNone: () => ({}), onSome: (models) => ({ models }) }),

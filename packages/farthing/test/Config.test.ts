@@ -50,6 +50,7 @@ describe("Without a file", () => {
         provider: {
           name: "my provider",
           price: Msat.make(10_000),
+          modelPrices: {},
           models: Option.none(),
           backendUrl: Option.none(),
           fallbackUrls: [],
@@ -67,7 +68,7 @@ describe("Without a file", () => {
           stopWithin: Duration.seconds(30),
           logFormat: "json"
         },
-        telemetry: { otlpUrl: Option.none() }
+        telemetry: { otlpUrl: Option.none(), traceContext: false }
       })
     })
   )
@@ -89,9 +90,11 @@ describe("Without a file", () => {
         FARTHING_COMPUTE_SETTLEMENT: "sealed,escrow",
         FARTHING_PROVIDER_NAME: "Ada",
         FARTHING_PROVIDER_MODELS: "",
+        FARTHING_PROVIDER_MODEL_PRICES: "llama3.2:3b=25_000, a=b=0",
         FARTHING_PROVIDER_FALLBACK_URLS: "http://one.example/v1, http://two.example/v1",
         FARTHING_AGENT_TRIGGERS: "zap",
         FARTHING_TELEMETRY_OTLP_URL: "http://127.0.0.1:4318",
+        FARTHING_TELEMETRY_TRACE_CONTEXT: "true",
         PATH: "/bin"
       })
       assert.strictEqual(config.network, "mainnet")
@@ -110,12 +113,39 @@ describe("Without a file", () => {
       assert.deepStrictEqual(config.compute.settlement, ["sealed", "escrow"])
       assert.strictEqual(config.provider.name, "Ada")
       assert.deepStrictEqual(config.provider.models, Option.some([]))
+      assert.deepStrictEqual(config.provider.modelPrices, {
+        "llama3.2:3b": Msat.make(25_000),
+        "a=b": Msat.zero
+      })
       assert.deepStrictEqual(config.provider.fallbackUrls, [
         "http://one.example/v1",
         "http://two.example/v1"
       ])
       assert.deepStrictEqual(config.agent.triggers, ["zap"])
       assert.deepStrictEqual(config.telemetry.otlpUrl, Option.some("http://127.0.0.1:4318"))
+      assert.isTrue(config.telemetry.traceContext)
+    })
+  )
+})
+
+describe("Prices of models", () => {
+  it.effect("are written as a table, of names as the backend has them", () =>
+    Effect.gen(function* () {
+      const config = yield* load(`
+        [provider]
+        model_prices = { "llama3.2:3b" = 25_000, gift = 0 }
+      `)
+      assert.deepStrictEqual(config.provider.modelPrices, {
+        "llama3.2:3b": Msat.make(25_000),
+        gift: Msat.zero
+      })
+      const section = yield* load(`
+        [provider.model_prices]
+        "llama3.2:3b" = 25000
+      `)
+      assert.deepStrictEqual(section.provider.modelPrices, {
+        "llama3.2:3b": Msat.make(25_000)
+      })
     })
   )
 })
@@ -273,6 +303,10 @@ describe("A bad file is refused with file, key, value and what was expected", ()
     [
       '[provider]\nfallback_urls = ["http://one.example/v1", "ws://two.example"]',
       'farthing.toml: provider.fallback_urls is ["http://one.example/v1","ws://two.example"]; expected a list of up to 10 different http:// or https:// URLs'
+    ],
+    [
+      '[provider]\nmodel_prices = { "large" = "dear" }',
+      'farthing.toml: provider.model_prices is {"large":"dear"}; expected a table such as { "name" = 1000 }: for each name a whole number of msats, 0 or more'
     ],
     [
       '[provider]\nname = "\\u001b[31mred"\n[telemetry]\notlp_url = "ftp://\\u001b[31mx"',

@@ -86,6 +86,11 @@ const compute = {
 const provider = {
   name: withDefault(Setting.text(100), "my provider", "as customers see it"),
   price_msats: withDefault(Setting.msats, 10_000, "per request"),
+  model_prices: withDefault(
+    Setting.prices,
+    {},
+    'where one costs something else: { "name" = msats }'
+  ),
   models: withoutDefault(
     Setting.texts(200),
     ["llama3.2:1b"],
@@ -99,9 +104,13 @@ const provider = {
   fallback_urls: withDefault(
     Setting.httpUrls,
     [],
-    "servers asked in this order where the one before fails"
+    "further servers: asked in this order for what they serve"
   ),
-  capacity: withDefault(Setting.whole(1, 10_000), 4, "jobs at once"),
+  capacity: withDefault(
+    Setting.whole(1, 10_000),
+    4,
+    "jobs at once; the share of a server that ails is not sold"
+  ),
   queue: withDefault(Setting.whole(0, 1_000_000), 32, "jobs that may wait")
 }
 
@@ -127,7 +136,12 @@ const worker = {
 }
 
 const telemetry = {
-  otlp_url: withDefault(Setting.optionalHttpUrl, "", "where traces, metrics and logs go")
+  otlp_url: withDefault(Setting.optionalHttpUrl, "", "where traces, metrics and logs go"),
+  trace_context: withDefault(
+    Setting.flag,
+    false,
+    "whether requests say, and providers believe, what trace they belong to"
+  )
 }
 
 export const sections = {

@@ -61,7 +61,7 @@ const asNumber = (text: string): unknown =>
 
 const asFlag = (text: string): unknown => (text === "true" ? true : text === "false" ? false : text)
 
-const asList = (text: string): unknown =>
+const asList = (text: string): ReadonlyArray<string> =>
   text
     .split(",")
     .map((item) => item.trim())
@@ -101,6 +101,23 @@ export const msats: Kind<Msat.Msat> = kind(
   Msat.Msat,
   "a whole number of msats, 0 or more",
   asNumber
+)
+
+const asPrices = (text: string): unknown =>
+  Object.fromEntries(
+    asList(text).map((item) => {
+      const split = item.lastIndexOf("=")
+      return split < 0
+        ? [item, item]
+        : [item.slice(0, split).trim(), asNumber(item.slice(split + 1))]
+    })
+  )
+
+/** A price for each of some names; in the environment `name=msats`, with commas between. */
+export const prices: Kind<Readonly<Record<string, Msat.Msat>>> = kind(
+  Schema.Record(Schema.String.check(Schema.isPattern(/\S/), Schema.isMaxLength(200)), Msat.Msat),
+  'a table such as { "name" = 1000 }: for each name a whole number of msats, 0 or more',
+  asPrices
 )
 
 const longestDuration = Duration.weeks(4)
