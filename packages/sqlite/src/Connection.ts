@@ -45,25 +45,29 @@ export const make = (options: Options): Effect.Effect<Opened, SqlError.SqlError,
 
     // Outside a transaction a statement that met a lock has changed nothing and can run again.
     const run = <A>(body: (safeIntegers: boolean) => A): Effect.Effect<A, SqlError.SqlError> => {
-      const attempt = Effect.withFiber<A, SqlError.SqlError>((fiber) =>
-        Effect.try({
-          try: () => body(Context.get(fiber.context, SqlClient.SafeIntegers)),
-          catch: toSqlError("execute")
+      const attempt = (
+        whenBusy: (error: SqlError.SqlError) => Effect.Effect<A, SqlError.SqlError>
+      ) =>
+        Effect.withFiber<A, SqlError.SqlError>((fiber) => {
+          const mayWait = !db.isTransaction
+          try {
+            return Effect.succeed(body(Context.get(fiber.context, SqlClient.SafeIntegers)))
+          } catch (cause) {
+            const error = toSqlError("execute")(cause)
+            return mayWait && isBusy(error) ? whenBusy(error) : Effect.fail(error)
+          }
         })
-      )
-      return Effect.suspend(() =>
-        db.isTransaction ? attempt : patiently(db, busyTimeout, attempt)
-      )
+      return attempt((error) => patiently(db, busyTimeout, error, attempt(Effect.fail)))
     }
 
     const rows = (
-      statement: () => StatementSync,
+      statement: () => Prepared,
       params: ReadonlyArray<unknown>
     ): Effect.Effect<ReadonlyArray<object>, SqlError.SqlError> =>
       run((safeIntegers) => configured(statement(), safeIntegers, false).all(...bind(params)))
 
     const arrays = (
-      statement: () => StatementSync,
+      statement: () => Prepared,
       params: ReadonlyArray<unknown>
     ): Effect.Effect<ReadonlyArray<ReadonlyArray<unknown>>, SqlError.SqlError> =>
       run((safeIntegers) =>
@@ -141,31 +145,36 @@ const setWait = (db: DatabaseSync, milliseconds: number): void =>
 const patiently = <A>(
   db: DatabaseSync,
   busyTimeout: number,
-  effect: Effect.Effect<A, SqlError.SqlError>
+  met: SqlError.SqlError,
+  attempt: Effect.Effect<A, SqlError.SqlError>
 ): Effect.Effect<A, SqlError.SqlError> => {
   const again = (wait: number, left: number): Effect.Effect<A, SqlError.SqlError> =>
     Effect.yieldNow.pipe(
       Effect.andThen(Effect.sync(() => setWait(db, Math.min(wait, left)))),
-      Effect.andThen(effect),
+      Effect.andThen(attempt),
       Effect.catchIf(
         (error) => isBusy(error) && left > wait,
         () => again(Math.min(wait * 2, longestWait), left - wait)
       )
     )
-  return Effect.catchIf(
-    effect,
-    (error) => isBusy(error) && busyTimeout > firstWait,
-    () =>
-      Effect.ensuring(
+  return busyTimeout > firstWait
+    ? Effect.ensuring(
         again(firstWait * 2, busyTimeout - firstWait),
         Effect.sync(() => setWait(db, firstWait))
       )
-  )
+    : Effect.fail(met)
+}
+
+/** A statement, and how it was last told to give its rows. */
+interface Prepared {
+  readonly statement: StatementSync
+  readBigInts: boolean
+  returnArrays: boolean
 }
 
 /** Least recently used statements make room for new ones. */
-const cachedPrepare = (db: DatabaseSync, capacity: number): ((sql: string) => StatementSync) => {
-  const statements = new Map<string, StatementSync>()
+const cachedPrepare = (db: DatabaseSync, capacity: number): ((sql: string) => Prepared) => {
+  const statements = new Map<string, Prepared>()
   return (sql) => {
     const statement = statements.get(sql) ?? prepareOne(db, sql)
     statements.delete(sql)
@@ -181,21 +190,24 @@ const cachedPrepare = (db: DatabaseSync, capacity: number): ((sql: string) => St
 }
 
 /** SQLite prepares the first statement and silently forgets what follows it. */
-const prepareOne = (db: DatabaseSync, sql: string): StatementSync => {
+const prepareOne = (db: DatabaseSync, sql: string): Prepared => {
   const statement = db.prepare(sql)
   if (sql.slice(statement.sourceSQL.length).trim() !== "") {
     throw new Error(`One statement at a time: ${sql}`)
   }
-  return statement
+  return { statement, readBigInts: false, returnArrays: false }
 }
 
 const configured = (
-  statement: StatementSync,
+  prepared: Prepared,
   readBigInts: boolean,
   returnArrays: boolean
 ): StatementSync => {
-  statement.setReadBigInts(readBigInts)
-  statement.setReturnArrays(returnArrays)
+  const { statement } = prepared
+  if (prepared.readBigInts !== readBigInts) statement.setReadBigInts(readBigInts)
+  if (prepared.returnArrays !== returnArrays) statement.setReturnArrays(returnArrays)
+  prepared.readBigInts = readBigInts
+  prepared.returnArrays = returnArrays
   return statement
 }
 

@@ -7,6 +7,7 @@
  * inside. A transaction inside a transaction is a savepoint. Transactions that come at the same time
  * share one commit, and each has succeeded when it is durable.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -56,23 +57,30 @@ export const over = ({
   isTransaction
 }: Connection.Opened): Effect.Effect<SqlClient.SqlClient, never, Reactivity.Reactivity> =>
   Effect.gen(function* () {
-    const { borrow, lease, transaction } = CommitGroup.make(connection, isTransaction)
+    const service: SqlClient.SqlClient["transactionService"] = Context.Service(
+      `@farthing/sqlite/Transaction/${++clients}`
+    )
+    const { lease, borrow, ...transactions } = CommitGroup.make({
+      connection,
+      isTransaction,
+      service,
+      spanAttributes
+    })
     const client = yield* SqlClient.make({
       acquirer: lease,
       borrower: borrow,
+      transactionService: service,
       driver: "node:sqlite",
       compiler: Statement.makeCompilerSqlite(),
-      spanAttributes
+      spanAttributes: Object.entries(spanAttributes)
     })
-    const withTransaction = SqlClient.makeWithTransaction({
-      ...transaction,
-      transactionService: client.transactionService,
-      spanAttributes
-    })
-    return Object.assign(client, { withTransaction })
+    return Object.assign(client, transactions)
   })
 
-const spanAttributes = [["db.system.name", "sqlite"]] as const
+/** Transactions of one client are none of another's. */
+let clients = 0
+
+const spanAttributes = { "db.system.name": "sqlite" } as const
 
 export const layer = (options: Options): Layer.Layer<SqlClient.SqlClient, SqlError.SqlError> =>
   Layer.effect(SqlClient.SqlClient, make(options)).pipe(Layer.provide(Reactivity.layer))

@@ -1,1 +1,2 @@
+export * as Prepared from "./Prepared.ts"
 export * as Sqlite from "./Sqlite.ts"
