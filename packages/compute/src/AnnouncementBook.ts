@@ -1,148 +1,168 @@
 /**
- * What providers announce now: the newest word of each, bounded in number. Plain and in memory.
+ * What providers announce now: the newest word of each offer, bounded in number and weight, found
+ * by its provider and in the order of its price. Plain and in memory; `AnnouncementTable` keeps
+ * it.
  */
-import type { Key, NostrEvent } from "@farthing/protocol"
-import { AgentMessage, Announcement, Network } from "@farthing/protocol"
-import { Option, Result } from "effect"
-import * as Provider from "./Provider.ts"
+import type { Key } from "@farthing/protocol"
+import { Announcement } from "@farthing/protocol"
+import { Option } from "effect"
+import { isNewer, type Listing } from "./Listing.ts"
+import * as PriceIndex from "./PriceIndex.ts"
 
 export interface Options {
-  readonly network: Network.Network
-  /** The most offers that are remembered; as many again of those who are proven. */
+  /** The most offers of strangers that are remembered; as many again of those who are proven. */
   readonly capacity: number
   /** For whom there is room when strangers have filled the book. */
   readonly proven: ReadonlySet<Key.PublicKey>
 }
 
-/** Seconds after which an announcement that names no end is no longer believed. */
-const silentLifetime = 7 * 24 * 3600
+/** The most that the announcements of either may weigh together, in characters. */
+export const mostWeight = 128 * 1024 * 1024
 
-/** Seconds by which the newest announcement may lie ahead of our clock. */
-const aheadAllowed = 5 * 60
+/** The most offers of one provider. */
+const mostOfOne = 64
 
-/** Seconds of silence of the whole market that are remarkable: an announcement's usual life. */
-const behindAllowed = 30 * 60
+/** So many models are found by price; one more is looked for among all, the first time. */
+const mostModels = 32
 
-/** The most that strangers' announcements may weigh together, in characters. */
-const mostWeight = 32 * 1024 * 1024
-
-/** A full book looks for dead offers at most this often, in seconds. */
-const pruneInterval = 10
-
+/** `now` is in unix seconds. */
 export interface AnnouncementBook {
-  /** Reads a verified event; the offer, if it was news. `now` is in unix seconds. */
-  readonly add: (event: NostrEvent.NostrEvent, now: number) => Option.Option<Provider.Provider>
-  /** Everybody who sells now. */
-  readonly open: (now: number) => ReadonlyArray<Provider.Provider>
-  readonly hasOpen: (now: number) => boolean
-  /** Why nobody may seem to sell: how far the market's newest word is from our clock. */
-  readonly clockHint: (now: number) => Option.Option<string>
+  /** Whether it is the newest word of its offer, and there was room for it. */
+  readonly add: (listing: Listing, now: number) => boolean
+  /** Forgets it, if it still stands. */
+  readonly drop: (listing: Listing) => void
+  /** Whether the event with this id stands in the book. */
+  readonly knows: (id: string) => boolean
+  /** How many offers are open. */
+  readonly count: (now: number) => number
+  /** Every open offer. */
+  readonly all: (now: number) => ReadonlyArray<Listing>
+  /** The open offers of one provider. */
+  readonly of: (pubkey: Key.PublicKey, now: number) => ReadonlyArray<Listing>
+  /**
+   * Visits open offers, of a model if one is named: the cheapest first, up to a price, and then
+   * those whose price is not known. Ends where the visitor answers `false`.
+   */
+  readonly walk: (
+    range: { readonly model: string | undefined; readonly most: number; readonly now: number },
+    visit: (listing: Listing) => boolean
+  ) => void
 }
 
-export const make = ({ capacity, network, proven }: Options): AnnouncementBook => {
-  const offers = new Map<string, Provider.Provider>()
-  let weight = 0
-  let newestWord = 0
-  let lastPruned = 0
-  let snapshot: { readonly until: number; readonly open: ReadonlyArray<Provider.Provider> } = {
-    until: 0,
-    open: []
+export const make = ({ capacity, proven }: Options): AnnouncementBook => {
+  const byProvider = new Map<Key.PublicKey, ReadonlyArray<Listing>>()
+  const byEnd = new Map<number, Set<Listing>>()
+  const ids = new Set<string>()
+  /** Made when they are first asked for. */
+  const byPrice = new Map<string | undefined, PriceIndex.PriceIndex>()
+  /** Of both kinds: how many there are, and what they weigh. */
+  const strangers = { count: 0, weight: 0 }
+  const trusted = { count: 0, weight: 0 }
+  let open = 0
+  let endedUntil = 0
+
+  const offersOf = (pubkey: Key.PublicKey): ReadonlyArray<Listing> => byProvider.get(pubkey) ?? []
+
+  const indexesOf = function* (listing: Listing): Iterable<PriceIndex.PriceIndex> {
+    if (listing.online) for (const [model, index] of byPrice) if (sells(listing, model)) yield index
   }
 
-  const drop = (key: string): void => {
-    const offer = offers.get(key)
-    if (offer === undefined) return
-    offers.delete(key)
-    weight -= weightOf(offer)
-    snapshot = { until: 0, open: [] }
+  const drop = (listing: Listing): void => {
+    if (!ids.delete(listing.id)) return
+    const others = offersOf(listing.pubkey).filter((one) => one !== listing)
+    if (others.length === 0) byProvider.delete(listing.pubkey)
+    else byProvider.set(listing.pubkey, others)
+    const ending = byEnd.get(listing.endsAt)
+    ending?.delete(listing)
+    if (ending?.size === 0) byEnd.delete(listing.endsAt)
+    for (const index of indexesOf(listing)) index.remove(listing)
+    const share = shareOf(listing)
+    share.count--
+    share.weight -= listing.weight
+    if (listing.online) open--
   }
 
-  const hasRoom = (offer: Provider.Provider): boolean =>
-    proven.has(offer.pubkey)
-      ? offers.size < 2 * capacity
-      : offers.size < capacity && weight + weightOf(offer) <= mostWeight
-
-  const makeRoom = (offer: Provider.Provider, now: number): boolean => {
-    if (hasRoom(offer)) return true
-    if (now < lastPruned + pruneInterval) return false
-    lastPruned = now
-    for (const [key, { announcement }] of offers) if (!isOpen(announcement, now)) drop(key)
-    return hasRoom(offer)
+  const insert = (listing: Listing): void => {
+    ids.add(listing.id)
+    byProvider.set(listing.pubkey, [...offersOf(listing.pubkey), listing])
+    const ending = byEnd.get(listing.endsAt)
+    if (ending === undefined) byEnd.set(listing.endsAt, new Set([listing]))
+    else ending.add(listing)
+    for (const index of indexesOf(listing)) index.add(listing)
+    const share = shareOf(listing)
+    share.count++
+    share.weight += listing.weight
+    if (listing.online) open++
   }
 
-  const add: AnnouncementBook["add"] = (event, now) => {
-    newestWord = Math.max(newestWord, event.created_at)
-    const announcement = Announcement.fromEvent(event, now)
-    if (Result.isFailure(announcement) || !concernsUs(announcement.success, network))
-      return Option.none()
-    const key = `${event.pubkey}:${announcement.success.identifier}`
-    const known = offers.get(key)
-    if (known !== undefined && !isNewer(event, known.announcement.event)) return Option.none()
-    drop(key)
-    const offer = Provider.fromAnnouncement(announcement.success)
-    if (!makeRoom(offer, now)) return Option.none()
-    offers.set(key, offer)
-    weight += weightOf(offer)
-    snapshot = { until: 0, open: [] }
-    return Option.some(offer)
+  /** Forgets what has ended since the last time. */
+  const prune = (now: number): void => {
+    if (now <= endedUntil) return
+    const dropAll = (second: number): void => byEnd.get(second)?.forEach(drop)
+    if (now - endedUntil < byEnd.size)
+      for (let second = endedUntil + 1; second <= now; second++) dropAll(second)
+    else for (const second of byEnd.keys()) if (second <= now) dropAll(second)
+    endedUntil = now
   }
 
-  const open: AnnouncementBook["open"] = (now) => {
-    if (now < snapshot.until) return snapshot.open
-    const found: Array<Provider.Provider> = []
-    let until = Number.POSITIVE_INFINITY
-    for (const offer of offers.values()) {
-      if (!isOpen(offer.announcement, now)) continue
-      found.push(offer)
-      until = Math.min(until, endOf(offer.announcement))
-    }
-    snapshot = { until, open: found }
-    return found
+  const shareOf = ({ pubkey }: Listing) => (proven.has(pubkey) ? trusted : strangers)
+
+  const hasRoomFor = (listing: Listing): boolean => {
+    const { count, weight } = shareOf(listing)
+    return count < capacity && weight + listing.weight <= mostWeight
   }
+
+  const add: AnnouncementBook["add"] = (listing, now) => {
+    prune(now)
+    if (listing.endsAt <= now) return false
+    const offers = offersOf(listing.pubkey)
+    const known = offers.find(({ identifier }) => identifier === listing.identifier)
+    if (known === undefined ? offers.length >= mostOfOne : !isNewer(listing, known)) return false
+    if (known !== undefined) drop(known)
+    if (!hasRoomFor(listing)) return false
+    insert(listing)
+    return true
+  }
+
+  const indexOf = (model: string | undefined): PriceIndex.PriceIndex => {
+    const known = byPrice.get(model)
+    if (known !== undefined) return known
+    const [oldest] = [...byPrice.keys()].filter((one) => one !== undefined)
+    if (byPrice.size > mostModels) byPrice.delete(oldest)
+    const offers = openOnes().filter((listing) => sells(listing, model))
+    const index = PriceIndex.make(offers, (listing) => priceFor(listing, model))
+    byPrice.set(model, index)
+    return index
+  }
+
+  const openOnes = (): ReadonlyArray<Listing> =>
+    [...byProvider.values()].flatMap((offers) => offers.filter(({ online }) => online))
 
   return {
     add,
-    open,
-    hasOpen: (now) => {
-      for (const offer of offers.values()) if (isOpen(offer.announcement, now)) return true
-      return false
+    drop,
+    knows: (id) => ids.has(id),
+    count: (now) => {
+      prune(now)
+      return open
     },
-    clockHint: (now) => clockHint(newestWord, now)
+    all: (now) => {
+      prune(now)
+      return openOnes()
+    },
+    of: (pubkey, now) => {
+      prune(now)
+      return offersOf(pubkey).filter(({ online }) => online)
+    },
+    walk: ({ model, most, now }, visit) => {
+      prune(now)
+      indexOf(model).walk(most, visit)
+    }
   }
 }
 
-/** In characters, roughly: what an announcement costs to remember. */
-const weightOf = ({ announcement: { event } }: Provider.Provider): number =>
-  event.tags.reduce(
-    (sum, tag) => tag.reduce((sum, item) => sum + item.length, sum),
-    event.content.length
-  )
+const sells = (listing: Listing, model: string | undefined): boolean =>
+  model === undefined || listing.models.includes(model)
 
-const concernsUs = (announcement: Announcement.Announced, network: Network.Network): boolean =>
-  Option.getOrElse(announcement.network, () => network) === network &&
-  (announcement.kinds.length === 0 || announcement.kinds.includes(AgentMessage.textGeneration))
-
-/** NIP-01: of two with the same date, the one with the lower id counts. */
-const isNewer = (event: NostrEvent.NostrEvent, than: NostrEvent.NostrEvent): boolean =>
-  event.created_at === than.created_at ? event.id < than.id : event.created_at > than.created_at
-
-const endOf = (announcement: Announcement.Announced): number =>
-  Option.getOrElse(announcement.expiresAt, () => announcement.event.created_at + silentLifetime)
-
-const isOpen = (announcement: Announcement.Announced, now: number): boolean =>
-  announcement.online && endOf(announcement) > now
-
-/** Whether a word is dated so far ahead that our clock, or its author's, must be off. */
-export const isAhead = (createdAt: number, now: number): boolean => createdAt > now + aheadAllowed
-
-const clockHint = (newestWord: number, now: number): Option.Option<string> => {
-  if (isAhead(newestWord, now))
-    return Option.some(
-      `the newest announcement is dated ${newestWord - now} s ahead: this machine's clock may be slow`
-    )
-  if (newestWord > 0 && newestWord < now - behindAllowed)
-    return Option.some(
-      `the newest announcement is ${now - newestWord} s old: everybody left, or this machine's clock is fast`
-    )
-  return Option.none()
-}
+const priceFor = (listing: Listing, model: string | undefined): number =>
+  Option.getOrElse(Announcement.priceOf(listing, model), (): number => Number.POSITIVE_INFINITY)

@@ -66,7 +66,7 @@ export interface Options extends Partial<Omit<ComputeOptions, "network">> {
   readonly network: Network.Network
   /** Whose journal it is, where several share a database; default `main`. */
   readonly budget?: string
-  /** The most offers that discovery remembers; default 10,000. */
+  /** The most offers that discovery remembers; default 100,000. */
   readonly maxProviders?: number
 }
 

@@ -1,50 +1,77 @@
 /**
- * Finds who sells: the announcements on our relays (NIP-89, kind 31990), kept up to date for as
- * long as somebody is interested, so that a second look costs nothing.
+ * Finds who sells: the announcements on our relays (NIP-89, kind 31990), kept in the home's
+ * database and up to date for as long as somebody is interested, so that a second look costs
+ * nothing.
  */
-import type { Key, Network, NostrEvent } from "@farthing/protocol"
-import { AgentMessage, Announcement } from "@farthing/protocol"
+import type { Treasury } from "@farthing/budget"
+import type { Key, Network } from "@farthing/protocol"
+import { Announcement } from "@farthing/protocol"
 import { Relay, UnixTime } from "@farthing/relay"
 import type { Scope } from "effect"
 import {
+  Array as Arr,
   Context,
   Deferred,
   Duration,
   Effect,
-  Latch,
   Layer,
   Option,
-  PubSub,
   RcRef,
   Stream
 } from "effect"
-import * as AnnouncementBook from "./AnnouncementBook.ts"
+import type { Migrator, SqlClient, SqlError } from "effect/sql"
+import * as AnnouncementTable from "./AnnouncementTable.ts"
+import * as ClockHint from "./ClockHint.ts"
 import { type RelayUnavailable, relayUnavailable } from "./ComputeError.ts"
-import type { Provider } from "./Provider.ts"
+import * as LiveMarket from "./LiveMarket.ts"
+import * as Provider from "./Provider.ts"
+import * as Selection from "./Selection.ts"
+import * as Shortlist from "./Shortlist.ts"
 
-/** Who sells now, without our record of them. */
+export type { Records, Wanted } from "./Shortlist.ts"
+
+/** Who sells now. */
 export interface Found {
-  readonly providers: ReadonlyArray<Provider>
+  /** How many offers there are. */
+  readonly count: number
+  /** All of them, without our record. However many they are, all are read. */
+  readonly all: Effect.Effect<ReadonlyArray<Provider.Provider>, Treasury.LedgerUnavailable>
+  /**
+   * The best for a wish with our record of them, best first; as `Selection.rank` of all would
+   * have it, and found without reading all, unless the policy is the caller's own function.
+   */
+  readonly rank: (
+    wish: Shortlist.Wanted,
+    records: Shortlist.Records
+  ) => Effect.Effect<ReadonlyArray<Provider.Provider>, Treasury.LedgerUnavailable>
+  /** Everybody who could be paid our way, whatever else was wished. */
+  readonly able: (
+    wish: Shortlist.Wanted,
+    records: Shortlist.Records
+  ) => ReadonlyArray<Selection.Candidate>
   /** Present where nobody was found and a clock is the likely reason. */
   readonly clockHint: Option.Option<string>
 }
 
+export type DiscoveryError = RelayUnavailable | Treasury.LedgerUnavailable
+
 export interface Shape {
   /**
-   * Everybody who sells now: at once if that is known, else as soon as the relays have sent
-   * what they had and somebody is among it, at the latest after the time given. Where no relay
-   * has answered by then they are asked once more: silence is not an empty market.
+   * Everybody who sells now. At once if that is known; where it is only remembered, the relays
+   * have a moment to say what has changed. Else as soon as the relays have sent what they had and
+   * somebody is among it, at the latest after the time given. Where no relay has answered by then
+   * they are asked once more: silence is not an empty market.
    */
-  readonly discover: (within: Duration.Input) => Effect.Effect<Found, RelayUnavailable>
+  readonly discover: (within: Duration.Input) => Effect.Effect<Found, DiscoveryError>
   /** Everybody who sells now, and then each announcement as it comes. */
-  readonly watch: Stream.Stream<Provider, RelayUnavailable>
+  readonly watch: Stream.Stream<Provider.Provider, DiscoveryError>
 }
 
 export class Discovery extends Context.Service<Discovery, Shape>()("@farthing/compute/Discovery") {}
 
 export interface Options {
   readonly network: Network.Network
-  /** The most offers that are remembered; default 10,000. */
+  /** The most offers that are remembered; default 100,000. */
   readonly capacity?: number
   /** Who is heard however many others there are; default: nobody. */
   readonly proven?: Effect.Effect<ReadonlyArray<Key.PublicKey>, { readonly message: string }>
@@ -53,24 +80,35 @@ export interface Options {
 /** The subscription outlives the last interest in it by this time. */
 const subscriptionTimeToLive = "1 minute"
 
-/** Seconds to look back; what is older is void unless it says otherwise. */
-const lookBack = 7 * 24 * 3600
-
 /** How long relays have that did not answer within the time given, but can be reached. */
 const patience = "15 seconds"
 
-const defaultCapacity = 10_000
+/** How long relays have to say what has changed since the market was closed. */
+const moment = Duration.seconds(1)
 
-export const layer = (options: Options): Layer.Layer<Discovery, never, Relay.Relay> =>
-  Layer.effect(Discovery, make(options))
+const defaultCapacity = 100_000
+
+export const layer = (
+  options: Options
+): Layer.Layer<
+  Discovery,
+  Migrator.MigrationError | SqlError.SqlError,
+  Relay.Relay | SqlClient.SqlClient
+> => Layer.effect(Discovery, make(options))
 
 export const make = Effect.fnUntraced(function* (
   options: Options
-): Effect.fn.Return<Shape, never, Relay.Relay | Scope.Scope> {
+): Effect.fn.Return<
+  Shape,
+  Migrator.MigrationError | SqlError.SqlError,
+  Relay.Relay | SqlClient.SqlClient | Scope.Scope
+> {
   const relay = yield* Relay.Relay
-  const market: RcRef.RcRef<Market> = yield* RcRef.make({
-    acquire: openMarket(
+  const table = yield* AnnouncementTable.make(options.network)
+  const market: RcRef.RcRef<LiveMarket.LiveMarket, Treasury.LedgerUnavailable> = yield* RcRef.make({
+    acquire: LiveMarket.open(
       relay,
+      table,
       { capacity: defaultCapacity, proven: Effect.succeed([]), ...options },
       Effect.suspend(() => RcRef.invalidate(market))
     ),
@@ -89,31 +127,42 @@ export const make = Effect.fnUntraced(function* (
     .query([{ kinds: [Announcement.kind], limit: 1 }], { timeout: patience })
     .pipe(Effect.mapError(relayUnavailable))
 
+  /** Waits for the relays; those that fail are no reason to forget what is remembered. */
+  const awaitNews = Effect.fnUntraced(function* (
+    { catalogue, failed, settled }: LiveMarket.LiveMarket,
+    within: Duration.Input
+  ) {
+    const isRemembered = catalogue.book.count(yield* UnixTime.now) > 0
+    const news = Effect.raceFirst(settled.await, Deferred.await(failed))
+    yield* isRemembered
+      ? Effect.ignore(
+          Effect.timeoutOption(news, Duration.min(Duration.fromInputUnsafe(within), moment))
+        )
+      : Effect.timeoutOption(news, within)
+  })
+
   const discover: Shape["discover"] = Effect.fnUntraced(function* (within) {
-    const { book, failed, settled, stored } = yield* enter
-    if (!book.hasOpen(yield* UnixTime.now)) yield* settled.close
-    if (!settled.isOpen())
-      yield* settled.await.pipe(
-        Effect.raceFirst(Deferred.await(failed)),
-        Effect.timeoutOption(within)
-      )
-    if (!stored.isOpen() && !book.hasOpen(yield* UnixTime.now)) {
+    const entered = yield* enter
+    const { catalogue, settled, stored } = entered
+    const { book } = catalogue
+    if (book.count(yield* UnixTime.now) === 0) yield* settled.close
+    if (!settled.isOpen()) yield* awaitNews(entered, within)
+    if (!stored.isOpen() && book.count(yield* UnixTime.now) === 0) {
       // Somebody may be found meanwhile, on a relay that never says that it has sent all.
       yield* Effect.raceFirst(requireAnswer, settled.await)
       yield* Effect.timeoutOption(stored.await, patience)
     }
-    const now = yield* UnixTime.now
-    const providers = book.open(now)
-    const clockHint = providers.length === 0 ? book.clockHint(now) : Option.none()
-    return { providers, clockHint }
+    return found(entered, yield* UnixTime.now)
   }, Effect.scoped)
 
   const watch: Shape["watch"] = Stream.unwrap(
     Effect.gen(function* () {
-      const { book, failed, news } = yield* enter
-      const coming = yield* PubSub.subscribe(news)
-      const now = yield* UnixTime.now
-      return Stream.fromIterable(book.open(now)).pipe(
+      const { catalogue, failed, news } = yield* enter
+      const coming = yield* news
+      const known = catalogue.book.all(yield* UnixTime.now)
+      return Stream.fromIterable(Arr.chunksOf(known, atOnce)).pipe(
+        Stream.mapEffect((some) => catalogue.providersOf(some)),
+        Stream.flattenIterable,
         Stream.concat(Stream.fromSubscription(coming)),
         Stream.merge(Stream.fromEffectDrain(Deferred.await(failed)))
       )
@@ -123,67 +172,49 @@ export const make = Effect.fnUntraced(function* (
   return { discover, watch }
 })
 
-/** One live view of the market. */
-interface Market {
-  readonly book: AnnouncementBook.AnnouncementBook
-  readonly news: PubSub.PubSub<Provider>
-  /** Open once the relays have sent what they had. */
-  readonly stored: Latch.Latch
-  /** Open once the relays have sent what they had and somebody sells. */
-  readonly settled: Latch.Latch
-  readonly failed: Deferred.Deferred<never, RelayUnavailable>
+/** How many providers are read at once where all are wanted. */
+const atOnce = 256
+
+const found = ({ catalogue }: LiveMarket.LiveMarket, now: number): Found => {
+  const { book } = catalogue
+  const count = book.count(now)
+
+  /** What the database does not confirm is forgotten, and others take its place. */
+  const rankByName = (
+    wish: Shortlist.Wanted,
+    records: Shortlist.Records,
+    policy: Selection.Policy
+  ): Effect.Effect<ReadonlyArray<Provider.Provider>, Treasury.LedgerUnavailable> =>
+    Effect.suspend(() => {
+      const best = Shortlist.rank(book, records, wish, policy)
+      return Effect.flatMap(catalogue.chosenOf(best.map(({ listing }) => listing)), (providers) =>
+        providers.length < best.length
+          ? rankByName(wish, records, policy)
+          : Effect.succeed(
+              providers.map((provider, place) => ({
+                ...provider,
+                price: best[place]!.price,
+                record: best[place]!.record
+              }))
+            )
+      )
+    })
+
+  return {
+    count,
+    all: Effect.suspend(() => catalogue.providersOf(book.all(now))),
+    rank: (wish, records) => {
+      const { policy = "cheapest" } = wish.selection
+      if (typeof policy !== "function") return rankByName(wish, records, policy)
+      const takers = book.all(now).filter((one) => Shortlist.takesOneOf(wish.settlement, one))
+      return Effect.map(catalogue.providersOf(takers), (providers) =>
+        Selection.rank(
+          providers.map((one) => Provider.withRecord(one, records.get(one.pubkey))),
+          wish
+        )
+      )
+    },
+    able: (wish, records) => Shortlist.able(book, records, wish),
+    clockHint: count === 0 ? ClockHint.of(catalogue.newestWord(), now) : Option.none()
+  }
 }
-
-const openMarket = Effect.fnUntraced(function* (
-  relay: Relay.Shape,
-  options: Required<Options>,
-  giveUp: Effect.Effect<void>
-) {
-  const proven = yield* heardAnyway(options.proven)
-  const book = AnnouncementBook.make({ ...options, proven: new Set(proven) })
-  const news = yield* PubSub.sliding<Provider>(options.capacity)
-  const stored = yield* Latch.make()
-  const settled = yield* Latch.make()
-  const failed = yield* Deferred.make<never, RelayUnavailable>()
-
-  const settle = Effect.flatMap(UnixTime.now, (now) =>
-    stored.isOpen() && book.hasOpen(now) ? settled.open : Effect.void
-  )
-
-  const hear = (event: NostrEvent.NostrEvent) =>
-    Effect.flatMap(UnixTime.now, (now) =>
-      Option.match(book.add(event, now), {
-        onNone: () => Effect.void,
-        onSome: (offer) => Effect.andThen(PubSub.publish(news, offer), settle)
-      })
-    )
-
-  const start = yield* UnixTime.now
-  const recent = { kinds: [Announcement.kind], since: start - lookBack, limit: options.capacity }
-  const filters = [
-    { ...recent, "#k": [String(AgentMessage.textGeneration)] },
-    recent,
-    // Relays send the newest first and no more than they like: strangers must not be all of them.
-    ...(proven.length === 0 ? [] : [{ ...recent, authors: proven }])
-  ]
-
-  yield* relay.subscribe(filters, { onStored: Effect.andThen(stored.open, settle) }).pipe(
-    Stream.runForEach(hear),
-    Effect.catch((error) => Effect.andThen(Deferred.fail(failed, relayUnavailable(error)), giveUp)),
-    Effect.forkScoped({ startImmediately: true })
-  )
-
-  return { book, news, stored, settled, failed } satisfies Market
-})
-
-/** What a relay takes in one filter. */
-const mostAuthors = 500
-
-/** Without the journal everybody is a stranger. */
-const heardAnyway = (proven: Required<Options>["proven"]) =>
-  proven.pipe(
-    Effect.map((keys) => keys.slice(0, mostAuthors)),
-    Effect.catch(({ message }) =>
-      Effect.as(Effect.logWarning("Nobody is known to have delivered", message), [])
-    )
-  )

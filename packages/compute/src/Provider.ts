@@ -1,11 +1,12 @@
 /** A provider as the customer sees it: its announcement and our record with it. */
-import type { Announcement, Key, Msat } from "@farthing/protocol"
+import type { Key, Msat } from "@farthing/protocol"
+import { Announcement } from "@farthing/protocol"
 import type { Option } from "effect"
 
 export interface Provider {
   readonly pubkey: Key.PublicKey
   readonly name: string
-  /** None is unknown, never free. */
+  /** Of what was asked for: a model, or nothing in particular. None is unknown, never free. */
   readonly price: Option.Option<Msat.Msat>
   readonly models: ReadonlyArray<string>
   readonly announcement: Announcement.Announced
@@ -58,6 +59,16 @@ export const fromAnnouncement = (
   record
 })
 
+/** The same at the price of a model. */
+export const forModel = (provider: Provider, model: string): Provider => ({
+  ...provider,
+  price: Announcement.priceOf(provider.announcement, model)
+})
+
+/** The same with what is known of it, if anything is. */
+export const withRecord = (provider: Provider, record: Record | undefined): Provider =>
+  record === undefined ? provider : { ...provider, record }
+
 /** Those who have delivered at least once. */
 export const provenIn = (
   records: ReadonlyMap<Key.PublicKey, Record>
@@ -65,8 +76,8 @@ export const provenIn = (
   Array.from(records).flatMap(([provider, { delivered }]) => (delivered > 0 ? [provider] : []))
 
 /** Whether it took money without delivering and has not sat that out yet. */
-export const isAvoided = (provider: Provider, now: number): boolean =>
-  provider.record.avoidUntil !== undefined && provider.record.avoidUntil > now
+export const isAvoided = ({ record }: Pick<Provider, "record">, now: number): boolean =>
+  record.avoidUntil !== undefined && record.avoidUntil > now
 
 /** The model that does a job, if no answer tells it: the one asked for, or the only one sold. */
 export const modelFor = (

@@ -1,48 +1,33 @@
 /** Who could be asked: everybody who sells now, and of those the few that a purchase asks. */
-import type { Settlement } from "@farthing/protocol"
 import { Sat } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import type { Duration } from "effect"
 import { Array as Arr, Effect, Option } from "effect"
 import { NoProviders, NoProviderWithinBudget } from "./ComputeError.ts"
-import { Discovery } from "./Discovery.ts"
+import { Discovery, type Found, type Wanted } from "./Discovery.ts"
 import { Journal } from "./Journal.ts"
 import * as Provider from "./Provider.ts"
 import { type Purchase, stage } from "./Purchase.ts"
 import * as Selection from "./Selection.ts"
+import { takesOneOf } from "./Shortlist.ts"
 
 /** Everybody who sells now, with our record of them. */
-export const knownProviders = (within: Duration.Input) =>
-  Effect.map(search(within), ({ providers }) => providers)
-
-const search = Effect.fnUntraced(function* (within: Duration.Input) {
+export const knownProviders = Effect.fnUntraced(function* (within: Duration.Input) {
   const discovery = yield* Discovery
-  const found = yield* discovery.discover(within)
-  return { ...found, providers: yield* withRecords(found.providers) }
-})
-
-/** What the journal knows of them. */
-const withRecords = Effect.fnUntraced(function* (providers: ReadonlyArray<Provider.Provider>) {
   const journal = yield* Journal
+  const providers = yield* Effect.flatMap(discovery.discover(within), ({ all }) => all)
   const records = yield* journal.records
-  if (records.size === 0) return providers
-  return providers.map((provider) => {
-    const record = records.get(provider.pubkey)
-    return record === undefined ? provider : { ...provider, record }
-  })
+  return providers.map((provider) => Provider.withRecord(provider, records.get(provider.pubkey)))
 })
 
 /** A single one with what the journal knows of it. */
 export const withRecord = (provider: Provider.Provider) =>
   Effect.map(
     Effect.flatMap(Journal, (journal) => journal.records),
-    (records) => ({
-      ...provider,
-      record: records.get(provider.pubkey) ?? provider.record
-    })
+    (records) => Provider.withRecord(provider, records.get(provider.pubkey))
   )
 
-/** Everybody who may be asked: the provider that the caller has chosen, or all that sell. */
+/** The market as it is now; nothing to look at where the caller has chosen its provider. */
 export const discover = (purchase: Purchase) =>
   purchase.provider === undefined
     ? stage(
@@ -50,12 +35,13 @@ export const discover = (purchase: Purchase) =>
         "discover",
         "looking for providers",
         Effect.gen(function* () {
-          const { clockHint, providers } = yield* search(purchase.options.discoveryTimeout)
-          if (Arr.isReadonlyArrayNonEmpty(providers)) return providers
-          return yield* new NoProviders({ message: nobody(clockHint) })
+          const discovery = yield* Discovery
+          const found = yield* discovery.discover(purchase.options.discoveryTimeout)
+          if (found.count === 0) return yield* new NoProviders({ message: nobody(found.clockHint) })
+          return Option.some(found)
         })
       )
-    : Effect.succeed(Arr.of(purchase.provider))
+    : Effect.succeedNone
 
 const nobody = (clockHint: Option.Option<string>): string =>
   Option.match(clockHint, {
@@ -65,43 +51,58 @@ const nobody = (clockHint: Option.Option<string>): string =>
   })
 
 /** The rounds of providers to ask, best first: as many at once as quotes are wanted. */
-export const select = (purchase: Purchase, providers: ReadonlyArray<Provider.Provider>) =>
+export const select = (purchase: Purchase, found: Option.Option<Found>) =>
   stage(
     purchase,
     "select",
-    `choosing among ${providers.length}`,
+    `choosing among ${Option.isSome(found) ? found.value.count : 1}`,
     Effect.gen(function* () {
-      const { budget, options, selection } = purchase
+      const { options, selection } = purchase
       const rounds = selection.fallbacks ? Math.max(options.maxAttempts, 1) : 1
       const quotes = Math.max(selection.quotes, 1)
-      const now = yield* UnixTime.now
-      const able = providers.filter(takesOneOf(options.settlement))
-      const chosen = Selection.rank(able, {
-        budget,
-        selection: purchase.provider === undefined ? selection : { ...selection, policy: asGiven },
-        now,
+      const wish = {
+        budget: purchase.budget,
+        selection,
+        settlement: options.settlement,
+        now: yield* UnixTime.now,
         limit: rounds * quotes
-      })
+      }
+      const chosen = yield* chooseAmong(purchase, found, wish)
       if (Arr.isReadonlyArrayNonEmpty(chosen)) return Arr.chunksOf(chosen, quotes)
-      return yield* nobodyFits(purchase, able, now)
+      return yield* nobodyFits(purchase, found, wish)
     })
   )
 
-const takesOneOf =
-  (wanted: ReadonlyArray<Settlement.Settlement>) =>
-  ({ announcement }: Provider.Provider): boolean =>
-    announcement.settlements.some((settlement) => wanted.includes(settlement))
+const chooseAmong = (purchase: Purchase, found: Option.Option<Found>, wish: Wanted) =>
+  Option.isSome(found)
+    ? Effect.flatMap(Journal, (journal) =>
+        Effect.flatMap(journal.records, (records) => found.value.rank(wish, records))
+      )
+    : Effect.succeed(
+        Selection.rank(theChosen(purchase), {
+          ...wish,
+          selection: { ...wish.selection, policy: asGiven }
+        })
+      )
+
+/** The provider that the caller has chosen, if it can be paid our way. */
+const theChosen = ({ options, provider }: Purchase): ReadonlyArray<Provider.Provider> =>
+  provider !== undefined && takesOneOf(options.settlement, provider.announcement) ? [provider] : []
 
 /** The caller has chosen already. */
 const asGiven = (providers: ReadonlyArray<Provider.Provider>) => providers
 
-const nobodyFits = (
-  { budget, selection }: Purchase,
-  providers: ReadonlyArray<Provider.Provider>,
-  now: number
-) => {
-  const wanted = providers.filter(Selection.isWantedBy(selection))
-  const avoided = wanted.filter((provider) => Provider.isAvoided(provider, now))
+const nobodyFits = Effect.fnUntraced(function* (
+  purchase: Purchase,
+  found: Option.Option<Found>,
+  wish: Wanted
+) {
+  const { budget, selection } = purchase
+  const able = Option.isSome(found)
+    ? found.value.able(wish, yield* Effect.flatMap(Journal, ({ records }) => records))
+    : theChosen(purchase)
+  const wanted = able.filter(Selection.isWantedBy(selection))
+  const avoided = wanted.filter((provider) => Provider.isAvoided(provider, wish.now))
   const cheapest = Selection.lowestPrice(wanted)
   const dear = Option.map(
     Option.filter(cheapest, (price) => price > budget),
@@ -111,11 +112,11 @@ const nobodyFits = (
   const verb = wanted.length === 1 ? ["fits", "sells"] : ["fit", "sell"]
   const fit =
     selection.model === undefined ? `${verb[0]} the selection` : `${verb[1]} ${selection.model}`
-  return new NoProviderWithinBudget({
+  return yield* new NoProviderWithinBudget({
     budget,
     ...(Option.isSome(cheapest) ? { cheapest: cheapest.value } : {}),
     message: [
-      `Of the providers that can be paid our way (${providers.length}), ${wanted.length} ${fit}`,
+      `Of the providers that can be paid our way (${able.length}), ${wanted.length} ${fit}`,
       ...(avoided.length === 0
         ? []
         : [
@@ -124,4 +125,4 @@ const nobodyFits = (
       ...Option.toArray(dear)
     ].join("; ")
   })
-}
+})

@@ -44,24 +44,55 @@ export interface Wish {
   readonly limit?: number
 }
 
-/** The providers to ask, best first; each provider once, however many offers it announces. */
+/** What the policies look at. */
+export type Candidate = Pick<Provider.Provider, "models" | "price" | "pubkey" | "record">
+
+/**
+ * The providers to ask, best first; each provider once, however many offers it announces. Where a
+ * model is asked for, their price is what that model costs.
+ */
 export const rank = (
   providers: ReadonlyArray<Provider.Provider>,
   wish: Wish
 ): ReadonlyArray<Provider.Provider> => {
+  const { model, policy = "cheapest" } = wish.selection
+  const priced =
+    model === undefined ? providers : providers.map((one) => Provider.forModel(one, model))
+  if (typeof policy !== "function") return rankBy(priced, wish, policy)
+  const isEligible = isEligibleFor(wish)
+  return inOrder(priced, wish, () => policy(priced.filter(isEligible)))
+}
+
+/** The same by a policy that has a name, for whatever it can judge. */
+export const rankBy = <A extends Candidate>(
+  candidates: ReadonlyArray<A>,
+  wish: Wish,
+  policy: Policy
+): ReadonlyArray<A> =>
+  inOrder(candidates, wish, (isEligible, limit) =>
+    best(candidates, policies[policy], limit, (one) => isEligible(one) && !isAvoided(one, wish))
+  )
+
+/** Those that the selection names first, and then the rest as somebody orders it. */
+const inOrder = <A extends Candidate>(
+  candidates: ReadonlyArray<A>,
+  wish: Wish,
+  rest: (isEligible: Predicate, limit: number) => ReadonlyArray<A>
+): ReadonlyArray<A> => {
   const limit = wish.limit ?? Number.POSITIVE_INFINITY
-  const { order = [], policy = "cheapest" } = wish.selection
+  const { order = [] } = wish.selection
+  const isEligible = isEligibleFor(wish)
+  const first = order.flatMap((pubkey) =>
+    best(candidates, cheapest, 1, (one) => one.pubkey === pubkey && isEligible(one))
+  )
+  return onePerKey([...first, ...rest(isEligible, limit)], limit)
+}
+
+/** Who fits the selection at a price within the budget, or at one that is not known. */
+export const isEligibleFor = (wish: Wish): Predicate => {
   const isWanted = isWantedBy(wish.selection)
   const isAffordable = isWithin(mostOf(wish))
-  const isEligible: Predicate = (one) => isAffordable(one) && isWanted(one)
-  const first = order.flatMap((pubkey) =>
-    best(providers, cheapest, 1, (one) => one.pubkey === pubkey && isEligible(one))
-  )
-  const rest =
-    typeof policy === "function"
-      ? policy(providers.filter(isEligible))
-      : best(providers, policies[policy], limit, (one) => isEligible(one) && !isAvoided(one, wish))
-  return onePerKey([...first, ...rest], limit)
+  return (one) => isAffordable(one) && isWanted(one)
 }
 
 /** The cheapest provider whose price is known and within the budget. */
@@ -76,15 +107,13 @@ export const selectCheapestProvider = (
 }
 
 /** The lowest price that anybody asks. */
-export const lowestPrice = (
-  providers: ReadonlyArray<Provider.Provider>
-): Option.Option<Msat.Msat> =>
+export const lowestPrice = (providers: ReadonlyArray<Candidate>): Option.Option<Msat.Msat> =>
   Option.flatMap(
     Option.fromUndefinedOr(best(providers, cheapest, 1, () => true)[0]),
     (one) => one.price
   )
 
-type Predicate = (provider: Provider.Provider) => boolean
+type Predicate = (provider: Candidate) => boolean
 
 /** Who fits the selection, whatever the price. */
 export const isWantedBy = (selection: Selection): Predicate => {
@@ -97,7 +126,8 @@ export const isWantedBy = (selection: Selection): Predicate => {
     (model === undefined || provider.models.includes(model))
 }
 
-const mostOf = ({ budget, selection }: Wish): Msat.Msat =>
+/** The most that an offer may ask. */
+export const mostOf = ({ budget, selection }: Wish): Msat.Msat =>
   Msat.min(budget, selection.maxPrice ?? Msat.most)
 
 /** A price that is not known may be within anything: the invoice will tell. */
@@ -106,14 +136,13 @@ const isWithin =
   ({ price }) =>
     Option.isNone(price) || price.value <= most
 
-const isAvoided = (provider: Provider.Provider, { now }: Wish): boolean =>
-  Provider.isAvoided(provider, now)
+const isAvoided = (provider: Candidate, { now }: Wish): boolean => Provider.isAvoided(provider, now)
 
-const onePerKey = (
-  providers: ReadonlyArray<Provider.Provider>,
+const onePerKey = <A extends Candidate>(
+  providers: ReadonlyArray<A>,
   limit: number
-): ReadonlyArray<Provider.Provider> => {
-  const seen = new Map<Key.PublicKey, Provider.Provider>()
+): ReadonlyArray<A> => {
+  const seen = new Map<Key.PublicKey, A>()
   for (const provider of providers) {
     if (seen.size >= limit) break
     if (!seen.has(provider.pubkey)) seen.set(provider.pubkey, provider)
@@ -121,7 +150,7 @@ const onePerKey = (
   return [...seen.values()]
 }
 
-type Measure = (provider: Provider.Provider) => number
+type Measure = (provider: Candidate) => number
 
 /** What counts first, and what decides where that is equal; smaller is better. */
 type Order = readonly [Measure, ...ReadonlyArray<Measure>]
@@ -154,7 +183,7 @@ const policies: Readonly<globalThis.Record<Policy, Order>> = {
 /** Equal ones stand in the order of their keys, so that nothing depends on chance. */
 const compare =
   (order: Order) =>
-  (a: Provider.Provider, b: Provider.Provider): number => {
+  (a: Candidate, b: Candidate): number => {
     for (const measure of order) {
       const x = measure(a)
       const y = measure(b)
@@ -164,26 +193,26 @@ const compare =
   }
 
 /** The best `limit` of those that fit, in order, with the best offer of each provider. */
-const best = (
-  providers: ReadonlyArray<Provider.Provider>,
+const best = <A extends Candidate>(
+  providers: ReadonlyArray<A>,
   order: Order,
   limit: number,
   fits: Predicate
-): ReadonlyArray<Provider.Provider> =>
+): ReadonlyArray<A> =>
   limit < providers.length
     ? bestFew(providers, order, limit, fits)
     : onePerKey(providers.filter(fits).toSorted(compare(order)), limit)
 
 /** One pass with a short list: a few of very many are wanted, and most are worse at first sight. */
-const bestFew = (
-  providers: ReadonlyArray<Provider.Provider>,
+const bestFew = <A extends Candidate>(
+  providers: ReadonlyArray<A>,
   order: Order,
   limit: number,
   fits: Predicate
-): ReadonlyArray<Provider.Provider> => {
+): ReadonlyArray<A> => {
   const inOrder = compare(order)
-  const kept: Array<Provider.Provider> = []
-  let last: Provider.Provider | undefined
+  const kept: Array<A> = []
+  let last: A | undefined
   let worst = Number.POSITIVE_INFINITY
   for (const provider of providers) {
     if (order[0](provider) > worst || !fits(provider)) continue

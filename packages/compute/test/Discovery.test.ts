@@ -3,10 +3,17 @@ import { AgentMessage, Announcement, Key, Msat, NostrEvent } from "@farthing/pro
 import { Relay, UnixTime } from "@farthing/relay"
 import { Clock, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Discovery, layer } from "../src/Discovery.ts"
+import { Sqlite } from "@farthing/sqlite"
+import { Discovery, layer, type Options } from "../src/Discovery.ts"
 import { passing } from "./TestTime.ts"
 
-const market = layer({ network: "regtest" }).pipe(Layer.provideMerge(Relay.layerMemory))
+/** With a database that is gone afterwards. */
+const discovery = (options: Partial<Options> = {}) =>
+  layer({ network: "regtest", ...options }).pipe(
+    Layer.provide(Sqlite.layer({ filename: ":memory:" }))
+  )
+
+const market = discovery().pipe(Layer.provideMerge(Relay.layerMemory))
 
 const secret = Key.generate()
 
@@ -45,7 +52,10 @@ const announce = Effect.fnUntraced(function* (
 
 const found = Effect.flatMap(Discovery, (discovery) => discovery.discover("3 seconds"))
 
-const names = Effect.map(found, ({ providers }) => providers.map(({ name }) => name))
+const names = Effect.map(
+  Effect.flatMap(found, ({ all }) => all),
+  (providers) => providers.map(({ name }) => name)
+)
 
 describe("discovery", () => {
   it.effect("answers at once with everybody that the relays have", () =>
@@ -119,11 +129,7 @@ describe("discovery", () => {
       yield* TestClock.adjust("61 seconds")
       yield* announce({ name: "fresh" }, { by: Key.generate() })
       assert.deepStrictEqual(yield* passing(names), ["fresh"])
-    }).pipe(
-      Effect.provide(
-        layer({ network: "regtest", capacity: 2 }).pipe(Layer.provideMerge(Relay.layerMemory))
-      )
-    )
+    }).pipe(Effect.provide(discovery({ capacity: 2 }).pipe(Layer.provideMerge(Relay.layerMemory))))
   )
 })
 
@@ -181,7 +187,7 @@ const unreachable = new Relay.RelayError({
 
 /** A relay that is nothing but its subscriptions. */
 const withSubscribe = (subscribe: Relay.Shape["subscribe"]) =>
-  layer({ network: "regtest" }).pipe(
+  discovery().pipe(
     Layer.provide(
       Layer.succeed(Relay.Relay, {
         urls: ["ws://127.0.0.1:1"],
@@ -234,7 +240,7 @@ describe("the relays", () => {
         }
       })
       yield* Effect.all([names, names, names], { concurrency: 3 }).pipe(
-        Effect.provide(layer({ network: "regtest" }).pipe(Layer.provide(counting)))
+        Effect.provide(discovery().pipe(Layer.provide(counting)))
       )
       assert.strictEqual(asked, 1)
     }).pipe(Effect.provide(Relay.layerMemory))

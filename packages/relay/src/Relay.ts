@@ -41,6 +41,12 @@ export interface SubscribeOptions {
    * is done.
    */
   readonly onStored?: Effect.Effect<void>
+  /** The same for each relay that has sent all, as soon as the stream has passed it on. */
+  readonly onRelayStored?: (url: string) => Effect.Effect<void>
+  /** Unix seconds: a relay is not asked for what is older, beyond what the filters say. */
+  readonly since?: (url: string) => number | undefined
+  /** Events that are known already: they are neither verified nor passed on again. */
+  readonly isKnown?: (id: string) => boolean
 }
 
 export interface QueryOptions {
