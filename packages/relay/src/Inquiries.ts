@@ -32,6 +32,8 @@ export interface Inquiries {
   readonly stored: (id: string) => void
   /** The relay's CLOSED. */
   readonly refused: (id: string, message: string) => void
+  /** The relay's NOTICE, which may stand for a CLOSED. */
+  readonly noticed: (message: string) => void
   /** The relay was dialled (again). */
   readonly askAll: () => void
   /** The connection is gone, and what ran on it. */
@@ -46,49 +48,115 @@ interface Entry {
   id: string | undefined
   paused: boolean
   authenticated: boolean
-  /** How often in a row the relay was too busy. */
+  /** Whether the relay has answered the running REQ in any way. */
+  heard: boolean
+  /** Since when (unix milliseconds) the running REQ brings what is new. */
+  live: number | undefined
+  /** How often in a row the relay has put it off, or ended it soon. */
   putOff: number
+  /** It is to be asked again, at the latest when its time has come. */
+  waiting: boolean
 }
 
-/** Between two attempts at a relay that is busy; in milliseconds. */
+// In milliseconds.
+/** The first wait for a relay that is busy; each further one is twice as long. */
+const busyWait = 1_000
+/** The same for a relay that ended what it had begun. */
+const endedWait = 100
 const longestWait = 60_000
+/** What was ended after so long was not refused. */
+const steady = 10_000
 
 export const make = (options: {
   readonly isUp: () => boolean
   readonly send: (frame: string) => void
   readonly authentication: Authentication.Authentication
   readonly fork: (effect: Effect.Effect<void>) => void
+  /** Unix milliseconds. */
+  readonly millis: () => number
+  /** How many REQs the relay lets run at a time. */
+  readonly room: () => number
 }): Inquiries => {
-  const { authentication, fork, isUp, send } = options
+  const { authentication, fork, isUp, millis, room, send } = options
   const entries = new Set<Entry>()
   const running = new Map<string, Entry>()
   let counter = 0
 
   const isRunning = ({ id }: Entry): boolean => id !== undefined && running.has(id)
 
+  const lasted = ({ live }: Entry): boolean => live !== undefined && millis() - live >= steady
+
   const ask = (entry: Entry): void => {
     if (!isUp() || entry.paused || !entries.has(entry) || isRunning(entry)) return
+    if (running.size >= room()) return putOff(entry, "rate-limited: too many subscriptions")
     entry.id = (counter++).toString(36)
+    entry.heard = false
+    entry.live = undefined
+    entry.waiting = false
     running.set(entry.id, entry)
     send(JSON.stringify(["REQ", entry.id, ...entry.listener.onAsk()]))
   }
 
   const withdraw = (entry: Entry): void => {
-    if (entry.id !== undefined && running.delete(entry.id))
-      send(JSON.stringify(["CLOSE", entry.id]))
+    entry.waiting = false
+    if (entry.id === undefined || !running.delete(entry.id)) return
+    send(JSON.stringify(["CLOSE", entry.id]))
+    makeUseOfRoom()
   }
 
-  /** A relay that has no time now is not one that refuses. */
-  const askLater = (entry: Entry, message: string): void => {
-    const wait = Math.min(1_000 * 2 ** entry.putOff, longestWait)
+  /** A relay that lets so many run and no more has room for another one. */
+  const makeUseOfRoom = (): void => {
+    for (const entry of entries) if (entry.waiting) return ask(entry)
+  }
+
+  const askAfter = (entry: Entry, wait: number): void => {
+    entry.waiting = true
     entry.putOff++
     fork(
       Effect.delay(
-        Effect.sync(() => ask(entry)),
+        Effect.sync(() => {
+          if (entry.waiting) ask(entry)
+        }),
         wait
       )
     )
+  }
+
+  /** A relay that has no time now is not one that refuses. */
+  const putOff = (entry: Entry, message: string): void => {
+    askAfter(entry, Math.min(busyWait * 2 ** entry.putOff, longestWait))
     entry.listener.onPutOff(message)
+  }
+
+  /** A relay that had taken it, for whatever reason it ends it, may take it again. */
+  const ended = (entry: Entry, message: string): void => {
+    if (lasted(entry)) entry.putOff = 0
+    entry.authenticated = false
+    askAfter(entry, Math.min(endedWait * 2 ** entry.putOff, longestWait))
+    entry.listener.onPutOff(message)
+  }
+
+  const refused = (entry: Entry, message: string): void => {
+    if (RelayMessage.isPassing(message)) return putOff(entry, message)
+    if (!RelayMessage.wantsAuthentication(message) || entry.authenticated)
+      return entry.listener.onRefused(message)
+    entry.authenticated = true
+    authentication.request((ok, why) => (ok ? ask(entry) : entry.listener.onRefused(why)))
+  }
+
+  /** Whatever the notice was about: a REQ that stays without any answer was refused by it. */
+  const noticed = (message: string): void => {
+    const unheard = Array.from(running).filter(([, { heard }]) => !heard)
+    if (unheard.length === 0) return
+    const check = Effect.sync(() => {
+      for (const [id, entry] of unheard)
+        if (running.get(id) === entry && !entry.heard) {
+          withdraw(entry)
+          refused(entry, reason)
+        }
+    })
+    const reason = RelayMessage.wantsAuthentication(message) ? message : `error: ${message}`
+    fork(Effect.delay(check, busyWait))
   }
 
   return {
@@ -98,7 +166,10 @@ export const make = (options: {
         id: undefined,
         paused: false,
         authenticated: false,
-        putOff: 0
+        heard: false,
+        live: undefined,
+        putOff: 0,
+        waiting: false
       }
       entries.add(entry)
       ask(entry)
@@ -117,29 +188,37 @@ export const make = (options: {
         }
       }
     },
-    running: (id) => running.get(id)?.listener,
+    running: (id) => {
+      const entry = running.get(id)
+      if (entry === undefined) return undefined
+      entry.heard = true
+      return entry.listener
+    },
     stored: (id) => {
       const entry = running.get(id)
       if (entry === undefined) return
-      entry.putOff = 0
+      entry.heard = true
+      entry.live ??= millis()
       entry.listener.onStored()
     },
     refused: (id, message) => {
       const entry = running.get(id)
       if (entry === undefined) return
       running.delete(id)
-      if (RelayMessage.isPassing(message)) return askLater(entry, message)
-      if (!RelayMessage.wantsAuthentication(message) || entry.authenticated)
-        return entry.listener.onRefused(message)
-      entry.authenticated = true
-      authentication.request((ok, why) => (ok ? ask(entry) : entry.listener.onRefused(why)))
+      if (entry.live === undefined) refused(entry, message)
+      else ended(entry, message)
     },
+    noticed,
     askAll: () => {
       for (const entry of entries) ask(entry)
     },
     reset: () => {
       running.clear()
-      for (const entry of entries) entry.authenticated = false
+      for (const entry of entries) {
+        if (lasted(entry)) entry.putOff = 0
+        entry.authenticated = false
+        entry.waiting = false
+      }
     },
     unreachable: () => {
       for (const { listener } of entries) listener.onUnreachable()

@@ -1,12 +1,15 @@
 /** The events on their way to one relay: each stays until the relay has answered. */
 import { Effect } from "effect"
 import type * as Authentication from "./Authentication.ts"
+import type { Inquiries, Inquiry } from "./Inquiries.ts"
 import type { Outcome } from "./Relay.ts"
 import * as RelayMessage from "./RelayMessage.ts"
 
 export interface Publication {
   readonly id: string
   readonly frame: string
+  /** Whether the relay can be asked for it afterwards. */
+  readonly isKept: boolean
   readonly onOutcome: (outcome: Outcome) => void
 }
 
@@ -23,6 +26,7 @@ export interface Outbox {
 
 interface Sending {
   readonly frame: string
+  readonly isKept: boolean
   readonly listeners: Set<(outcome: Outcome) => void>
   authenticated: boolean
   /** On this connection or an earlier one, and not answered. */
@@ -31,10 +35,20 @@ interface Sending {
   doubtful: boolean
   /** How often the relay was too busy. */
   putOff: number
+  /** For how many seconds the relay has not answered. */
+  silence: number
+  /** The question whether the relay has it. */
+  look: Inquiry | undefined
 }
 
 /** How often a relay that is too busy is sent an event again: after one, two and four seconds. */
 const mostAttempts = 3
+
+/**
+ * After so many seconds without an answer a relay is asked for the event: some never say OK, and
+ * some say by a NOTICE that they were too busy to take it.
+ */
+const looks: ReadonlyArray<number> = [2, 6, 14]
 
 export const make = (options: {
   readonly url: string
@@ -42,14 +56,17 @@ export const make = (options: {
   readonly send: (frame: string) => void
   readonly authentication: Authentication.Authentication
   readonly fork: (effect: Effect.Effect<void>) => void
+  readonly ask: Inquiries["add"]
 }): Outbox => {
-  const { authentication, fork, isUp, url } = options
+  const { ask, authentication, fork, isUp, url } = options
   const sendings = new Map<string, Sending>()
   let closed = false
+  let watching = false
 
   const settle = (id: string, _tag: Outcome["_tag"], message: string): void => {
     const sending = sendings.get(id)
     sendings.delete(id)
+    sending?.look?.close()
     for (const tell of sending?.listeners ?? []) tell({ _tag, url, message })
   }
 
@@ -59,11 +76,54 @@ export const make = (options: {
     options.send(sending.frame)
   }
 
+  const sendAgain = (sending: Sending): void => {
+    sending.doubtful = sending.sent
+    send(sending)
+  }
+
+  /** Whether the relay has it, though it does not say so; if not, it gets the same bytes again. */
+  const lookFor = (id: string, sending: Sending): void => {
+    const over = (): void => {
+      sending.look?.close()
+      sending.look = undefined
+    }
+    over()
+    sending.look = ask({
+      onAsk: () => [{ ids: [id] }],
+      onEvent: (event) => {
+        if (isEvent(event, id)) settle(id, "Accepted", "")
+      },
+      onStored: () => {
+        over()
+        if (sendings.get(id) === sending) sendAgain(sending)
+      },
+      onRefused: over,
+      onPutOff: over,
+      onUnreachable: over
+    })
+  }
+
+  const count = Effect.sync(() => {
+    for (const [id, sending] of sendings) {
+      if (!isUp() || !sending.sent || !looks.includes(++sending.silence)) continue
+      if (sending.isKept) lookFor(id, sending)
+      else sendAgain(sending)
+    }
+  })
+
+  /** Lives as long as something waits for an answer. */
+  const watch = Effect.delay(count, "1 second").pipe(
+    Effect.repeat({ while: () => sendings.size > 0 }),
+    Effect.ensuring(Effect.sync(() => (watching = false))),
+    Effect.asVoid
+  )
+
   const sendLater = (id: string, sending: Sending): void => {
     const again = Effect.sync(() => {
       if (sendings.get(id) === sending) send(sending)
     })
     sending.sent = false
+    sending.silence = 0
     fork(Effect.delay(again, 1_000 * 2 ** sending.putOff++))
   }
 
@@ -74,16 +134,22 @@ export const make = (options: {
       : settle(id, "Rejected", message)
 
   return {
-    add: ({ frame, id, onOutcome }) => {
+    add: ({ frame, id, isKept, onOutcome }) => {
       const known = sendings.get(id)
-      const sending = known ?? newSending(frame)
+      const sending = known ?? newSending(frame, isKept)
       sending.listeners.add(onOutcome)
       sendings.set(id, sending)
       if (closed) settle(id, "Unreachable", "the connection was closed")
       else if (known === undefined) send(sending)
+      if (!watching && !closed) {
+        watching = true
+        fork(watch)
+      }
       return () => {
         sending.listeners.delete(onOutcome)
-        if (sending.listeners.size === 0 && sendings.get(id) === sending) sendings.delete(id)
+        if (sending.listeners.size > 0 || sendings.get(id) !== sending) return
+        sendings.delete(id)
+        sending.look?.close()
       }
     },
     answered: (id, accepted, message) => {
@@ -100,8 +166,8 @@ export const make = (options: {
     resend: () => {
       for (const sending of sendings.values()) {
         sending.authenticated = false
-        sending.doubtful = sending.sent
-        send(sending)
+        sending.silence = 0
+        sendAgain(sending)
       }
     },
     isEmpty: () => sendings.size === 0,
@@ -112,11 +178,17 @@ export const make = (options: {
   }
 }
 
-const newSending = (frame: string): Sending => ({
+const isEvent = (event: unknown, id: string): boolean =>
+  typeof event === "object" && event !== null && "id" in event && event.id === id
+
+const newSending = (frame: string, isKept: boolean): Sending => ({
   frame,
+  isKept,
   listeners: new Set(),
   authenticated: false,
   sent: false,
   doubtful: false,
-  putOff: 0
+  putOff: 0,
+  silence: 0,
+  look: undefined
 })

@@ -1,5 +1,5 @@
 /** One event on its way to several relays. */
-import type { NostrEvent } from "@farthing/protocol"
+import { NostrEvent } from "@farthing/protocol"
 import { Effect } from "effect"
 import type { Duration, Fiber } from "effect"
 import type { Outcome, PublishReport } from "./Relay.ts"
@@ -53,6 +53,7 @@ export const run = (options: Options): Effect.Effect<PublishReport, RelayError> 
       const cancel = connection.publish({
         id: event.id,
         frame,
+        isKept: !NostrEvent.isEphemeral(event.kind),
         onOutcome: (outcome) => {
           waiting.delete(connection)
           outcomes.push(outcome)

@@ -6,7 +6,7 @@
  */
 import { Text } from "@farthing/protocol"
 import type { Option, Scope } from "effect"
-import { Duration, Effect, FiberSet, Latch, Random } from "effect"
+import { Clock, Duration, Effect, FiberSet, Latch, Random } from "effect"
 import type { RawData, WebSocket } from "ws"
 import * as Authentication from "./Authentication.ts"
 import type * as IgnoredFrames from "./IgnoredFrames.ts"
@@ -22,6 +22,8 @@ export interface RelayConnection {
   readonly isUp: () => boolean
   /** The largest frame that the relay takes; waits until it is known whether it says so. */
   readonly maxFrameBytes: Effect.Effect<Option.Option<number>>
+  /** What else it takes, as far as it is known by now. */
+  readonly limits: () => RelayInformation.Limits
   readonly ask: (listener: Inquiries.Listener) => Inquiries.Inquiry
   /** Sends the same bytes after every dial, until there is an outcome or the result is called. */
   readonly publish: (publication: Outbox.Publication) => () => void
@@ -49,6 +51,7 @@ const mostFlaps = 3
 export const make: (options: Options) => Effect.Effect<RelayConnection, never, Scope.Scope> =
   Effect.fnUntraced(function* (options) {
     const { ignored, url } = options
+    const clock = yield* Clock.Clock
     const openSocket = yield* RelaySocket.RelaySocket
     const fork = yield* FiberSet.makeRuntime()
     const wanted = yield* Latch.make(false)
@@ -61,9 +64,16 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
     const isUp = (): boolean => socket !== undefined
     const send = (frame: string): void => socket?.send(frame)
     const authentication = Authentication.make({ url, signer: options.signer, send, fork })
-    const inquiries = Inquiries.make({ isUp, send, authentication, fork })
-    const outbox = Outbox.make({ url, isUp, send, authentication, fork })
-    const frameLimit = RelayInformation.frameLimit({ url, isUp, fork })
+    const information = RelayInformation.learner({ url, isUp, fork })
+    const inquiries = Inquiries.make({
+      isUp,
+      send,
+      authentication,
+      fork,
+      millis: () => clock.currentTimeMillisUnsafe(),
+      room: () => information.limits().maxSubscriptions ?? Number.POSITIVE_INFINITY
+    })
+    const outbox = Outbox.make({ url, isUp, send, authentication, fork, ask: inquiries.add })
 
     const onFrame = (data: RawData, isBinary: boolean): void => {
       if (isBinary || !Buffer.isBuffer(data)) return ignored("garbage")
@@ -88,6 +98,7 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
         case "Closed":
           return inquiries.refused(message.subscription, message.message)
         case "Notice":
+          inquiries.noticed(message.message)
           return void fork(Effect.logDebug(`${url} says: ${message.message}`))
         case "Challenge":
           return authentication.challenged(message.challenge)
@@ -97,7 +108,7 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
     const onOpen = (opened: WebSocket): void => {
       socket = opened
       unreachable = undefined
-      frameLimit.learn()
+      information.learn()
       inquiries.askAll()
       outbox.resend()
     }
@@ -164,7 +175,8 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
     return {
       url,
       isUp,
-      maxFrameBytes: frameLimit.value,
+      maxFrameBytes: information.maxFrameBytes,
+      limits: information.limits,
       trouble: () => unreachable ?? noAnswer,
       ask: (listener) => {
         if (unreachable !== undefined) listener.onUnreachable()

@@ -3,11 +3,19 @@ import type { Fiber } from "effect"
 import { Deferred, Effect, Exit, Option, Schema, Stream } from "effect"
 import { FetchHttpClient, HttpClient } from "effect/http"
 
+const limit = Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0)))
+
 export const RelayInformation = Schema.Struct({
   limitation: Schema.optionalKey(
     Schema.Struct({
       /** Bytes of the largest frame that the relay takes. */
-      max_message_length: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0)))
+      max_message_length: limit,
+      /** Open subscriptions of one connection. */
+      max_subscriptions: limit,
+      /** Filters of one subscription. */
+      max_filters: limit,
+      /** The largest `limit` of a filter. */
+      max_limit: limit
     })
   )
 })
@@ -36,31 +44,45 @@ export const fetch: (url: string) => Effect.Effect<Option.Option<RelayInformatio
     Effect.provideService(FetchHttpClient.RequestInit, { redirect: "error" })
   )
 
-/** The largest frame that a relay takes, in bytes, as far as it says so. */
-export interface FrameLimit {
-  /** Asks in the background, once; again only if the relay was down and had nothing to say. */
-  readonly learn: () => void
-  /** Asks if need be, and waits for the answer: at most 2 seconds. */
-  readonly value: Effect.Effect<Option.Option<number>>
+/** What a relay takes, as far as it says so. */
+export interface Limits {
+  readonly maxSubscriptions?: number | undefined
+  readonly maxFilters?: number | undefined
+  readonly maxLimit?: number | undefined
 }
 
-export const frameLimit = (options: {
+/** The limits of one relay, learnt from its document. */
+export interface Learner {
+  /** Asks in the background, once; again only if the relay was down and had nothing to say. */
+  readonly learn: () => void
+  /** The largest frame in bytes. Asks if need be, and waits for the answer: at most 2 seconds. */
+  readonly maxFrameBytes: Effect.Effect<Option.Option<number>>
+  /** The others, as far as they are known by now. */
+  readonly limits: () => Limits
+}
+
+export const learner = (options: {
   readonly url: string
   readonly isUp: () => boolean
   readonly fork: <A>(effect: Effect.Effect<A>) => Fiber.Fiber<A>
-}): FrameLimit => {
+}): Learner => {
   let answer: Deferred.Deferred<Option.Option<number>> | undefined
+  let limits: Limits = {}
 
   const ask = (): Deferred.Deferred<Option.Option<number>> => {
     if (answer !== undefined) return answer
     const asked = Deferred.makeUnsafe<Option.Option<number>>()
     answer = asked
-    const learning = Effect.map(
-      fetch(options.url),
-      Option.flatMapNullishOr((it) => it.limitation?.max_message_length)
-    )
-    options.fork(learning).addObserver((exit) => {
-      const limit = Exit.isSuccess(exit) ? exit.value : Option.none()
+    options.fork(fetch(options.url)).addObserver((exit) => {
+      const information = Exit.isSuccess(exit) ? exit.value : Option.none()
+      const told = Option.getOrUndefined(information)?.limitation
+      const limit = Option.fromUndefinedOr(told?.max_message_length)
+      if (told !== undefined)
+        limits = {
+          maxSubscriptions: told.max_subscriptions,
+          maxFilters: told.max_filters,
+          maxLimit: told.max_limit
+        }
       if (Option.isNone(limit) && !options.isUp()) answer = undefined
       Deferred.doneUnsafe(asked, Effect.succeed(limit))
     })
@@ -69,6 +91,7 @@ export const frameLimit = (options: {
 
   return {
     learn: () => void ask(),
-    value: Effect.suspend(() => Deferred.await(ask()))
+    limits: () => limits,
+    maxFrameBytes: Effect.suspend(() => Deferred.await(ask()))
   }
 }

@@ -48,7 +48,7 @@ export const wantsAuthentication = (message: string): boolean =>
   message.startsWith("auth-required:")
 
 /** Whether a refusal says nothing about who asks or what for: the same may be taken later. */
-export const isPassing = (message: string): boolean => /^(rate-limited|error):/.test(message)
+export const isPassing = (message: string): boolean => /^(rate-limited|error):/i.test(message)
 
 const parse = (text: string): unknown => {
   try {

@@ -80,6 +80,7 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
                 ignored,
                 clock,
                 bufferSize: options.bufferSize ?? 4_096,
+                onOutOfReach: (url, second) => void fork(outOfReach(url, second)),
                 ...settings
               })
               subscriptions.add(opened)
@@ -129,6 +130,11 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
       })
     }
   })
+
+const outOfReach = (url: string, second: number) =>
+  Effect.logWarning(
+    `${url} has more events of the second ${second} than it sends; some are missing`
+  )
 
 /** The largest frame that each of the relays takes. */
 const limitsOf = (

@@ -7,8 +7,8 @@ import type { Clock, Pull } from "effect"
 import { Cause, Duration, Effect, Result } from "effect"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as IgnoredFrames from "./IgnoredFrames.ts"
-import type { Inquiry } from "./Inquiries.ts"
 import type { RelayConnection } from "./RelayConnection.ts"
+import * as Reading from "./Reading.ts"
 import { Refused, RelayError, Unreachable } from "./RelayError.ts"
 import * as SeenIds from "./SeenIds.ts"
 import * as UnixTime from "./UnixTime.ts"
@@ -35,39 +35,17 @@ export interface Options {
   readonly onStored: Effect.Effect<void, Cause.Done>
   /** Fail if by then no relay has sent all that it had stored. */
   readonly complete: boolean
-}
-
-/**
- * How a relay stands to a subscription: `undefined` while its stored events are awaited. One that
- * is `unreachable` or `busy` will be asked again.
- */
-type Standing = "stored" | "refused" | "busy" | "unreachable" | "silent" | undefined
-
-interface Leg {
-  standing: Standing
-  /** Whether the relay could be reached, and has got our question. */
-  asked: boolean
-  /** When (unix seconds) the relay first had sent all that it had stored. */
-  storedAt: number | undefined
-  inquiry: Inquiry | undefined
+  /** A relay has more events of a unix second than it ever sends. */
+  readonly onOutOfReach: (url: string, second: number) => void
 }
 
 /** What waits for the consumer, in frame bytes; small events count by number. */
 const maxBufferedBytes = 16 * 1024 * 1024
 
-/** How far events may be back-dated that come while a relay with a `limit` filter is away. */
-const limitOverlapSeconds = 60
-
 export const make = (options: Options): Subscription => {
   const { clock, connections, filters, ignored, verifier } = options
   const now = (): number => UnixTime.fromMillis(clock.currentTimeMillisUnsafe())
   const seen = SeenIds.make(now)
-  const legs: ReadonlyArray<Leg> = connections.map(() => ({
-    standing: undefined,
-    asked: false,
-    storedAt: undefined,
-    inquiry: undefined
-  }))
   const silenceMillis = Duration.toMillis(options.storedTimeout)
   const startedAt = clock.currentTimeMillisUnsafe()
 
@@ -87,19 +65,26 @@ export const make = (options: Options): Subscription => {
     waiting?.()
   }
 
-  const receive = (raw: unknown, bytes: number): void => {
+  const receive = (raw: unknown, bytes: number): boolean => {
     lastSign = clock.currentTimeMillisUnsafe()
-    if (paused || isSeen(raw)) return
+    if (paused) return false
+    if (isSeen(raw)) return true
     const decoded = NostrEvent.decode(raw)
-    if (Result.isFailure(decoded)) return ignored("event")
+    if (Result.isFailure(decoded)) return leave("event")
     const event = decoded.success
-    if (!Filter.anyMatches(filters, event)) return ignored("filter")
-    if (!verifier.isGenuine(event)) return ignored("forged")
+    if (!Filter.anyMatches(filters, event)) return leave("filter")
+    if (!verifier.isGenuine(event)) return leave("forged")
     seen.add(event.id, stored === "awaited")
     buffer.push(event)
     bufferedBytes += bytes
     if (buffer.length >= options.bufferSize || bufferedBytes >= maxBufferedBytes) pause()
     awaken()
+    return true
+  }
+
+  const leave = (reason: IgnoredFrames.Reason): false => {
+    ignored(reason)
+    return false
   }
 
   // An id is seen once its event was verified. Another copy can say nothing new: an id commits
@@ -113,43 +98,33 @@ export const make = (options: Options): Subscription => {
 
   const pause = (): void => {
     paused = true
-    for (const leg of legs) leg.inquiry?.pause()
+    for (const reading of readings) reading.pause()
   }
 
   const resume = (): void => {
     paused = false
     lastSign = clock.currentTimeMillisUnsafe()
-    for (const leg of legs) leg.inquiry?.resume()
-  }
-
-  /** What to ask a relay for: all of it, and once it has sent that, whatever can be new. */
-  const filtersFor = ({ storedAt }: Leg): ReadonlyArray<Filter.Filter> =>
-    storedAt === undefined
-      ? filters
-      : filters.flatMap((filter) => resumed(filter, storedAt, seen.horizon()))
-
-  const stand = (leg: Leg, standing: Standing): void => {
-    leg.standing = standing
-    review()
+    for (const reading of readings) reading.resume()
   }
 
   const review = (): void => {
-    if (legs.some((leg) => leg.standing === undefined)) return
-    if (legs.every((leg) => leg.standing === "refused"))
+    const standings = readings.map((reading) => reading.standing())
+    if (readings.length < connections.length || standings.includes(undefined)) return
+    if (standings.every((standing) => standing === "refused"))
       failure ??= new RelayError({ reason: new Refused({ message: refusal }) })
-    else if (options.complete && legs.every((leg) => leg.standing === "unreachable"))
+    else if (options.complete && standings.every((standing) => standing === "unreachable"))
       failure ??= nobodyThere()
-    else if (legs.some(isDone) && stored === "awaited") stored = "due"
+    else if (standings.some(isDone) && stored === "awaited") stored = "due"
     awaken()
   }
 
-  const isDone = (leg: Leg): boolean =>
-    leg.standing === "stored" || (leg.standing === "silent" && !options.complete)
+  const isDone = (standing: Reading.Standing): boolean =>
+    standing === "stored" || (standing === "silent" && !options.complete)
 
   /** The time is up: whoever has not answered is not waited for. */
   const giveUp = (): void => {
-    for (const leg of legs) leg.standing ??= leg.asked ? "silent" : "unreachable"
-    if (options.complete && !legs.some(isDone)) failure ??= nobodyThere()
+    for (const reading of readings) reading.giveUp()
+    if (options.complete && !readings.some((it) => isDone(it.standing()))) failure ??= nobodyThere()
     review()
   }
 
@@ -157,47 +132,37 @@ export const make = (options: Options): Subscription => {
     new RelayError({
       reason: new Unreachable({
         urls: connections.map(({ url }) => url),
-        message: connections
-          .map(
-            (it, index) => `${it.url}: ${legs[index]?.standing === "busy" ? refusal : it.trouble()}`
-          )
-          .join("; ")
+        message: connections.map((it, index) => `${it.url}: ${troubleOf(it, index)}`).join("; ")
       })
     })
 
-  connections.forEach((connection, index) => {
-    const leg = legs[index]!
-    leg.inquiry = connection.ask({
-      onAsk: () => {
-        leg.asked = true
-        if (leg.standing === "unreachable" || leg.standing === "busy") leg.standing = undefined
-        return filtersFor(leg)
-      },
-      onEvent: receive,
-      onStored: () => {
-        leg.storedAt ??= now()
-        stand(leg, "stored")
-      },
-      onRefused: (message) => {
-        refusal = message
-        stand(leg, "refused")
-      },
-      onPutOff: (message) => {
-        refusal = message
-        stand(leg, "busy")
-      },
-      onUnreachable: () => {
-        leg.asked = false
-        if (leg.standing === undefined) stand(leg, "unreachable")
-      }
-    })
-  })
+  const troubleOf = (connection: RelayConnection, index: number): string =>
+    readings[index]?.standing() === "busy" ? refusal : connection.trouble()
+
+  const readings: Array<Reading.Reading> = []
+  for (const connection of connections)
+    readings.push(
+      Reading.make({
+        filters,
+        connection,
+        clock,
+        complete: options.complete,
+        take: receive,
+        hasRoom: () => buffer.length < options.bufferSize / 2,
+        horizon: seen.horizon,
+        onChange: review,
+        onRefusal: (message) => (refusal = message),
+        onOutOfReach: (second) => options.onOutOfReach(connection.url, second)
+      })
+    )
+  review()
 
   const pull: Subscription["pull"] = Effect.suspend(() => {
     if (buffer.length > 0) {
       const batch = buffer
       buffer = []
       bufferedBytes = 0
+      for (const reading of readings) reading.proceed()
       return Effect.succeed(batch as [NostrEvent.NostrEvent, ...Array<NostrEvent.NostrEvent>])
     }
     if (closed) return Cause.done()
@@ -238,31 +203,8 @@ export const make = (options: Options): Subscription => {
     watch,
     close: () => {
       closed = true
-      for (const leg of legs) leg.inquiry?.close()
+      for (const reading of readings) reading.close()
       awaken()
     }
   }
-}
-
-/**
- * Beyond the horizon everything was passed on and forgotten; and a limit is for the first time,
- * as more events than that may have come since. The bounded filter goes along, because a clock
- * that is wrong must not keep live events away.
- */
-const resumed = (
-  filter: Filter.Filter,
-  storedAt: number,
-  horizon: number | undefined
-): ReadonlyArray<Filter.Filter> => {
-  const { limit, ...rest } = filter
-  if (limit === undefined && horizon === undefined) return [filter]
-  const since = Math.max(
-    filter.since ?? 0,
-    horizon ?? 0,
-    limit === undefined ? 0 : storedAt - limitOverlapSeconds
-  )
-  return [
-    { ...rest, limit: limit ?? 1 },
-    { ...rest, since }
-  ]
 }

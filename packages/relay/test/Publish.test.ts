@@ -179,9 +179,11 @@ describe("Relay.publish, a busy relay", () => {
           send: () => {},
           fork
         }),
-        fork
+        fork,
+        ask: () => ({ pause: () => {}, resume: () => {}, close: () => {} })
       })
-      outbox.add({ id: "a", frame: "event", onOutcome: (outcome) => outcomes.push(outcome) })
+      const onOutcome = (outcome: Relay.Outcome) => void outcomes.push(outcome)
+      outbox.add({ id: "a", frame: "event", isKept: true, onOutcome })
       for (const seconds of [1, 2, 4]) {
         outbox.answered("a", false, "rate-limited: slow down")
         yield* TestClock.adjust(seconds * 1_000)

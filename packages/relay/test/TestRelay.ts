@@ -14,7 +14,11 @@ export interface Behaviour {
     | ((event: NostrEvent.NostrEvent, client: WebSocket) => readonly [boolean, string] | undefined)
     | undefined
   /** The reason to refuse a subscription with. */
-  onRequest?: ((client: WebSocket) => string | undefined) | undefined
+  onRequest?:
+    | ((client: WebSocket, filters: ReadonlyArray<Filter.Filter>) => string | undefined)
+    | undefined
+  /** Sends no more stored events for a filter, whatever its `limit`. */
+  cap?: number | undefined
   /** What to do with a proof of who asks; default: accept it. */
   onProof?: ((client: WebSocket) => void) | undefined
   /** Never sends EOSE. */
@@ -78,12 +82,13 @@ export const make: Effect.Effect<TestRelay, never, Scope.Scope> = Effect.gen(fun
   }
 
   const onRequest = (client: WebSocket, id: string, filters: ReadonlyArray<Filter.Filter>) => {
-    const refusal = behaviour.onRequest?.(client)
+    const refusal = behaviour.onRequest?.(client, filters)
     if (refusal !== undefined) return send(client, ["CLOSED", id, refusal])
     subscriptions.get(client)?.set(id, filters)
-    const sorted = stored.toSorted((a, b) => b.created_at - a.created_at)
+    const sorted = stored.toSorted(NostrEvent.newestFirst)
+    const most = ({ limit = Infinity }) => Math.min(limit, behaviour.cap ?? Infinity)
     for (const filter of filters)
-      for (const event of sorted.filter((it) => Filter.matches(filter, it)).slice(0, filter.limit))
+      for (const event of sorted.filter((it) => Filter.matches(filter, it)).slice(0, most(filter)))
         client.send(`["EVENT",${JSON.stringify(id)},${textOf(event)}]`)
     if (behaviour.withoutEnd !== true) send(client, ["EOSE", id])
   }
