@@ -1,4 +1,4 @@
-/** A process of the flood, and how it is asked. */
+/** A process of a flood or a steady soak, and how it is asked. */
 import { Deferred, Effect, Schema } from "effect"
 import type { Scope } from "effect"
 import { fork } from "node:child_process"
@@ -14,15 +14,16 @@ export interface Process {
   ) => Effect.Effect<S["Type"], ProcessError>
 }
 
-/** Runs an entry file of this folder until the scope closes. */
+/** Runs an entry file of a folder, or of this one, until the scope closes. */
 export const start = (
   name: string,
-  env: Readonly<Record<string, string>>
+  env: Readonly<Record<string, string>>,
+  folder: string = import.meta.url
 ): Effect.Effect<Process, never, Scope.Scope> =>
   Effect.gen(function* () {
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
-        fork(fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), [], {
+        fork(fileURLToPath(new URL(`./${name}.ts`, folder)), [], {
           execArgv: ["--expose-gc"],
           env: { PATH: process.env["PATH"], ...env }
         })
