@@ -1,10 +1,25 @@
 /** Files that hold a secret: read and made only so that nobody else can read them. */
-import { Effect, FileSystem, Option, Redacted, Schema } from "effect"
+import { Effect, FileSystem, Option, Path, Redacted, Schema } from "effect"
+import { Environment } from "./Environment.ts"
 
 /** No secret of ours is longer, in bytes. */
 const longest = 16_384
 
 const forOthers = 0o077
+
+/**
+ * A service manager hands secrets over in a folder of their own, each with an access list for the
+ * one service. A mode shows such a list as if the group could read (systemd.exec(5), CREDENTIALS).
+ */
+const forOthersOfCredentials = 0o037
+
+const mayNotBeSet = Effect.fnUntraced(function* (file: string) {
+  const path = yield* Path.Path
+  const folder = (yield* Environment)["CREDENTIALS_DIRECTORY"]
+  return folder !== undefined && path.dirname(path.resolve(file)) === path.resolve(folder)
+    ? forOthersOfCredentials
+    : forOthers
+})
 
 /** Windows has access lists where others have modes. */
 const hasModes = process.platform !== "win32"
@@ -18,7 +33,7 @@ export const read = (path: string) =>
       return yield* refuse(path, "irregular", "It is no regular file.")
     const file = yield* fileSystem.open(path, { flag: "r" })
     const info = yield* file.stat
-    if (hasModes && (info.mode & forOthers) !== 0)
+    if (hasModes && (info.mode & (yield* mayNotBeSet(path))) !== 0)
       return yield* refuse(
         path,
         "exposed",

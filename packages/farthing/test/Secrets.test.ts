@@ -105,4 +105,22 @@ describe("Secrets", () => {
       assert.include(yield* refusal('[wallet]\nnwc_uri_file = "none"'), "It does not exist.")
     })
   )
+
+  it.effect.each<[number, string, boolean]>([
+    [0o440, "", true],
+    [0o444, "", false],
+    [0o460, "", false],
+    [0o440, "/elsewhere", false]
+  ])(
+    "a service manager may hand them over with an access list: mode %o, folder %s: %s",
+    ([mode, elsewhere, isTaken]) =>
+      Effect.gen(function* () {
+        const home = yield* Home.Home
+        const taken = yield* withFile(mode, nwcUri).pipe(
+          TestHome.withEnvironment({ CREDENTIALS_DIRECTORY: `${home.path}${elsewhere}/` }),
+          Effect.isSuccess
+        )
+        assert.strictEqual(taken, isTaken)
+      }).pipe(Effect.provide(TestHome.layer))
+  )
 })
