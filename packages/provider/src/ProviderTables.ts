@@ -1,6 +1,7 @@
 /**
  * The tables of a provider's book. The database itself keeps what must never be broken: a job
- * ends once, its refund invoice is never replaced, and its steps are written once.
+ * ends once, its refund invoice is never replaced, and each step that it takes is written down in
+ * the same stroke, once.
  */
 import { Sqlite } from "@farthing/sqlite"
 import { Clock, Effect } from "effect"
@@ -79,11 +80,43 @@ const tables = [
   ...Sqlite.appendOnly("provider_step", "steps")
 ]
 
+/**
+ * A quote that is never paid leaves no steps: they begin with the payment, from which on nothing is
+ * forgotten. What was signed for a job goes with it when the job is done.
+ */
+const history = [
+  `ALTER TABLE provider_job ADD COLUMN stepped_at INTEGER NOT NULL DEFAULT 0`,
+  `ALTER TABLE provider_job ADD COLUMN step_note TEXT NOT NULL DEFAULT ''`,
+
+  `CREATE TRIGGER provider_job_is_paid AFTER UPDATE OF state ON provider_job
+     WHEN OLD.state = 'quoted' AND NEW.state IN ('paid', 'running') BEGIN
+       INSERT INTO provider_step (request_id, seq, at, state, note) VALUES
+         (NEW.request_id, 1, NEW.received_at * 1000, 'quoted', OLD.note),
+         (NEW.request_id, 2, NEW.stepped_at, 'paid',
+           NEW.amount || ' msats for ' || NEW.payment_hash);
+       INSERT INTO provider_step (request_id, seq, at, state, note)
+         SELECT NEW.request_id, 3, NEW.stepped_at, 'running', '' WHERE NEW.state = 'running';
+     END`,
+
+  `CREATE TRIGGER provider_job_goes_on AFTER UPDATE OF step_note ON provider_job
+     WHEN OLD.state NOT IN ('refused', 'quoted') BEGIN
+       INSERT INTO provider_step (request_id, seq, at, state, note)
+         SELECT NEW.request_id, COALESCE(MAX(seq), 0) + 1, NEW.stepped_at, NEW.state, NEW.step_note
+         FROM provider_step WHERE request_id = NEW.request_id;
+     END`,
+
+  `CREATE TRIGGER provider_job_is_done AFTER UPDATE OF state ON provider_job
+     WHEN NEW.state IN ('delivered', 'refunded', 'lost') BEGIN
+       DELETE FROM provider_answer WHERE request_id = NEW.request_id;
+     END`
+]
+
 export const migrate = Sqlite.migrate("provider_migrations", {
   "1_provider": Sqlite.run(OlderBook.tables),
   "2_refunds": OlderBook.setAside.pipe(
     Effect.andThen(Sqlite.run(tables)),
     Effect.andThen(Clock.currentTimeMillis),
     Effect.flatMap(OlderBook.copy)
-  )
+  ),
+  "3_history": Sqlite.run(history)
 })

@@ -1,9 +1,9 @@
 /** The book's pages on paid jobs: who works on them, and what was signed for them. */
 import type { NostrEvent } from "@farthing/protocol"
-import { Effect, Option } from "effect"
+import { Array as Arr, Clock, Effect, Option } from "effect"
 import type { Lease, Shape } from "./ProviderBook.ts"
 import * as Rows from "./ProviderRows.ts"
-import { isTaken, type Pen, unavailable } from "./SqlSteps.ts"
+import { isTaken, type Pen, unavailable } from "./SqlPen.ts"
 
 type PaidJobs = Pick<
   Shape,
@@ -20,110 +20,95 @@ type PaidJobs = Pick<
   | "takeOver"
 >
 
-export const make = ({ answersOf, sql, steps }: Pen): PaidJobs => {
-  const keepAnswers = Effect.fnUntraced(function* (
+export const make = ({ answersOf, sql, step }: Pen): PaidJobs => {
+  const keepAnswers = (
     request: NostrEvent.EventId,
     answers: ReadonlyArray<NostrEvent.NostrEvent>
-  ) {
-    yield* sql`DELETE FROM provider_answer WHERE request_id = ${request}`
-    yield* Effect.forEach(
-      answers,
-      (event, position) =>
-        sql`INSERT INTO provider_answer ${sql.insert({
-          request_id: request,
-          position,
-          event: Rows.encodeEvent(event)
-        })}`,
-      { discard: true }
+  ) =>
+    Arr.isReadonlyArrayNonEmpty(answers)
+      ? Effect.asVoid(
+          sql`INSERT INTO provider_answer ${sql.insert(
+            Arr.map(answers, (event, position) => ({
+              request_id: request,
+              position,
+              event: Rows.encodeEvent(event)
+            }))
+          )}`
+        )
+      : Effect.void
+
+  const replaceAnswers = (
+    request: NostrEvent.EventId,
+    answers: ReadonlyArray<NostrEvent.NostrEvent>
+  ) =>
+    Effect.andThen(
+      sql`DELETE FROM provider_answer WHERE request_id = ${request}`,
+      keepAnswers(request, answers)
     )
-  })
 
   return {
-    paid: Effect.fnUntraced(
-      function* (paymentHash, lease, next) {
-        const before = yield* sql<{ note: string }>`
-          SELECT note FROM provider_job WHERE payment_hash = ${paymentHash} AND state = 'quoted'`
-        const [row] = yield* sql`
-          UPDATE provider_job SET ${sql.update({
-            ...leased(lease),
-            state: next,
-            begun: next === "running" ? 1 : 0,
-            busy: 1,
-            note: ""
-          })}
-          WHERE payment_hash = ${paymentHash} AND state = 'quoted' RETURNING *`.pipe(
-          Effect.flatMap(Rows.decodeJobs)
-        )
-        if (row === undefined) return Option.none()
-        const id = row.request_id
-        yield* steps.append(id, row.received_at * 1_000, "quoted", before[0]?.note ?? "")
-        yield* steps.add(id, "paid", `${row.amount} msats for ${paymentHash}`)
-        if (next === "running") yield* steps.add(id, "running")
-        return Option.some(Rows.toJob(row))
-      },
-      sql.withTransaction,
-      unavailable
-    ),
+    paid: (paymentHash, lease, next) =>
+      step(
+        {
+          state: next,
+          columns: { ...leased(lease), begun: next === "running" ? 1 : 0, busy: 1, note: "" }
+        },
+        sql`payment_hash = ${paymentHash} AND state = 'quoted'`,
+        "*"
+      ).pipe(
+        sql.withTransaction,
+        Effect.flatMap(Rows.decodeJobs),
+        Effect.map((rows) => Option.map(Arr.head(rows), Rows.toJob)),
+        unavailable
+      ),
 
-    running: Effect.fnUntraced(
-      function* (request, lease) {
-        const rows = yield* sql<{ begun: number }>`
-          UPDATE provider_job
-          SET state = 'running', begun = begun + 1, lease_until = ${lease.until}
+    running: (request, lease) =>
+      Effect.flatMap(
+        Clock.currentTimeMillis,
+        (now) => sql`
+          UPDATE provider_job SET state = 'running', begun = begun + 1,
+            lease_until = ${lease.until}, stepped_at = ${now},
+            step_note = CASE begun WHEN 0 THEN '' ELSE 'begun anew' END
           WHERE request_id = ${request} AND lease_owner = ${lease.owner}
-            AND state IN ('paid', 'running') RETURNING begun`
-        if (!isTaken(rows)) return false
-        yield* steps.add(request, "running", rows[0]?.begun === 1 ? "" : "begun anew")
-        return true
-      },
-      sql.withTransaction,
-      unavailable
-    ),
+            AND state IN ('paid', 'running') RETURNING request_id`
+      ).pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
 
     answered: Effect.fnUntraced(
       function* (request, owner, answers) {
-        const rows = yield* sql`
-          UPDATE provider_job SET state = 'answered'
-          WHERE request_id = ${request} AND lease_owner = ${owner} AND state = 'running'
-          RETURNING request_id`
-        if (!isTaken(rows)) return false
-        yield* keepAnswers(request, answers)
-        yield* steps.add(request, "answered")
-        return true
+        const rows = yield* step(
+          { state: "answered" },
+          sql`request_id = ${request} AND lease_owner = ${owner} AND state = 'running'`
+        )
+        if (isTaken(rows)) yield* keepAnswers(request, answers)
+        return isTaken(rows)
       },
       sql.withTransaction,
       unavailable
     ),
 
-    delivered: Effect.fnUntraced(
-      function* (request) {
-        const rows = yield* sql`
-          UPDATE provider_job SET state = 'delivered', busy = 0
-          WHERE request_id = ${request} AND state = 'answered' RETURNING request_id`
-        if (!isTaken(rows)) return false
-        yield* keepAnswers(request, [])
-        yield* steps.add(request, "delivered")
-        return true
-      },
-      sql.withTransaction,
-      unavailable
-    ),
+    delivered: (request) =>
+      step(
+        { state: "delivered", columns: { busy: 0 } },
+        sql`request_id = ${request} AND state = 'answered'`
+      ).pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
 
     owed: Effect.fnUntraced(
       function* (request, owner, offer, answers) {
-        const rows = yield* sql`
-          UPDATE provider_job SET ${sql.update({
+        const rows = yield* step(
+          {
             state: "owed",
-            refund_amount: offer.amount,
-            refund_expires_at: offer.expiresAt,
-            reason: offer.reason
-          })}
-          WHERE request_id = ${request} AND lease_owner = ${owner}
-            AND state IN ('running', 'answered') RETURNING request_id`
-        if (!isTaken(rows)) return false
-        yield* keepAnswers(request, answers)
-        yield* steps.add(request, "owed", `${offer.amount} msats on offer: ${offer.reason}`)
-        return true
+            note: `${offer.amount} msats on offer: ${offer.reason}`,
+            columns: {
+              refund_amount: offer.amount,
+              refund_expires_at: offer.expiresAt,
+              reason: offer.reason
+            }
+          },
+          sql`request_id = ${request} AND lease_owner = ${owner}
+            AND state IN ('running', 'answered')`
+        )
+        if (isTaken(rows)) yield* replaceAnswers(request, answers)
+        return isTaken(rows)
       },
       sql.withTransaction,
       unavailable
@@ -134,7 +119,7 @@ export const make = ({ answersOf, sql, steps }: Pen): PaidJobs => {
         const rows = yield* sql`
           SELECT 1 FROM provider_job
           WHERE request_id = ${request} AND lease_owner = ${owner} AND state = 'owed'`
-        if (isTaken(rows)) yield* keepAnswers(request, answers)
+        if (isTaken(rows)) yield* replaceAnswers(request, answers)
         return isTaken(rows)
       },
       sql.withTransaction,
@@ -148,19 +133,11 @@ export const make = ({ answersOf, sql, steps }: Pen): PaidJobs => {
         unavailable
       ),
 
-    noted: Effect.fnUntraced(
-      function* (request, note) {
-        const [row] = yield* sql`
-          UPDATE provider_job SET note = ${note}
-          WHERE request_id = ${request} AND state NOT IN ('refused', 'quoted') AND note <> ${note}
-          RETURNING *`.pipe(Effect.flatMap(Rows.decodeJobs))
-        if (row === undefined) return false
-        yield* steps.add(request, row.state, note)
-        return true
-      },
-      sql.withTransaction,
-      unavailable
-    ),
+    noted: (request, note) =>
+      step(
+        { note, columns: { note } },
+        sql`request_id = ${request} AND state NOT IN ('refused', 'quoted') AND note <> ${note}`
+      ).pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
 
     renew: (lease, jobs) =>
       sql<{ request_id: NostrEvent.EventId }>`

@@ -8,22 +8,13 @@ import * as Rows from "./ProviderRows.ts"
 import * as Tables from "./ProviderTables.ts"
 import * as SqlPaidJobs from "./SqlPaidJobs.ts"
 import * as SqlRefunds from "./SqlRefunds.ts"
-import * as SqlSteps from "./SqlSteps.ts"
-import { isTaken, type Pen, unavailable } from "./SqlSteps.ts"
+import * as SqlPen from "./SqlPen.ts"
+import { isTaken, unavailable } from "./SqlPen.ts"
 
 export const make = Effect.gen(function* () {
   yield* Tables.migrate
   const sql = yield* SqlClient.SqlClient
-  const steps = SqlSteps.make(sql)
-  const pen: Pen = {
-    sql,
-    steps,
-    answersOf: (request) =>
-      sql`SELECT event FROM provider_answer WHERE request_id = ${request} ORDER BY position`.pipe(
-        Effect.flatMap(Rows.decodeEvents),
-        Effect.map((rows) => rows.map(({ event }) => event))
-      )
-  }
+  const pen = SqlPen.make(sql)
 
   const insert = (columns: Readonly<Record<string, string | number>>, state: JobState) =>
     sql`INSERT INTO provider_job ${sql.insert({ ...columns, state })}
@@ -138,7 +129,9 @@ export const make = Effect.gen(function* () {
         unavailable
       ),
 
-    steps: (request) => unavailable(steps.of(request))
+    steps: (request) =>
+      sql`SELECT at, state, note FROM provider_step WHERE request_id = ${request}
+          ORDER BY seq`.pipe(Effect.flatMap(Rows.decodeSteps), unavailable)
   })
 })
 

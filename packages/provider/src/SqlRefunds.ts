@@ -2,14 +2,14 @@
 import { Effect, Option } from "effect"
 import type { Owed, Shape } from "./ProviderBook.ts"
 import * as Rows from "./ProviderRows.ts"
-import { isTaken, type Pen, unavailable } from "./SqlSteps.ts"
+import { isTaken, type Pen, unavailable } from "./SqlPen.ts"
 
 type Refunds = Pick<
   Shape,
   "offers" | "dueOffers" | "findOffer" | "usesHash" | "claimed" | "refunded" | "lost"
 >
 
-export const make = ({ answersOf, sql, steps }: Pen): Refunds => {
+export const make = ({ answersOf, sql, step }: Pen): Refunds => {
   const withAnswers = (rows: Effect.Success<ReturnType<typeof Rows.decodeJobs>>) =>
     Effect.forEach(rows, (row) =>
       Effect.map(answersOf(row.request_id), (answers): Owed => Rows.toOwed(row, answers))
@@ -47,53 +47,29 @@ export const make = ({ answersOf, sql, steps }: Pen): Refunds => {
         unavailable
       ),
 
-    claimed: Effect.fnUntraced(
-      function* (request, invoice) {
-        const rows = yield* sql`
-          UPDATE provider_job
-          SET refund_bolt11 = ${invoice.bolt11}, refund_hash = ${invoice.paymentHash}
-          WHERE request_id = ${request} AND state = 'owed' AND refund_bolt11 IS NULL
-            AND NOT EXISTS (SELECT 1 FROM provider_job AS other
-              WHERE other.payment_hash = ${invoice.paymentHash}
-                OR other.refund_hash = ${invoice.paymentHash})
-          RETURNING request_id`
-        if (!isTaken(rows)) return false
-        yield* steps.add(request, "owed", `to be paid to ${invoice.paymentHash}`)
-        return true
-      },
-      sql.withTransaction,
-      unavailable
-    ),
+    claimed: (request, invoice) =>
+      step(
+        {
+          note: `to be paid to ${invoice.paymentHash}`,
+          columns: { refund_bolt11: invoice.bolt11, refund_hash: invoice.paymentHash }
+        },
+        sql`request_id = ${request} AND state = 'owed' AND refund_bolt11 IS NULL
+          AND NOT EXISTS (SELECT 1 FROM provider_job AS other
+            WHERE other.payment_hash = ${invoice.paymentHash}
+              OR other.refund_hash = ${invoice.paymentHash})`
+      ).pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
 
     // Money that has left tells the truth, even where the offer was given up meanwhile.
-    refunded: Effect.fnUntraced(
-      function* (request, note) {
-        const rows = yield* sql`
-          UPDATE provider_job SET state = 'refunded', busy = 0
-          WHERE request_id = ${request} AND state IN ('owed', 'lost')
-            AND refund_bolt11 IS NOT NULL
-          RETURNING request_id`
-        if (!isTaken(rows)) return false
-        yield* sql`DELETE FROM provider_answer WHERE request_id = ${request}`
-        yield* steps.add(request, "refunded", note)
-        return true
-      },
-      sql.withTransaction,
-      unavailable
-    ),
+    refunded: (request, note) =>
+      step(
+        { state: "refunded", note, columns: { busy: 0 } },
+        sql`request_id = ${request} AND state IN ('owed', 'lost') AND refund_bolt11 IS NOT NULL`
+      ).pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
 
-    lost: Effect.fnUntraced(
-      function* (request, reason) {
-        const rows = yield* sql`
-          UPDATE provider_job SET state = 'lost', busy = 0
-          WHERE request_id = ${request} AND state = 'owed' RETURNING request_id`
-        if (!isTaken(rows)) return false
-        yield* sql`DELETE FROM provider_answer WHERE request_id = ${request}`
-        yield* steps.add(request, "lost", reason)
-        return true
-      },
-      sql.withTransaction,
-      unavailable
-    )
+    lost: (request, reason) =>
+      step(
+        { state: "lost", note: reason, columns: { busy: 0 } },
+        sql`request_id = ${request} AND state = 'owed'`
+      ).pipe(sql.withTransaction, Effect.map(isTaken), unavailable)
   }
 }
