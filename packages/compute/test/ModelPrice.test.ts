@@ -42,7 +42,7 @@ describe("an invoice is held against the price of the model that was asked for",
     ["the general price is not that of a cheaper model", "gift", general],
     ["the price of a dear model is not that of another", "small", ofLarge],
     ["nor that of a request that names none", undefined, ofLarge]
-  ] as const)("%s", ([_, model, asks]) =>
+  ] as const)("%s", ([, model, asks]) =>
     Effect.gen(function* () {
       const { requests } = yield* seller(asks)
       const before = yield* TestMarket.balance

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Backends, InferenceBackend } from "@farthing/provider"
+import { AgentMessage, Msat } from "@farthing/protocol"
+import { Backends, InferenceBackend, Readiness } from "@farthing/provider"
 import { UnixTime } from "@farthing/relay"
 import { Deferred, Effect, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { hash } from "node:crypto"
 import * as Market from "./support/Market.ts"
 
@@ -78,6 +80,114 @@ describe("backends in order", () => {
       ])
       assert.strictEqual(yield* Effect.flip(Backends.inOrder([away]).models), timeout)
     })
+  )
+})
+
+describe("a provider whose backends fail their checks", () => {
+  /** Fails its checks as long as the test likes. */
+  const ailing = () => {
+    let isAway = false
+    return {
+      check: Effect.suspend(() =>
+        isAway ? Effect.fail(timeout) : Effect.succeed(["small", "large"])
+      ),
+      isAway: (away: boolean) => {
+        isAway = away
+      }
+    }
+  }
+
+  it.effect("refuses new requests, says that it is absent, and comes back by itself", () =>
+    Effect.gen(function* () {
+      const { check, isAway } = ailing()
+      const seller = yield* Market.provider([Market.echo], { check })
+      const buyer = yield* Market.customer(seller)
+      const quoted = yield* buyer.ask()
+      const { message: quote } = yield* buyer.hear("Invoice")
+      assert.deepStrictEqual(Readiness.obstacles(yield* seller.readiness), [])
+      isAway(true)
+      yield* TestClock.adjust("1 minute")
+      yield* seller.next("Ailing")
+      yield* seller.next("Offline")
+      assert.deepStrictEqual(Readiness.obstacles(yield* seller.readiness), [
+        "no backend is healthy",
+        "it is not announced"
+      ])
+      yield* buyer.ask()
+      assert.strictEqual((yield* buyer.hear("JobError")).message.code, "over_capacity")
+      // What was quoted before is honoured, if the backend can do it after all.
+      yield* buyer.pay(quote.bolt11)
+      const { message } = yield* buyer.hear("JobResult")
+      assert.deepInclude(message, { job_id: AgentMessage.jobIdOf(quoted.id), result: "hello!" })
+      isAway(false)
+      yield* TestClock.adjust("40 seconds")
+      yield* seller.next("Well")
+      yield* seller.next("Online")
+      yield* buyer.ask()
+      yield* buyer.hear("Invoice")
+      assert.deepStrictEqual(Readiness.obstacles(yield* seller.readiness), [])
+    }).pipe(Market.inMarket)
+  )
+
+  it.effect("does fewer jobs at once while some of them ail", () =>
+    Effect.gen(function* () {
+      const { check, isAway } = ailing()
+      const seller = yield* Market.provider([() => Stream.never], {
+        check,
+        fallbacks: [Market.scripted([() => Stream.never])],
+        capacity: 2,
+        queue: 1,
+        stopWithin: 0
+      })
+      const buyer = yield* Market.customer(seller)
+      isAway(true)
+      yield* TestClock.adjust("1 minute")
+      yield* seller.next("Ailing")
+      assert.deepInclude(yield* seller.readiness, { capacity: 1, running: 0, waiting: 0 })
+      for (const _ of [1, 2]) {
+        yield* buyer.buy()
+        yield* seller.next("Paid")
+      }
+      assert.deepInclude(yield* seller.readiness, { capacity: 1, running: 1, waiting: 1 })
+      yield* buyer.ask()
+      assert.strictEqual((yield* buyer.hear("JobError")).message.code, "over_capacity")
+      isAway(false)
+      yield* TestClock.adjust("40 seconds")
+      yield* seller.next("Well")
+      assert.deepInclude(yield* seller.readiness, { capacity: 2, running: 2, waiting: 0 })
+      yield* buyer.ask()
+      yield* buyer.hear("Invoice")
+    }).pipe(Market.inMarket)
+  )
+})
+
+describe("a provider with a price for each model", () => {
+  it.live("asks for what the model costs, and holds a bid against that", () =>
+    Effect.gen(function* () {
+      const seller = yield* Market.provider([Market.echo], {
+        modelPrices: { large: Msat.make(70_000) }
+      })
+      const buyer = yield* Market.customer(seller)
+      const quoteFor = (model?: string) =>
+        buyer.ask(model === undefined ? {} : { model }).pipe(
+          Effect.andThen(buyer.hear("Invoice")),
+          Effect.map(({ message }) => message.amount_msats)
+        )
+      assert.deepStrictEqual(
+        [yield* quoteFor("large"), yield* quoteFor("small"), yield* quoteFor()],
+        [70_000, 10_000, 10_000].map(Msat.make)
+      )
+      yield* buyer.ask({ model: "large", max_price_msats: Msat.make(69_999) })
+      assert.deepInclude((yield* buyer.hear("JobError")).message, {
+        code: "price_above_bid",
+        message: "the price is 70000 msats"
+      })
+      yield* buyer.ask({ model: "other", max_price_msats: Msat.zero })
+      assert.strictEqual((yield* buyer.hear("JobError")).message.code, "model_unavailable")
+      yield* buyer.buy({ model: "large" })
+      yield* seller.next("Delivered")
+      assert.strictEqual((yield* seller.status).earned, 70_000)
+    }).pipe(Market.inMarket)
   )
 })
 

@@ -157,10 +157,11 @@ export const scripted = (
 export const start = Effect.fnUntraced(function* (
   secret: Key.SecretKey,
   plays: ReadonlyArray<Play> = [echo],
-  { fallbacks = [], ...given }: Given = {}
+  { check, fallbacks = [], ...given }: Given = {}
 ) {
   const first = scripted(plays)
-  const backend = fallbacks.length === 0 ? first : Backends.inOrder([first, ...fallbacks])
+  const checked = check === undefined ? first : { ...first, models: check }
+  const backend = fallbacks.length === 0 ? checked : Backends.inOrder([checked, ...fallbacks])
   const context = yield* Layer.build(
     ComputeProvider.layer({ ...options, ...given }).pipe(
       Layer.provide(Layer.succeed(InferenceBackend.InferenceBackend, backend)),
@@ -193,6 +194,8 @@ export const start = Effect.fnUntraced(function* (
 interface Given extends Partial<ComputeProvider.Options> {
   /** Asked after the plays. */
   readonly fallbacks?: ReadonlyArray<InferenceBackend.Shape>
+  /** What the first backend says to a check of its health. */
+  readonly check?: InferenceBackend.Shape["models"]
 }
 
 /** A provider that nobody has seen before. */
