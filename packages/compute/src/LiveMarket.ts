@@ -2,8 +2,8 @@
  * One live view of the market: opens on what is stored, hears the relays, and writes down what it
  * hears.
  */
-import type { Key, NostrEvent } from "@farthing/protocol"
-import { AgentMessage, Announcement } from "@farthing/protocol"
+import type { Filter, Key, NostrEvent } from "@farthing/protocol"
+import { Announcement } from "@farthing/protocol"
 import { Relay, UnixTime } from "@farthing/relay"
 import type { Scope } from "effect"
 import { Deferred, Effect, Latch, PubSub, Stream } from "effect"
@@ -107,31 +107,38 @@ export const open = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => Effect.ignore(Effect.timeout(write, lastWrite)))
   yield* Effect.forkScoped(keepWriting)
 
-  const recent = { kinds: [Announcement.kind], since: start - lookBack, limit: options.capacity }
-  const filters = [
-    { ...recent, "#k": [String(AgentMessage.textGeneration)] },
-    recent,
+  const filter = { kinds: [Announcement.kind], since: start - lookBack }
+  const questions: ReadonlyArray<Filter.Filter> = [
+    { ...filter, limit: options.capacity },
     // Relays send the newest first and no more than they like: strangers must not be all of them.
-    ...(proven.length === 0 ? [] : [{ ...recent, authors: proven }])
+    ...(proven.length === 0 ? [] : [{ ...filter, authors: proven }])
   ]
 
-  yield* relay
-    .subscribe(filters, {
-      onStored: Effect.andThen(stored.open, settle),
-      onRelayStored: (url) =>
-        Effect.map(UnixTime.now, (now) => {
-          complete.set(url, now)
-        }),
-      since: (url) => sinceOf(storedAt.get(url), start),
-      isKnown: book.knows
-    })
-    .pipe(
-      Stream.runForEachArray(hear),
-      Effect.catch((error) =>
-        Effect.andThen(Deferred.fail(failed, relayUnavailable(error)), giveUp)
-      ),
-      Effect.forkScoped({ startImmediately: true })
-    )
+  /** One of several questions to the relays; `onStored` when they have answered it. */
+  const ask = (question: Filter.Filter, onStored: Effect.Effect<void>) =>
+    relay
+      .subscribe([question], {
+        onStored,
+        onRelayStored: (url) =>
+          Effect.map(UnixTime.now, (now) => {
+            complete.set(url, now)
+          }),
+        since: (url) => sinceOf(storedAt.get(url), start),
+        isKnown: book.knows
+      })
+      .pipe(Stream.runForEachArray(hear))
+
+  let unanswered = questions.length
+  const answered = Effect.suspend(() =>
+    --unanswered > 0 ? Effect.void : Effect.andThen(stored.open, settle)
+  )
+  yield* Effect.forEach(questions, (question) => ask(question, answered), {
+    concurrency: "unbounded",
+    discard: true
+  }).pipe(
+    Effect.catch((error) => Effect.andThen(Deferred.fail(failed, relayUnavailable(error)), giveUp)),
+    Effect.forkScoped({ startImmediately: true })
+  )
 
   const listen = Effect.acquireRelease(
     Effect.sync(() => {

@@ -67,7 +67,10 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
 
     const open = (
       filters: ReadonlyArray<Filter.Filter>,
-      settings: Pick<Subscription.Options, "onStored" | "complete" | "storedTimeout">
+      settings: Pick<
+        Subscription.Options,
+        "complete" | "isKnown" | "onRelayStored" | "onStored" | "since" | "storedTimeout"
+      >
     ): Stream.Stream<NostrEvent.NostrEvent, RelayError> =>
       Stream.unwrap(
         Effect.gen(function* () {
@@ -114,6 +117,7 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
       publish,
       subscribe: (filters, settings) =>
         open(filters, {
+          ...settings,
           onStored: settings?.onStored ?? Effect.void,
           complete: false,
           storedTimeout

@@ -35,6 +35,12 @@ export interface Options {
   readonly onStored: Effect.Effect<void, Cause.Done>
   /** Fail if by then no relay has sent all that it had stored. */
   readonly complete: boolean
+  /** Runs in the stream, after what a relay had stored. */
+  readonly onRelayStored?: ((url: string) => Effect.Effect<void>) | undefined
+  /** Unix seconds: a relay is not asked for what is older. */
+  readonly since?: ((url: string) => number | undefined) | undefined
+  /** What the consumer has already. */
+  readonly isKnown?: ((id: string) => boolean) | undefined
   /** A relay has more events of a unix second than it ever sends. */
   readonly onOutOfReach: (url: string, second: number) => void
 }
@@ -43,7 +49,7 @@ export interface Options {
 const maxBufferedBytes = 16 * 1024 * 1024
 
 export const make = (options: Options): Subscription => {
-  const { clock, connections, filters, ignored, verifier } = options
+  const { clock, connections, filters, ignored, isKnown, onRelayStored, verifier } = options
   const now = (): number => UnixTime.fromMillis(clock.currentTimeMillisUnsafe())
   const seen = SeenIds.make(now)
   const silenceMillis = Duration.toMillis(options.storedTimeout)
@@ -94,7 +100,7 @@ export const make = (options: Options): Subscription => {
     raw !== null &&
     "id" in raw &&
     typeof raw.id === "string" &&
-    seen.has(raw.id)
+    (seen.has(raw.id) || (isKnown !== undefined && isKnown(raw.id)))
 
   const pause = (): void => {
     paused = true
@@ -143,14 +149,17 @@ export const make = (options: Options): Subscription => {
   for (const connection of connections)
     readings.push(
       Reading.make({
-        filters,
+        filters: filters.map((filter) => raised(filter, options.since?.(connection.url))),
         connection,
         clock,
         complete: options.complete,
         take: receive,
         hasRoom: () => buffer.length < options.bufferSize / 2,
         horizon: seen.horizon,
-        onChange: review,
+        onChange: () => {
+          review()
+          if (onRelayStored !== undefined) awaken()
+        },
         onRefusal: (message) => (refusal = message),
         onOutOfReach: (second) => options.onOutOfReach(connection.url, second)
       })
@@ -167,6 +176,8 @@ export const make = (options: Options): Subscription => {
     }
     if (closed) return Cause.done()
     if (paused) resume()
+    const relay = onRelayStored === undefined ? undefined : untold()
+    if (relay !== undefined) return Effect.andThen(onRelayStored!(relay), pull)
     if (stored === "due") {
       stored = "told"
       return Effect.andThen(options.onStored, pull)
@@ -174,6 +185,18 @@ export const make = (options: Options): Subscription => {
     if (failure !== undefined) return Effect.fail(failure)
     return Effect.andThen(asleep, pull)
   })
+
+  const told = new Set<string>()
+
+  /** A relay that has sent all that it had stored, of which nobody was told. */
+  const untold = (): string | undefined => {
+    const index = readings.findIndex(
+      (reading, place) => reading.standing() === "stored" && !told.has(connections[place]!.url)
+    )
+    const url = connections[index]?.url
+    if (url !== undefined) told.add(url)
+    return url
+  }
 
   // Woken after the last frame of one read of the socket, so that they come in one batch.
   const asleep = Effect.callback<void>((resume) => {
@@ -208,3 +231,6 @@ export const make = (options: Options): Subscription => {
     }
   }
 }
+
+const raised = (filter: Filter.Filter, since: number | undefined): Filter.Filter =>
+  since === undefined || since <= (filter.since ?? 0) ? filter : { ...filter, since }
