@@ -1,6 +1,7 @@
 /** The ledger's rows against its own entries. Pure. */
 import { Msat } from "@farthing/protocol"
 import type { Bolt11 } from "@farthing/protocol"
+import { Predicate } from "effect"
 import type { Books, Finding } from "./Audit.ts"
 import { totalsOf, weigh } from "./Spend.ts"
 import type { SpendRecord } from "./Spend.ts"
@@ -37,7 +38,9 @@ export const add = ({ entries, spends }: Pick<Books, "entries" | "spends">): Sum
     const spend = entry.paymentHash && known.get(entry.paymentHash)
     if (spend === undefined) continue
     bySpend.set(spend.paymentHash, plus(bySpend.get(spend.paymentHash) ?? zero, entry))
-    for (const name of totalsOf(spend)) byTotal.set(name, plus(byTotal.get(name) ?? zero, entry))
+    for (const name of Object.values(totalsOf(spend)).filter(Predicate.isNotUndefined)) {
+      byTotal.set(name, plus(byTotal.get(name) ?? zero, entry))
+    }
     if (Trail.isState(entry.what)) lastState.set(spend.paymentHash, entry.what)
   }
   return { bySpend, byTotal, lastState, everything: entries.reduce(plus, zero) }

@@ -8,7 +8,7 @@ import type { DateTime } from "effect"
 import * as BudgetDay from "./BudgetDay.ts"
 import * as Lease from "./Lease.ts"
 import * as Limits from "./Limits.ts"
-import { TotalName } from "./Spend.ts"
+import { nothing, totalsOf } from "./Spend.ts"
 import type { Spend, SpendRecord } from "./Spend.ts"
 import type * as SpendRows from "./SpendRows.ts"
 import { ApprovalRequired, BudgetExhausted, PaymentRefused } from "./TreasuryError.ts"
@@ -115,25 +115,19 @@ const totalsFor = Effect.fnUntraced(function* (
   funds: Rules["funds"]
 ) {
   const { tick, payee } = wish
-  const found = yield* rows.totals([
-    TotalName.lifetime,
-    TotalName.day(day),
-    TotalName.tick(tick),
-    TotalName.unprovenDay(day),
-    ...(payee === undefined ? [] : [TotalName.provider(payee), TotalName.providerDay(payee, day)])
-  ])
-  const byName = new Map(found.map((total) => [total.name, total]))
-  const of = (name: string): Limits.Usage => byName.get(name) ?? Limits.unused
-  const lifetime = of(TotalName.lifetime)
+  const names = totalsOf({ day, unproven: true, tick, payee })
+  const found = yield* rows.totals(names)
+  const of = (name: string | undefined) => (name && found.get(name)) || nothing
+  const lifetime = of(names.lifetime)
   return {
     lifetime,
-    today: of(TotalName.day(day)),
-    tick: of(TotalName.tick(tick)),
-    unprovenToday: of(TotalName.unprovenDay(day)),
+    today: of(names.day),
+    tick: of(names.tick),
+    unprovenToday: of(names.unprovenDay),
     provider: payee && {
-      today: of(TotalName.providerDay(payee, day)),
-      ever: of(TotalName.provider(payee)),
-      delivered: byName.get(TotalName.provider(payee))?.delivered ?? Msat.zero
+      today: of(names.providerDay),
+      ever: of(names.provider),
+      delivered: of(names.provider).delivered
     },
     funds: funds && {
       spendable: funds.spendable,

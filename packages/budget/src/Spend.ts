@@ -3,7 +3,6 @@
  */
 import { Bolt11, Key, Msat } from "@farthing/protocol"
 import { Wallet } from "@farthing/wallet"
-import type { Array as Arr } from "effect"
 import { Schema, SchemaTransformation } from "effect"
 import * as BudgetDay from "./BudgetDay.ts"
 
@@ -143,7 +142,7 @@ export interface Weight {
   readonly delivered: Msat.Msat
 }
 
-const nothing: Weight = { spent: Msat.zero, held: Msat.zero, delivered: Msat.zero }
+export const nothing: Weight = { spent: Msat.zero, held: Msat.zero, delivered: Msat.zero }
 
 export const weigh = (spend: SpendRecord): Weight => {
   switch (spend.state) {
@@ -163,23 +162,29 @@ export const weigh = (spend: SpendRecord): Weight => {
   }
 }
 
-/** The names of the totals that a spend is part of. */
-export const totalsOf = (
-  spend: Pick<SpendRecord, "tick" | "payee" | "day" | "unproven">
-): Arr.NonEmptyReadonlyArray<string> => [
-  TotalName.lifetime,
-  TotalName.day(spend.day),
-  TotalName.tick(spend.tick),
-  TotalName.provider(spend.payee),
-  TotalName.providerDay(spend.payee, spend.day),
-  ...(spend.unproven ? [TotalName.unprovenDay(spend.day)] : [])
-]
+/** The names of the totals that a spend is part of; undefined where it is not. */
+export interface TotalNames {
+  readonly lifetime: string
+  readonly day: string
+  readonly tick: string | undefined
+  readonly provider: string | undefined
+  readonly providerDay: string | undefined
+  readonly unprovenDay: string | undefined
+}
 
-export const TotalName = {
+export const totalsOf = ({
+  day,
+  payee,
+  tick,
+  unproven
+}: Pick<SpendRecord, "day" | "unproven"> & {
+  readonly payee?: SpendRecord["payee"] | undefined
+  readonly tick?: SpendRecord["tick"] | undefined
+}): TotalNames => ({
   lifetime: "lifetime",
-  day: (day: BudgetDay.BudgetDay) => `day:${day}`,
-  tick: (tick: TickId) => `tick:${tick}`,
-  provider: (payee: Key.PublicKey) => `provider:${payee}`,
-  providerDay: (payee: Key.PublicKey, day: BudgetDay.BudgetDay) => `provider:${payee}:${day}`,
-  unprovenDay: (day: BudgetDay.BudgetDay) => `unproven:${day}`
-} as const
+  day: `day:${day}`,
+  tick: tick && `tick:${tick}`,
+  provider: payee && `provider:${payee}`,
+  providerDay: payee && `provider:${payee}:${day}`,
+  unprovenDay: unproven ? `unproven:${day}` : undefined
+})

@@ -32,7 +32,7 @@ export const make = (rows: SpendRows.SpendRows) => {
   const begin = Effect.fnUntraced(function* (intent: SpendRecord) {
     const weight = weigh(intent)
     yield* rows.append({ ...entryOf(intent), ...weight, at: intent.reservedAt, what: intent.state })
-    yield* rows.openTotals(totalsOf(intent), weight)
+    yield* rows.openTotals({ ...totalsOf(intent), ...weight })
     return intent
   })
 
@@ -51,7 +51,7 @@ export const make = (rows: SpendRows.SpendRows) => {
     yield* rows.update(after)
     yield* rows.append({ ...entryOf(after), ...delta, ...entry })
     if (delta.spent !== 0 || delta.held !== 0 || delta.delivered !== 0) {
-      yield* rows.moveTotals(totalsOf(after), delta)
+      yield* rows.moveTotals({ ...totalsOf(after), ...delta })
     }
     return after
   })

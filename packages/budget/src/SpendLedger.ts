@@ -14,7 +14,7 @@ import { SqlClient, SqlError } from "effect/sql"
 import * as Lease from "./Lease.ts"
 import * as Limits from "./Limits.ts"
 import * as Proof from "./Proof.ts"
-import { TotalName, holdOf } from "./Spend.ts"
+import { holdOf, nothing, totalsOf } from "./Spend.ts"
 import type { PurchaseId, SpendOutcome, SpendRecord } from "./Spend.ts"
 import * as Reservation from "./Reservation.ts"
 import * as SpendChange from "./SpendChange.ts"
@@ -299,14 +299,15 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         Effect.gen(function* () {
           const budget = yield* rows.read
           const day = Reservation.today(budget, yield* Clock.currentTimeMillis, zone)
-          const names = [TotalName.lifetime, TotalName.day(day), TotalName.unprovenDay(day)]
-          const found = new Map((yield* rows.totals(names)).map((total) => [total.name, total]))
+          const names = totalsOf({ day, unproven: true })
+          const found = yield* rows.totals(names)
+          const of = (name: string | undefined) => (name && found.get(name)) || nothing
           return {
             day,
             frozen: budget.frozen ?? undefined,
-            lifetime: found.get(TotalName.lifetime) ?? Limits.unused,
-            today: found.get(TotalName.day(day)) ?? Limits.unused,
-            unprovenToday: found.get(TotalName.unprovenDay(day)) ?? Limits.unused
+            lifetime: of(names.lifetime),
+            today: of(names.day),
+            unprovenToday: of(names.unprovenDay)
           }
         })
       ),

@@ -2,12 +2,14 @@
  * The rows of one budget: typed reading and writing, without any rule. Only the ledger uses it.
  */
 import { Bolt11, Msat } from "@farthing/protocol"
+import { Prepared } from "@farthing/sqlite"
+import type { Slots } from "@farthing/sqlite/Prepared"
 import type { Wallet } from "@farthing/wallet"
-import { Array as Arr, Effect, Option, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import * as BudgetDay from "./BudgetDay.ts"
 import { SpendRecord } from "./Spend.ts"
-import type { PurchaseId, Weight } from "./Spend.ts"
+import type { PurchaseId, TotalNames, Weight } from "./Spend.ts"
 import { Entry, Refusal } from "./Trail.ts"
 
 export const Budget = Schema.Struct({
@@ -52,23 +54,28 @@ const encodeRefusal = Schema.encodeSync(Schema.fromJsonString(Refusal))
 
 export const make = Effect.fnUntraced(function* (budget: string) {
   const sql = yield* SqlClient.SqlClient
+  const prepared = Prepared.make(sql)
   const columns = sql.literal(spendColumns)
   const entryColumns = sql.literal(columnsOfEntry)
 
   /** Creates the budget's row if there is none. */
   const open = sql`INSERT INTO treasury_budget (id) VALUES (${budget}) ON CONFLICT (id) DO NOTHING`
 
-  /** Takes the budget's row: until the transaction ends, nobody else changes this budget. */
-  const lock = sql`UPDATE treasury_budget SET version = version + 1 WHERE id = ${budget}
-    RETURNING day, frozen`.pipe(
-    Effect.flatMap(decodeBudgets),
-    Effect.map(([row]) => row)
-  )
+  const budgetRow = (clause: "" | "FOR UPDATE") =>
+    prepared(
+      () => sql`SELECT day, frozen FROM treasury_budget WHERE id = ${budget} ${sql.literal(clause)}`
+    )({}).pipe(
+      Effect.flatMap(decodeBudgets),
+      Effect.map(([row]) => row)
+    )
 
-  const read = sql`SELECT day, frozen FROM treasury_budget WHERE id = ${budget}`.pipe(
-    Effect.flatMap(decodeBudgets),
-    Effect.map(([row]) => row)
-  )
+  const read = budgetRow("")
+
+  /**
+   * Takes the budget's row: until the transaction ends, nobody else changes this budget. In SQLite
+   * the transaction itself has kept everybody else from writing since it began.
+   */
+  const lock = sql.onDialectOrElse({ sqlite: () => read, orElse: () => budgetRow("FOR UPDATE") })
 
   const setDay = (day: BudgetDay.BudgetDay) =>
     sql`UPDATE treasury_budget SET day = ${day} WHERE id = ${budget}`
@@ -76,9 +83,14 @@ export const make = Effect.fnUntraced(function* (budget: string) {
   const setFrozen = (reason: string | null) =>
     sql`UPDATE treasury_budget SET frozen = ${reason} WHERE id = ${budget}`
 
+  const findSpend = prepared(
+    ({ paymentHash }: Slots<Pick<SpendRecord, "paymentHash">>) => sql`
+      SELECT ${columns} FROM treasury_spend
+      WHERE payment_hash = ${paymentHash} AND budget = ${budget}`
+  )
+
   const spend = (paymentHash: Bolt11.PaymentHash) =>
-    sql`SELECT ${columns} FROM treasury_spend
-      WHERE payment_hash = ${paymentHash} AND budget = ${budget}`.pipe(
+    findSpend({ paymentHash }).pipe(
       Effect.flatMap(decodeSpends),
       Effect.map(([record]) => Option.fromNullishOr(record))
     )
@@ -89,14 +101,16 @@ export const make = Effect.fnUntraced(function* (budget: string) {
       Effect.flatMap(decodeSpends)
     )
 
+  const findRivals = prepared(
+    ({ paymentHash, purchase }: Slots<Pick<SpendRecord, "paymentHash" | "purchase">>) => sql`
+      SELECT ${columns} FROM treasury_spend
+      WHERE (budget = ${budget} AND purchase = ${purchase})
+      OR payment_hash = ${paymentHash} ORDER BY rowid`
+  )
+
   /** Whoever stands in the way of a payment: its purchase's others, and its hash in any budget. */
-  const rivals = (order: {
-    readonly purchase: PurchaseId
-    readonly paymentHash: Bolt11.PaymentHash
-  }) =>
-    sql`SELECT ${columns} FROM treasury_spend
-      WHERE (budget = ${budget} AND purchase = ${order.purchase})
-      OR payment_hash = ${order.paymentHash} ORDER BY rowid`.pipe(Effect.flatMap(decodeSpends))
+  const rivals = (order: Pick<SpendRecord, "paymentHash" | "purchase">) =>
+    Effect.flatMap(findRivals(order), decodeSpends)
 
   /** Everything whose end is not known yet. */
   const unresolved = sql`SELECT ${columns} FROM treasury_spend
@@ -129,16 +143,22 @@ export const make = Effect.fnUntraced(function* (budget: string) {
   const all = sql`SELECT ${columns} FROM treasury_spend
     WHERE budget = ${budget} ORDER BY rowid`.pipe(Effect.flatMap(decodeSpends))
 
-  const insert = (record: SpendRecord) =>
-    sql`INSERT INTO treasury_spend ${sql.insert({ budget, ...toRow(record) })}`
+  const insert = prepared(
+    (spend: Slots<SpendRecord>) => sql`
+      INSERT INTO treasury_spend ${sql.insert({ budget, ...lasting(spend), ...changing(spend) })}`
+  )
 
-  const update = (record: SpendRecord) =>
-    sql`UPDATE treasury_spend SET ${sql.update(changing(record))}
-      WHERE payment_hash = ${record.paymentHash}`
+  const update = prepared(
+    (spend: Slots<SpendRecord>) => sql`
+      UPDATE treasury_spend SET ${sql.update(changing(spend))}
+      WHERE payment_hash = ${spend.paymentHash}`
+  )
 
-  const replace = (record: SpendRecord) =>
-    sql`UPDATE treasury_spend SET ${sql.update(toRow(record))}
-      WHERE payment_hash = ${record.paymentHash} AND budget = ${budget}`
+  const replace = prepared(
+    (spend: Slots<SpendRecord>) => sql`
+      UPDATE treasury_spend SET ${sql.update({ ...lasting(spend), ...changing(spend) })}
+      WHERE payment_hash = ${spend.paymentHash} AND budget = ${budget}`
+  )
 
   /** Whether the lease was still there to be renewed. */
   const renew = (
@@ -152,35 +172,55 @@ export const make = Effect.fnUntraced(function* (budget: string) {
       (rows) => rows.length > 0
     )
 
+  const findTotals = prepared(
+    (names: Slots<TotalNames>) => sql`
+      SELECT name, spent, held, delivered FROM treasury_total
+      WHERE budget = ${budget} AND ${sql.in("name", listed(names))}`
+  )
+
   /** A total that was never touched is missing. */
-  const totals = (names: ReadonlyArray<string>) =>
-    sql`SELECT name, spent, held, delivered FROM treasury_total
-      WHERE budget = ${budget} AND ${sql.in("name", names)}`.pipe(Effect.flatMap(decodeTotals))
+  const totals = (names: TotalNames) =>
+    findTotals(names).pipe(
+      Effect.flatMap(decodeTotals),
+      Effect.map((found) => new Map(found.map((total) => [total.name, total])))
+    )
 
   const allTotals = sql`SELECT name, spent, held, delivered FROM treasury_total
     WHERE budget = ${budget}`.pipe(Effect.flatMap(decodeTotals))
 
-  const openTotals = (names: Arr.NonEmptyReadonlyArray<string>, weight: Weight) =>
-    sql`INSERT INTO treasury_total ${sql.insert(
-      Arr.map(names, (name) => ({ budget, name, ...weight }))
-    )} ON CONFLICT (budget, name) DO UPDATE SET
-      spent = treasury_total.spent + excluded.spent,
-      held = treasury_total.held + excluded.held,
-      delivered = treasury_total.delivered + excluded.delivered`
+  const openTotals = prepared(
+    (row: Slots<TotalNames & Weight>) => sql`
+      INSERT INTO treasury_total (budget, name, spent, held, delivered)
+      SELECT ${budget}, column1, ${row.spent}, ${row.held}, ${row.delivered}
+      FROM (VALUES ${sql.csv(listed(row).map((name) => sql`(${name})`))}) AS names
+      WHERE column1 IS NOT NULL
+      ON CONFLICT (budget, name) DO UPDATE SET
+        spent = treasury_total.spent + excluded.spent,
+        held = treasury_total.held + excluded.held,
+        delivered = treasury_total.delivered + excluded.delivered`
+  )
 
-  const moveTotals = (names: ReadonlyArray<string>, delta: Delta) =>
-    sql`UPDATE treasury_total SET spent = spent + ${delta.spent}, held = held + ${delta.held},
-      delivered = delivered + ${delta.delivered}
-      WHERE budget = ${budget} AND ${sql.in("name", names)}`
+  const moveTotals = prepared(
+    (row: Slots<TotalNames & Delta>) => sql`
+      UPDATE treasury_total SET spent = spent + ${row.spent}, held = held + ${row.held},
+        delivered = delivered + ${row.delivered}
+      WHERE budget = ${budget} AND ${sql.in("name", listed(row))}`
+  )
 
-  const append = (entry: Omit<Entry, "seq">) =>
-    sql`INSERT INTO treasury_entry
+  const insertEntry = prepared(
+    (
+      entry: Slots<Omit<Entry, "refusal" | "seq"> & { readonly refusal: string | undefined }>
+    ) => sql`
+      INSERT INTO treasury_entry
       (budget, seq, at, purchase, payment_hash, what, spent, held, delivered, note, refusal)
-      SELECT ${budget}, COALESCE(MAX(seq), 0) + 1, ${entry.at}, ${entry.purchase ?? null},
-        ${entry.paymentHash ?? null}, ${entry.what}, ${entry.spent}, ${entry.held},
-        ${entry.delivered}, ${entry.note},
-        ${entry.refusal === undefined ? null : encodeRefusal(entry.refusal)}
+      SELECT ${budget}, COALESCE(MAX(seq), 0) + 1, ${entry.at}, ${entry.purchase},
+        ${entry.paymentHash}, ${entry.what}, ${entry.spent}, ${entry.held}, ${entry.delivered},
+        ${entry.note}, ${entry.refusal}
       FROM treasury_entry WHERE budget = ${budget}`
+  )
+
+  const append = ({ refusal, ...entry }: Omit<Entry, "seq">) =>
+    insertEntry({ ...entry, refusal: refusal && encodeRefusal(refusal) })
 
   const entries = sql`SELECT ${entryColumns} FROM treasury_entry
     WHERE budget = ${budget} ORDER BY seq`.pipe(Effect.flatMap(decodeEntries))
@@ -232,32 +272,41 @@ export const make = Effect.fnUntraced(function* (budget: string) {
 
 export interface SpendRows extends Effect.Success<ReturnType<typeof make>> {}
 
-const toRow = (record: SpendRecord) => ({
-  payment_hash: record.paymentHash,
-  purchase: record.purchase,
-  tick: record.tick,
-  payee: record.payee,
-  bolt11: record.bolt11,
-  wallet: record.wallet ?? null,
-  amount: record.amount,
-  allowed_fee: record.allowedFee,
-  day: record.day,
-  unproven: record.unproven ? 1 : 0,
-  irreplaceable: record.irreplaceable ? 1 : 0,
-  reserved_at: record.reservedAt,
-  invoice_expires_at: record.invoiceExpiresAt,
-  ...changing(record)
+/** The columns that stay as they are in the life of a spend, unless it is tried again. */
+const lasting = (spend: Slots<SpendRecord>) => ({
+  payment_hash: spend.paymentHash,
+  purchase: spend.purchase,
+  tick: spend.tick,
+  payee: spend.payee,
+  bolt11: spend.bolt11,
+  wallet: spend.wallet,
+  amount: spend.amount,
+  allowed_fee: spend.allowedFee,
+  day: spend.day,
+  unproven: spend.unproven,
+  irreplaceable: spend.irreplaceable,
+  reserved_at: spend.reservedAt,
+  invoice_expires_at: spend.invoiceExpiresAt
 })
 
-/** The columns that change in the life of a spend. */
-const changing = (record: SpendRecord) => ({
-  state: record.state,
-  fee: record.fee ?? null,
-  preimage: record.preimage ?? null,
-  outcome: record.outcome ?? null,
-  pay_expires_at: record.payExpiresAt ?? null,
-  note: record.note,
-  lease_owner: record.leaseOwner,
-  lease_until: record.leaseUntil,
-  fence: record.fence
+/** The columns that change. */
+const changing = (spend: Slots<SpendRecord>) => ({
+  state: spend.state,
+  fee: spend.fee,
+  preimage: spend.preimage,
+  outcome: spend.outcome,
+  pay_expires_at: spend.payExpiresAt,
+  note: spend.note,
+  lease_owner: spend.leaseOwner,
+  lease_until: spend.leaseUntil,
+  fence: spend.fence
 })
+
+const listed = (names: Slots<TotalNames>) => [
+  names.lifetime,
+  names.day,
+  names.tick,
+  names.unprovenDay,
+  names.provider,
+  names.providerDay
+]
