@@ -7,6 +7,7 @@ import * as Hops from "./rows/Hops.ts"
 import * as Ledger from "./rows/Ledger.ts"
 import * as Memory from "./rows/Memory.ts"
 import * as Relays from "./rows/Relays.ts"
+import * as Resilience from "./rows/Resilience.ts"
 import * as Start from "./rows/Start.ts"
 import type { Row } from "./src/Row.ts"
 
@@ -19,6 +20,8 @@ export const rows: ReadonlyArray<Row> = [
   EndToEnd.nwc,
   Hops.hops,
   Relays.client,
+  Resilience.resume,
+  Resilience.relays,
   Relays.server,
   Discovery.discovery,
   Ledger.ledger,

@@ -19,6 +19,7 @@ export const open = (filename: string): Disk => {
   let waiting: Array<{ key: string; value: string; done: () => void }> = []
 
   const commit = (): void => {
+    if (!database.isOpen) return
     const batch = waiting
     waiting = []
     database.exec("BEGIN IMMEDIATE")

@@ -72,7 +72,7 @@ export const provide = async (
 ): Promise<Provider> => {
   const pool = Nostr.pool()
   const me = Nostr.identity()
-  const publish = (event: Event) => Promise.all(pool.publish([relay], event))
+  const publish = (event: Event) => Promise.allSettled(pool.publish([relay], event))
   const created = me.sign(40, [], JSON.stringify({ name: "compute" }))
   await publish(created)
   const channel = created.id
@@ -140,7 +140,7 @@ export const join = async (
   const me = Nostr.identity()
   const { channel, pubkey } = provider
   const jobs = new Map<string, { done: (text: string) => void; paid: boolean }>()
-  const publish = (event: Event) => Promise.all(pool.publish([relay], event))
+  const publish = (event: Event) => Promise.allSettled(pool.publish([relay], event))
 
   const onInvoice = async (request: string, body: Message) => {
     await times(disk, `${request}:payment`, writes - 2)

@@ -58,7 +58,7 @@ export const overNwc = async (uri: string): Promise<Wallet> => {
     ]
     const event = me.sign(23_194, tags, content)
     const answered = new Promise<Response>((done) => waiting.set(event.id, done))
-    await Promise.all(pool.publish([relay], event))
+    await Promise.allSettled(pool.publish([relay], event))
     return (await answered).result
   }
 

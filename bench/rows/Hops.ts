@@ -9,25 +9,33 @@ import { atMost, type Bar, measured, type Measurement, type Row } from "../src/R
 /** Milliseconds. */
 const hop = 100
 
-const compare = (wallet: Duel.Task["wallet"], what: string, bar?: Bar) =>
-  Effect.map(
-    Duel.medians({ ...Duel.oneAtATime, warmUp: 2, jobs: 8, wallet, hop }, ({ p50 }) => p50, 1),
-    ({ baseline, ours }): ReadonlyArray<Measurement> => [
-      {
-        what: `${what}: p50`,
-        unit: "ms",
-        value: ours,
-        baseline: { name: "by hand", value: baseline }
-      },
-      {
-        what: `${what}: waits one after the other`,
-        unit: "hops",
-        value: Math.floor(ours / hop),
-        baseline: { name: "by hand", value: Math.floor(baseline / hop) },
-        ...(bar === undefined ? {} : { bar })
-      }
-    ]
-  )
+const task = { ...Duel.oneAtATime, warmUp: 3, jobs: 9 }
+
+const p50 = (wallet: Duel.Task["wallet"], hop: number) =>
+  Duel.medians({ ...task, wallet, hop }, ({ p50 }) => p50, 1)
+
+/** What the hops add to a purchase says how many of them it waits for. */
+const compare = Effect.fnUntraced(function* (wallet: Duel.Task["wallet"], what: string, bar?: Bar) {
+  const held = yield* p50(wallet, hop)
+  const direct = yield* p50(wallet, 0)
+  const hopsOf = (side: "ours" | "baseline") => Math.round((held[side] - direct[side]) / hop)
+  const found: ReadonlyArray<Measurement> = [
+    {
+      what: `${what}: p50`,
+      unit: "ms",
+      value: held.ours,
+      baseline: { name: "by hand", value: held.baseline }
+    },
+    {
+      what: `${what}: waits one after the other`,
+      unit: "hops",
+      value: hopsOf("ours"),
+      baseline: { name: "by hand", value: hopsOf("baseline") },
+      ...(bar === undefined ? {} : { bar })
+    }
+  ]
+  return found
+})
 
 export const hops: Row = {
   name: "hops",

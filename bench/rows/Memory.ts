@@ -1,36 +1,41 @@
 /** The most memory that the processes of the published command have, resident. */
-import { Effect, Stream } from "effect"
-import { createServer } from "node:http"
+import { Effect } from "effect"
+import { createServer, type RequestListener, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as Bundle from "../src/Bundle.ts"
 import * as Processes from "../src/Processes.ts"
 import { atMost, measured, type Measurement, type Row } from "../src/Row.ts"
 
+const models = { object: "list", data: [{ id: "model", object: "model" }] }
+
+const pieces = [
+  { delta: { content: "Four of them are a penny." } },
+  { delta: {}, finish_reason: "stop" }
+]
+
 /** As small as a server of OpenAI's kind can be: one model that always says the same. */
+const answer: RequestListener = (request, response) => {
+  if (request.url?.endsWith("/models") === true) {
+    response.setHeader("content-type", "application/json")
+    return response.end(JSON.stringify(models))
+  }
+  response.setHeader("content-type", "text/event-stream")
+  for (const piece of pieces)
+    response.write(`data: ${JSON.stringify({ choices: [{ index: 0, ...piece }] })}\n\n`)
+  return response.end("data: [DONE]\n\n")
+}
+
 const backend = Effect.acquireRelease(
-  Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
-    const choice = { index: 0, message: { role: "assistant", content: "4 farthings" } }
-    const server = createServer((request, response) => {
-      response.setHeader("content-type", "application/json")
-      response.end(
-        JSON.stringify(
-          request.url?.endsWith("/models") === true
-            ? { object: "list", data: [{ id: "model", object: "model" }] }
-            : { choices: [{ ...choice, finish_reason: "stop" }], usage: {} }
-        )
-      )
-    })
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo
-      const close = () => {
-        server.close()
-        server.closeAllConnections()
-      }
-      resume(Effect.succeed({ url: `http://127.0.0.1:${port}/v1`, close }))
-    })
+  Effect.callback<Server>((resume) => {
+    const server = createServer(answer)
+    server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
   }),
-  ({ close }) => Effect.sync(close)
-)
+  (server) =>
+    Effect.sync(() => {
+      server.close()
+      server.closeAllConnections()
+    })
+).pipe(Effect.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`))
 
 const prompt = "What is a farthing? ".repeat(50)
 
@@ -48,15 +53,12 @@ const sellAndAsk = Effect.fnUntraced(function* (main: string, ...args: ReadonlyA
     }))
   const provider = yield* Bundle.run(yield* person(wallets[0]), main, "provider", "--json", ...args)
   const customer = yield* person(wallets[1])
-  yield* Stream.runHead(Stream.filter(provider.lines, (line) => line.includes('"online"')))
+  yield* provider.says('"online"')
   const asking: Array<number> = []
   for (let index = 0; index < purchases; index++) {
     const ask = yield* Bundle.run(customer, main, "ask", `${prompt} (${index})`)
-    const [text, peak] = yield* Effect.all([Stream.mkString(ask.lines), ask.peak], {
-      concurrency: 2
-    })
-    if (text === "") return yield* Effect.die(new Error("nothing was bought"))
-    asking.push(peak)
+    asking.push(yield* ask.peak)
+    if ((yield* ask.printed) === "") return yield* Effect.die(new Error(yield* ask.told))
   }
   yield* provider.stop
   return { ask: Math.max(...asking), provider: yield* provider.peak }
@@ -74,8 +76,7 @@ export const memory: Row = {
   title: "resident memory of the published command",
   measure: Effect.gen(function* () {
     const main = yield* Bundle.make
-    const { url } = yield* backend
-    const http = yield* sellAndAsk(main, "--backend", url)
+    const http = yield* sellAndAsk(main, "--backend", yield* backend)
     const embedded = yield* sellAndAsk(main)
     return measured([
       row("farthing ask", Math.max(http.ask, embedded.ask), 120),

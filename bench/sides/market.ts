@@ -8,6 +8,7 @@ import { Sqlite } from "@farthing/sqlite"
 import { BankBook } from "@farthing/wallet"
 import { Console, Context, Effect, FileSystem, Layer, Redacted, Schema } from "effect"
 import { join } from "node:path"
+import * as Hop from "../src/Hop.ts"
 import { Place, Terms } from "../src/Place.ts"
 import * as Program from "../src/Program.ts"
 
@@ -25,18 +26,20 @@ const bank = (accounts: number, relay: string) =>
   )
 
 const main = Effect.gen(function* () {
-  const { accounts } = yield* Schema.decodeEffect(Schema.fromJsonString(Terms))(
+  const { accounts, hop } = yield* Schema.decodeEffect(Schema.fromJsonString(Terms))(
     process.argv[2] ?? ""
   )
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "farthing-bench-" })
-  const { url } = yield* RelayServer.make({ store: { filename: join(folder, "relay.db") }, limits })
-  const { connections } = Context.get(
-    yield* Layer.build(bank(accounts, url)),
-    BankServer.BankServer
-  )
+  const server = yield* RelayServer.make({
+    store: { filename: join(folder, "relay.db") },
+    limits
+  })
+  const relay = yield* Hop.before(server.url, hop)
+  const services = yield* Layer.build(bank(accounts, relay))
+  const { connections } = Context.get(services, BankServer.BankServer)
   const wallets = connections.map(({ nwc }) => Redacted.value(nwc))
-  const place = yield* Schema.encodeEffect(Schema.fromJsonString(Place))({ relay: url, wallets })
+  const place = yield* Schema.encodeEffect(Schema.fromJsonString(Place))({ relay, wallets })
   yield* Console.log(place)
   return yield* Effect.never
 })

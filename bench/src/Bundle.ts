@@ -1,5 +1,5 @@
 /** The command as it is published, and what a process of it costs. */
-import { Effect, FileSystem, Stream } from "effect"
+import { Effect, Fiber, FileSystem, Stream, SubscriptionRef } from "effect"
 import { ChildProcess, type ChildProcessSpawner } from "effect/process"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -34,43 +34,77 @@ export const home = Effect.map(
   })
 )
 
-/** Says on stderr, when the process ends, how much memory it had at most. */
-const confession = `data:text/javascript,${encodeURIComponent(
-  `process.on("exit", () => process.stderr.write("\\nmaxrss " + process.resourceUsage().maxRSS + "\\n"))`
-)}`
+/**
+ * Says on stderr, when the process ends, how many kilobytes of memory it had at most. On Linux
+ * `maxRSS` would count what the process had that started it, too.
+ */
+const confess = () =>
+  process.on("exit", () => {
+    const { readFileSync } = process.getBuiltinModule("node:fs")
+    const own =
+      process.platform === "linux"
+        ? /VmHWM:\s*(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))?.[1]
+        : process.resourceUsage().maxRSS
+    process.stderr.write(`\npeak ${own}\n`)
+  })
+
+const confession = `data:text/javascript,${encodeURIComponent(`(${confess})()`)}`
 
 export interface Running {
-  /** What it prints. */
-  readonly lines: Stream.Stream<string>
+  /** Waits until it has printed this. */
+  readonly says: (part: string) => Effect.Effect<void>
+  /** All that it prints, once it has ended. */
+  readonly printed: Effect.Effect<string>
+  /** The same of what it has to say on stderr. */
+  readonly told: Effect.Effect<string>
   /** The most memory it had, in MB (10^6 bytes), once it has ended. */
   readonly peak: Effect.Effect<number>
   /** Asks it to end. */
   readonly stop: Effect.Effect<void>
 }
 
-const linesOf = (output: ChildProcessSpawner.ChildProcessHandle["stdout"]) =>
-  output.pipe(Stream.decodeText(), Stream.splitLines, Stream.orDie)
-
 /** Runs an entry file until it ends, or the scope closes. */
 export const run = Effect.fnUntraced(function* (
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: Environment,
   ...args: ReadonlyArray<string>
 ) {
   const child = yield* ChildProcess.make(process.execPath, ["--import", confession, ...args], {
     env: environment,
     stdin: "ignore"
   })
+  const stdout = yield* read(child.stdout)
+  const stderr = yield* read(child.stderr)
   return {
-    lines: linesOf(child.stdout),
-    peak: linesOf(child.stderr).pipe(
-      Stream.runFold(
-        () => Number.NaN,
-        (before, line) => (line.startsWith("maxrss ") ? Number(line.slice(7)) * 1_024 : before)
+    says: (part) =>
+      SubscriptionRef.changes(stdout.text).pipe(
+        Stream.takeUntil((text) => text.includes(part)),
+        Stream.runDrain
       ),
-      Effect.map((bytes) => bytes / 1e6)
+    printed: whole(stdout),
+    told: whole(stderr),
+    peak: whole(stderr).pipe(
+      Effect.map((text) => (Number(/^peak (\d+)$/m.exec(text)?.[1]) * 1_024) / 1e6)
     ),
     stop: Effect.ignore(child.kill({ killSignal: "SIGTERM" }))
   } satisfies Running
+})
+
+type Reading = Effect.Success<ReturnType<typeof read>>
+
+const whole = ({ reading, text }: Reading) =>
+  Effect.andThen(Fiber.await(reading), SubscriptionRef.get(text))
+
+/** Reads all there is, so that nobody who writes is ever stopped. */
+const read = Effect.fnUntraced(function* (
+  output: ChildProcessSpawner.ChildProcessHandle["stdout"]
+) {
+  const text = yield* SubscriptionRef.make("")
+  const reading = yield* output.pipe(
+    Stream.decodeText(),
+    Stream.runForEach((part) => SubscriptionRef.update(text, (before) => before + part)),
+    Effect.forkScoped
+  )
+  return { text, reading }
 })
 
 export type Environment = Effect.Success<typeof home>

@@ -42,6 +42,28 @@ const fight = (
 export const watch = (task: Task, watching: Workload["watching"]) =>
   fight("farthing", task, { watching, writes: { customer: 0, provider: 0 } })
 
+/** Ours over these relays, where nobody is compared with it. */
+export const over = (
+  relays: ReadonlyArray<string>,
+  { agents, concurrency, jobs, listening, warmUp }: Task,
+  onWarm?: Effect.Effect<void>
+) =>
+  Processes.side(
+    "farthing",
+    {
+      agents,
+      concurrency,
+      jobs,
+      listening,
+      warmUp,
+      relays,
+      wallets: [],
+      watching: "clock",
+      writes: { customer: 0, provider: 0 }
+    },
+    onWarm
+  )
+
 /** How often a side's purchase is committed to disk: counted in its files, one purchase at a time. */
 export const commitsOf = Effect.fnUntraced(function* (
   side: Processes.Side,

@@ -1,0 +1,139 @@
+/** Relays that die or dawdle, and how little of it their clients notice. */
+import type { NostrEvent } from "@farthing/protocol"
+import { Relay, UnixTime } from "@farthing/relay"
+import * as OtherRelay from "@farthing/trials/OtherRelay"
+import { Deferred, Effect, Fiber, Stream } from "effect"
+import * as Alternate from "../src/Alternate.ts"
+import * as Duel from "../src/Duel.ts"
+import * as Events from "../src/Events.ts"
+import * as Hop from "../src/Hop.ts"
+import * as Processes from "../src/Processes.ts"
+import { atMost, measured, type Row } from "../src/Row.ts"
+import { median } from "../src/Statistics.ts"
+import { timed } from "../src/Stopwatch.ts"
+import * as Wire from "../src/Wire.ts"
+
+const published = 10_000
+const deaths = 20
+
+/** Of the events, for each life. */
+const share = published / deaths
+
+/** Hears everything, and counts. */
+const listener = Effect.fnUntraced(function* (url: string, since: number) {
+  const relay = yield* Relay.make({ urls: [url] })
+  const heard = new Map<NostrEvent.EventId, number>()
+  const ready = yield* Deferred.make<void>()
+  let next: Deferred.Deferred<void> | undefined
+  let all = 0
+  yield* relay
+    .subscribe([{ kinds: [1], since }], { onStored: Deferred.completeWith(ready, Effect.void) })
+    .pipe(
+      Stream.runForEach(({ id }) =>
+        Effect.sync(() => {
+          all++
+          heard.set(id, (heard.get(id) ?? 0) + 1)
+          if (next !== undefined) Deferred.doneUnsafe(next, Effect.void)
+        })
+      ),
+      Effect.forkScoped
+    )
+  yield* Deferred.await(ready)
+  return {
+    /** Waits for another event. */
+    another: Effect.suspend(() => {
+      next = Deferred.makeUnsafe()
+      return Deferred.await(next)
+    }),
+    heardAll: (count: number) =>
+      Effect.repeat(Effect.sleep("10 millis"), { until: () => heard.size >= count }),
+    lost: () => published - heard.size,
+    repeated: () => all - heard.size
+  }
+})
+
+/** Somebody publishes all the time, and the relay between dies again and again. */
+export const resume: Row = {
+  name: "resume",
+  title: "a relay that dies in the middle",
+  measure: Effect.gen(function* () {
+    const upstream = yield* Processes.relay
+    const relay = yield* OtherRelay.make(upstream)
+    const wire = yield* Wire.connect(upstream)
+    const now = yield* UnixTime.now
+    const events = Events.notes(published, now)
+    const { another, heardAll, lost, repeated } = yield* listener(relay.url, now)
+
+    const publish = (from: number, to: number) =>
+      Effect.promise(() => wire.publish(events.slice(from, to)))
+
+    /** Dies between two events; answers with how long it took until the next one was heard. */
+    const life = Effect.fnUntraced(function* (begin: number) {
+      const middle = begin + share / 2
+      yield* publish(begin, middle)
+      yield* heardAll(middle)
+      const hearing = yield* Effect.forkScoped(timed(another), { startImmediately: true })
+      yield* Effect.andThen(relay.down, relay.up)
+      yield* publish(middle, begin + share)
+      const { wall } = yield* Fiber.join(hearing)
+      return wall * 1_000
+    })
+    const lives = Array.from({ length: deaths }, (_, death) => death * share)
+    const millis = yield* Effect.forEach(lives, life)
+    yield* Effect.timeoutOption(heardAll(published), "5 seconds")
+    return measured([
+      {
+        what: `from the abrupt death of a relay to the next event: median of ${deaths}`,
+        unit: "ms",
+        value: median(millis),
+        bar: atMost("value", 500)
+      },
+      {
+        what: `events lost over these deaths, of ${published}`,
+        unit: "events",
+        value: lost(),
+        bar: atMost("value", 0)
+      },
+      {
+        what: "events repeated",
+        unit: "events",
+        value: repeated(),
+        bar: atMost("value", 0)
+      }
+    ])
+  })
+}
+
+const task = { ...Duel.oneAtATime, warmUp: 30, jobs: 100 }
+
+/** The median purchase over one relay, and over two more of which one dawdles and one dies. */
+const purchase = (ailing: boolean) =>
+  Effect.gen(function* () {
+    const healthy = yield* Processes.relay
+    if (!ailing) return yield* Duel.over([healthy], task)
+    const slow = yield* Hop.before(yield* Processes.relay, 100)
+    const dying = yield* OtherRelay.make(yield* Processes.relay)
+    const death = Effect.forkDetach(Effect.delay(dying.down, "300 millis"))
+    return yield* Duel.over([dying.url, slow, healthy], task, Effect.asVoid(death))
+  }).pipe(
+    Effect.scoped,
+    Effect.map(({ p50 }) => p50)
+  )
+
+export const relays: Row = {
+  name: "relays",
+  title: "three relays, of which one is slow and one dies",
+  measure: Effect.map(
+    Alternate.medians({ rounds: 3, ours: purchase(true), baseline: purchase(false) }),
+    ({ baseline, ours }) =>
+      measured([
+        {
+          what: "a purchase over three relays, one slow, one dying: p50",
+          unit: "ms",
+          value: ours,
+          baseline: { name: "over the healthy one alone", value: baseline },
+          bar: atMost("ratio", 1.2)
+        }
+      ])
+  )
+}
