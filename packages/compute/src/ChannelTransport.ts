@@ -51,7 +51,7 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
     const post = Effect.fnUntraced(function* (
       request: Pick<Request, "channel" | "relay">,
       message: AgentMessage.AgentMessage,
-      reply?: Channel.Post["reply"]
+      about: Pick<Channel.Post, "reply" | "trace"> = {}
     ) {
       const createdAt = yield* UnixTime.now
       return yield* signer.sign(
@@ -59,7 +59,7 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
           channel: request.channel,
           relay: request.relay,
           message,
-          ...(reply === undefined ? {} : { reply }),
+          ...about,
           salt: Channel.Salt.make(randomBytes(8).toString("hex")),
           createdAt
         })
@@ -67,14 +67,14 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
     })
 
     const followUp = (request: Request, message: AgentMessage.FollowUp) =>
-      post(request, message, { to: request.event.id, author: request.provider })
+      post(request, message, { reply: { to: request.event.id, author: request.provider } })
 
     const publish = (event: NostrEvent.NostrEvent) =>
       relay.publish(event).pipe(Effect.mapError(relayUnavailable), Effect.asVoid)
 
     const prepare: Shape["prepare"] = Effect.fnUntraced(function* (provider, wish) {
       const way = { channel: provider.channel, relay: provider.relays[0] ?? "" }
-      const event = yield* post(way, {
+      const message: AgentMessage.JobRequest = {
         type: "JobRequest",
         kind: AgentMessage.textGeneration,
         prompt: wish.prompt,
@@ -85,7 +85,8 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
         max_price_msats: wish.maxPrice,
         settlement: wish.settlement,
         expires_at: wish.expiresAt
-      })
+      }
+      const event = yield* post(way, message, wish.trace === undefined ? {} : { trace: wish.trace })
       return {
         ...way,
         provider: provider.provider,

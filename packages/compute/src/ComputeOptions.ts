@@ -32,6 +32,8 @@ export interface ComputeOptions {
    * it was given up.
    */
   readonly lateDelivery: Duration.Duration
+  /** Whether providers are told what trace a request belongs to, where there is one. */
+  readonly traceContext: boolean
 }
 
 /** Everything but the network. */
@@ -48,5 +50,6 @@ export const defaults: Omit<ComputeOptions, "network"> = {
   firstChunkTimeout: Duration.seconds(60),
   idleTimeout: Duration.seconds(30),
   jobTimeout: Duration.seconds(120),
-  lateDelivery: Duration.days(7)
+  lateDelivery: Duration.days(7),
+  traceContext: false
 }

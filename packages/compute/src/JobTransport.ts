@@ -2,7 +2,7 @@
  * How a job travels: the request goes out, typed answers to it come back. What a purchase knows
  * of the wire is this interface; each wire format is a layer of it.
  */
-import type { Announcement, Msat } from "@farthing/protocol"
+import type { Announcement, Msat, TraceContext } from "@farthing/protocol"
 import { AgentMessage, Bolt11, Key, NostrEvent, Settlement } from "@farthing/protocol"
 import type { Effect, Queue, Scope } from "effect"
 import { Context, Schema } from "effect"
@@ -20,6 +20,8 @@ export interface Wish {
   readonly settlement: ReadonlyArray<Settlement.Settlement>
   /** Unix seconds; a provider that sees the request later need not answer. */
   readonly expiresAt: number
+  /** The trace that the purchase belongs to, where the provider may know. */
+  readonly trace?: TraceContext.TraceContext
 }
 
 /**

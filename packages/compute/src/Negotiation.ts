@@ -94,7 +94,8 @@ const request = (purchase: Purchase, provider: Provider) =>
         stream: purchase.stream,
         maxPrice: mostFor(purchase, provider),
         settlement,
-        expiresAt: requestedAt + Math.ceil(Duration.toSeconds(jobTimeout))
+        expiresAt: requestedAt + Math.ceil(Duration.toSeconds(jobTimeout)),
+        ...(yield* traceOf(purchase))
       })
       const deadline = (yield* Clock.currentTimeMillis) + Duration.toMillis(jobTimeout)
       yield* journal.requested({
@@ -113,6 +114,15 @@ const request = (purchase: Purchase, provider: Provider) =>
     }),
     provider
   )
+
+/** Ours, where it is recorded and the provider may know of it. */
+const traceOf = Effect.fnUntraced(function* ({ options }: Purchase) {
+  if (!options.traceContext) return {}
+  const span = yield* Effect.option(Effect.currentSpan)
+  if (Option.isNone(span) || !span.value.sampled) return {}
+  const { sampled, spanId, traceId } = span.value
+  return { trace: { traceId, spanId, sampled } }
+})
 
 /** The smallest of what is announced, what the selection allows and what the caller pays. */
 const mostFor = (purchase: Purchase, provider: Provider): Msat.Msat =>

@@ -48,7 +48,7 @@ export interface Shape {
     readonly lowBalanceDays: number
     readonly hibernateThreshold: Msat.Msat
   }
-  readonly compute: Omit<ComputeOptions, "network" | "lateDelivery">
+  readonly compute: Omit<ComputeOptions, "network" | "lateDelivery" | "traceContext">
   readonly provider: {
     readonly name: string
     /** Per request. */

@@ -109,7 +109,9 @@ export const treasury = Layer.unwrap(
 
 /** What buys, over a relay, a treasury and a database. */
 export const computeClient = Layer.unwrap(
-  Effect.map(Config.Config, ({ compute, network }) => ComputeClient.layer({ network, ...compute }))
+  Effect.map(Config.Config, ({ compute, network, telemetry: { traceContext } }) =>
+    ComputeClient.layer({ network, traceContext, ...compute })
+  )
 )
 
 const bookPaysNothing = "The books alone pay nothing."
@@ -200,8 +202,9 @@ export const salesBook = SqlProviderBook.layer
 /** What sells, over a relay, a wallet and a database; an offer goes before the configuration. */
 export const computeProvider = (offer: Offer = {}) =>
   Layer.unwrap(
-    Effect.map(Config.Config, ({ network, provider }) =>
+    Effect.map(Config.Config, ({ network, provider, telemetry: { traceContext } }) =>
       ComputeProvider.layer({
+        traceContext,
         name: provider.name,
         priceMsats: provider.price,
         modelPrices: provider.modelPrices,

@@ -8,6 +8,7 @@ import type { Filter } from "./Filter.ts"
 import * as Hex from "./Hex.ts"
 import type * as Key from "./Key.ts"
 import * as NostrEvent from "./NostrEvent.ts"
+import * as TraceContext from "./TraceContext.ts"
 
 export const creationKind = 40
 
@@ -35,6 +36,8 @@ export interface Post {
   /** The event this one answers or follows up on, and whom it is meant for. */
   readonly reply?: { readonly to: NostrEvent.EventId; readonly author: Key.PublicKey }
   readonly salt: Salt
+  /** The trace that a request belongs to, where that is to be said. */
+  readonly trace?: TraceContext.TraceContext
   /** Unix seconds. */
   readonly createdAt: number
 }
@@ -63,7 +66,8 @@ export const message = (post: Post): NostrEvent.Template => ({
           ["e", post.reply.to, post.relay, "reply"],
           ["p", post.reply.author]
         ]),
-    ["salt", post.salt]
+    ["salt", post.salt],
+    ...(post.trace === undefined ? [] : [TraceContext.toTag(post.trace)])
   ],
   content: AgentMessage.stringify(post.message)
 })

@@ -22,6 +22,7 @@ import { type Options, resolve } from "./ProviderOptions.ts"
 import * as Refunds from "./Refunds.ts"
 import * as Reception from "./Reception.ts"
 import * as Till from "./Till.ts"
+import * as Tracing from "./Tracing.ts"
 import * as Workshop from "./Workshop.ts"
 
 export type { ProviderEvent } from "./ProviderEvent.ts"
@@ -84,6 +85,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
   const owner = randomUUID()
   const requestAge = Math.ceil(Duration.toSeconds(options.requestAge))
 
+  const tracing = yield* Tracing.make(options)
   const routing = yield* Routing.make({ backend, options, tell })
   const presence = yield* Presence.make({ relay, signer, routing, book, options, tell })
   const answers = Answers.make({ relay, signer, channel: presence.channel })
@@ -95,6 +97,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
     book,
     relay,
     answers,
+    tracing,
     options,
     tell
   })
@@ -119,6 +122,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
     workshop,
     till,
     refunds,
+    tracing,
     options,
     tell
   })
@@ -201,7 +205,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
           Effect.forever
         ),
       { concurrency: "unbounded" }
-    ).pipe(Effect.forkScoped)
+    ).pipe(tracing.untraced, Effect.forkScoped)
 
   // Undone from the last to the first: nothing new is taken, and what is paid is finished.
   yield* expectOpenQuotes

@@ -37,6 +37,8 @@ export interface Options {
   readonly requestAge?: Duration.Input
   /** How long a stop waits for jobs that are paid; default 30 seconds. */
   readonly stopWithin?: Duration.Input
+  /** Whether customers' word is taken for the trace that a request belongs to; default false. */
+  readonly traceContext?: boolean
   /** How long a job stays with a process that gives no sign of life; default 15 seconds. */
   readonly lease?: Duration.Input
 }
@@ -61,6 +63,7 @@ export const resolve = (options: Options) => ({
   invoiceExpiry: Duration.fromInputUnsafe(options.invoiceExpiry ?? "10 minutes"),
   requestAge: Duration.fromInputUnsafe(options.requestAge ?? "2 minutes"),
   stopWithin: Duration.fromInputUnsafe(options.stopWithin ?? "30 seconds"),
+  traceContext: options.traceContext ?? false,
   lease: Duration.fromInputUnsafe(options.lease ?? "15 seconds")
 })
 

@@ -18,6 +18,7 @@ import type { ProviderEvent } from "./ProviderEvent.ts"
 import type { Resolved } from "./ProviderOptions.ts"
 import type { Routing } from "./Routing.ts"
 import type { Till } from "./Till.ts"
+import type { Tracing } from "./Tracing.ts"
 import type { Workshop } from "./Workshop.ts"
 
 export interface Reception {
@@ -40,11 +41,12 @@ export const make = (services: {
   readonly workshop: Workshop
   readonly till: Till
   readonly refunds: Refunds
+  readonly tracing: Tracing
   readonly options: Resolved
   readonly tell: (event: ProviderEvent) => Effect.Effect<void>
 }): Reception => {
   const { answers, book, options, presence, provider, refunds, routing, tell, till } = services
-  const { wallet, workshop } = services
+  const { tracing, wallet, workshop } = services
   const allowance = Allowance.make(options.requestsPerMinute)
 
   const receive = Effect.fnUntraced(function* (event: NostrEvent.NostrEvent) {
@@ -67,10 +69,12 @@ export const make = (services: {
       case "Claim":
         return yield* refunds.claim(event, judgement.message)
       case "Refuse":
-        if (yield* isNew(judgement.request)) yield* refuse(judgement.request, judgement.refusal)
+        if (yield* isNew(judgement.request))
+          yield* tracing.request(event)(refuse(judgement.request, judgement.refusal))
         return
       case "Request":
-        if (yield* isNew(judgement.request)) yield* accept(judgement.request)
+        if (yield* isNew(judgement.request))
+          yield* tracing.request(event)(accept(judgement.request))
     }
   })
 
@@ -81,6 +85,8 @@ export const make = (services: {
 
   const accept = Effect.fnUntraced(function* (request: Request) {
     const { customer, id, model } = request
+    yield* tracing.note("model", model)
+    yield* tracing.keep(id)
     yield* tell({ _tag: "Requested", request: id, customer, model })
     yield* quoteOrRefuse(request)
   })
@@ -90,7 +96,8 @@ export const make = (services: {
     Effect.suspend(() => {
       const refusal = overload(request)
       if (refusal !== undefined) return refuse(request, refusal)
-      return Effect.ensuring(quote(request), Effect.sync(till.begin(request.customer)))
+      const quoting = tracing.stage("quote")(quote(request))
+      return Effect.ensuring(quoting, Effect.sync(till.begin(request.customer)))
     })
 
   const overload = ({ customer }: Request): Refusal | undefined => {
@@ -154,6 +161,7 @@ export const make = (services: {
   ) {
     if (!(yield* book.refused(provider, request, refusal.code))) return
     const { customer, id } = request
+    yield* tracing.note("refusal", refusal.code)
     yield* tell({ _tag: "Refused", request: id, customer, ...refusal })
     const answer = yield* answers.sign(request, {
       type: "JobError",

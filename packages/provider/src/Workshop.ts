@@ -13,6 +13,7 @@ import { isModern, type Job } from "./Job.ts"
 import type { BookUnavailable, ProviderBook, Unfinished } from "./ProviderBook.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
 import type { Resolved } from "./ProviderOptions.ts"
+import type { Tracing } from "./Tracing.ts"
 
 export interface Workshop {
   /** How many jobs are inferred, and how many wait for their turn. */
@@ -40,10 +41,11 @@ export const make = Effect.fnUntraced(function* (services: {
   readonly book: ProviderBook["Service"]
   readonly relay: Relay.Shape
   readonly answers: Answers
+  readonly tracing: Tracing
   readonly options: Resolved
   readonly tell: (event: ProviderEvent) => Effect.Effect<void>
 }) {
-  const { answers, book, capacity, options, owner, provider, tell } = services
+  const { answers, book, capacity, options, owner, provider, tell, tracing } = services
   const hands = yield* Semaphore.make(options.capacity)
   const jobs = yield* FiberSet.make<void>()
   /** What this process works on, and until when (unix milliseconds) it is known to be ours. */
@@ -109,6 +111,7 @@ export const make = Effect.fnUntraced(function* (services: {
       return FiberSet.run(
         jobs,
         task.pipe(
+          tracing.job(job.id),
           Effect.catch(({ message }) => tell({ _tag: "Trouble", message })),
           Effect.catchDefect((defect) => tell({ _tag: "Trouble", message: `a bug: ${defect}` })),
           Effect.ensuring(Effect.sync(() => held.delete(job.id)))
@@ -121,7 +124,10 @@ export const make = Effect.fnUntraced(function* (services: {
     job: Job,
     beginning: Omit<Answering.Beginning, "isOurs">
   ) {
-    const answer = yield* answering.answer(job, { ...beginning, isOurs: isOurs(job) })
+    const answer = yield* tracing.stage("infer")(
+      answering.answer(job, { ...beginning, isOurs: isOurs(job) })
+    )
+    yield* tracing.note("answer", answer._tag === "Text" ? "text" : answer.error.reason)
     return yield* answer._tag === "Text"
       ? completion.keep(job, answer)
       : completion.owe(job, answer.error)
@@ -137,7 +143,7 @@ export const make = Effect.fnUntraced(function* (services: {
       job,
       Effect.flatMap(claim, (isClaimed) => (isClaimed ? work(job, beginning) : nothingToSay))
     )
-    yield* say(startedAt)
+    yield* tracing.stage("deliver")(say(startedAt))
   })
 
   const take = Effect.fnUntraced(function* (paymentHash: Bolt11.PaymentHash) {
