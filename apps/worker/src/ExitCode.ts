@@ -10,10 +10,12 @@
  * | 130 | stopped by a second signal, at once; the same |
  */
 import { Cause, Exit, Predicate } from "effect"
-import { CutShort } from "./Worker.ts"
+import { CutShort, LeftUndone } from "./Worker.ts"
 
 const failed = 1
 const unusable = 2
+const undone = 3
+const interrupted = 130
 
 const byTag: Readonly<Record<string, number>> = {
   ShowHelp: unusable,
@@ -32,7 +34,8 @@ const isHelp = (error: unknown): boolean =>
   error.errors.length === 0
 
 const ofError = (error: unknown): number => {
-  if (error instanceof CutShort) return error.by === "deadline" ? 3 : 130
+  if (error instanceof LeftUndone) return undone
+  if (error instanceof CutShort) return error.by === "deadline" ? undone : interrupted
   return Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag)
     ? (byTag[error._tag] ?? failed)
     : failed

@@ -126,7 +126,7 @@ const stop = Effect.fnUntraced(function* (shop: Scope.Closeable, signal: string)
   ])
   const left = yield* unfinished
   if (Option.isSome(cutBy)) return yield* new CutShort({ by: cutBy.value, left })
-  if (left > 0) return yield* new CutShort({ by: "deadline", left })
+  if (left > 0) return yield* new LeftUndone({ left })
   yield* Effect.logInfo("stopped")
 })
 
@@ -143,15 +143,27 @@ const unfinished = Effect.gen(function* () {
 const isCutShort = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof CutShort
 
-/** The worker ended before everything that was paid was done. */
+const inTheBooks = (left: number): string =>
+  `${left === 1 ? "1 paid job is" : `${left} paid jobs are`} left in the books, and taken up on the next start`
+
+/** The worker stopped in order, but its jobs took longer than it may wait. */
+export class LeftUndone extends Schema.TaggedError<LeftUndone>()("LeftUndone", {
+  /** Paid jobs without an end. */
+  left: Schema.Int
+}) {
+  override get message(): string {
+    return `stopped at the deadline: ${inTheBooks(this.left)}`
+  }
+}
+
+/** The worker ended at once, and closed nothing. */
 export class CutShort extends Schema.TaggedError<CutShort>()("CutShort", {
   by: Schema.Literals(["signal", "deadline"]),
   /** Paid jobs without an end. */
   left: Schema.Int
 }) {
   override get message(): string {
-    const why = this.by === "signal" ? "by a second signal" : "at the deadline"
-    const jobs = this.left === 1 ? "1 paid job is" : `${this.left} paid jobs are`
-    return `ended ${why}: ${jobs} left in the books, and taken up on the next start`
+    const why = this.by === "signal" ? "by a second signal" : "because stopping took too long"
+    return `ended at once, ${why}: ${inTheBooks(this.left)}`
   }
 }

@@ -93,7 +93,7 @@ describe("a provider as a service", () => {
       assert.strictEqual(yield* worker.exitCode, 3)
       assert.match(
         yield* worker.output,
-        /ended at the deadline: 1 paid job is left in the books, and taken up on the next start/
+        /stopped at the deadline: 1 paid job is left in the books, and taken up on the next start/
       )
       yield* backend.finish
       yield* Workers.selling(env)
@@ -112,7 +112,7 @@ describe("a provider as a service", () => {
       yield* worker.until('"stopping"')
       yield* Effect.forkChild(worker.kill("SIGTERM"))
       assert.strictEqual(yield* worker.exitCode, 130)
-      assert.match(yield* worker.output, /ended by a second signal: 1 paid job is left/)
+      assert.match(yield* worker.output, /ended at once, by a second signal: 1 paid job is left/)
       assert.strictEqual((yield* balanceOf(env)) - before, price)
     }).pipe(Effect.provide(Cli.layer))
   )

@@ -1,5 +1,6 @@
 /** Files that hold a secret: read and made only so that nobody else can read them. */
-import { Effect, FileSystem, Option, Path, Redacted, Schema } from "effect"
+import { Effect, FileSystem, Option, Redacted, Schema } from "effect"
+import { dirname, resolve } from "node:path"
 import { Environment } from "./Environment.ts"
 
 /** No secret of ours is longer, in bytes. */
@@ -13,13 +14,13 @@ const forOthers = 0o077
  */
 const forOthersOfCredentials = 0o037
 
-const mayNotBeSet = Effect.fnUntraced(function* (file: string) {
-  const path = yield* Path.Path
-  const folder = (yield* Environment)["CREDENTIALS_DIRECTORY"]
-  return folder !== undefined && path.dirname(path.resolve(file)) === path.resolve(folder)
-    ? forOthersOfCredentials
-    : forOthers
-})
+/** The bits of a secret's mode that say too much. */
+const exposing = (path: string) =>
+  Effect.map(Environment, ({ CREDENTIALS_DIRECTORY: credentials }) =>
+    credentials !== undefined && dirname(resolve(path)) === resolve(credentials)
+      ? forOthersOfCredentials
+      : forOthers
+  )
 
 /** Windows has access lists where others have modes. */
 const hasModes = process.platform !== "win32"
@@ -33,7 +34,7 @@ export const read = (path: string) =>
       return yield* refuse(path, "irregular", "It is no regular file.")
     const file = yield* fileSystem.open(path, { flag: "r" })
     const info = yield* file.stat
-    if (hasModes && (info.mode & (yield* mayNotBeSet(path))) !== 0)
+    if (hasModes && (info.mode & (yield* exposing(path))) !== 0)
       return yield* refuse(
         path,
         "exposed",
