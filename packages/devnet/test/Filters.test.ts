@@ -67,7 +67,7 @@ describe("stored events", () => {
         const events = randomEvents.map(toEvent)
         const store = yield* EventStore.open({ filename: ":memory:" })
         for (const event of events) store.put(event, JSON.stringify(event))
-        store.commit()
+        store.commit(() => {})
         const found = store.query(filters, { now: 100, maxLimit: 4, defaultLimit: 3 })
         const kept = distinct(events)
         const wanted = filters.flatMap((filter) =>

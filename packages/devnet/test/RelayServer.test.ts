@@ -2,10 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { RelayServer } from "@farthing/devnet"
 import type { NostrEvent } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
-import { Clock, Duration, Effect, Exit, Scope } from "effect"
+import { Clock, Duration, Effect, Exit, References, Scope } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { connect } from "./RawClient.ts"
 import { event, start } from "./TestRelay.ts"
 
@@ -274,6 +275,38 @@ describe("the server", () => {
       const { client } = yield* start({ store })
       assert.deepEqual(yield* client.query({ kinds: [1] }), [kept])
       assert.strictEqual((yield* client.publish(gone))[2], false)
+    })
+  )
+
+  it.live("says so where an event could not be stored, and stores the next one", () =>
+    Effect.gen(function* () {
+      const filename = yield* file
+      const { client } = yield* start({ store: { filename } })
+      const [one, two] = [yield* event(), yield* event()]
+      const intruder = yield* Effect.acquireRelease(
+        Effect.sync(() => new DatabaseSync(filename)),
+        (db) => Effect.sync(() => db.close())
+      )
+      intruder.exec("BEGIN IMMEDIATE")
+      assert.deepEqual((yield* client.publish(one)).slice(2), [
+        false,
+        "error: the event could not be stored"
+      ])
+      intruder.exec("ROLLBACK")
+      assert.strictEqual((yield* client.publish(two))[2], true)
+      assert.deepEqual(yield* client.query({ kinds: [1] }), [two])
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
+  )
+
+  it.live("refuses a file that is of something else", () =>
+    Effect.gen(function* () {
+      const filename = yield* file
+      const other = new DatabaseSync(filename)
+      other.exec("CREATE TABLE event (id TEXT)")
+      other.close()
+      const error = yield* RelayServer.make({ store: { filename } }).pipe(Effect.flip)
+      assert.strictEqual(error._tag, "StoreError")
+      assert.include(error.message, "another version")
     })
   )
 

@@ -57,8 +57,7 @@ export const make = ({ limits, others, outbox, publishing, report }: Options): C
     handle: (messages) => {
       messages.forEach(hear)
       outbox.flush()
-      publishing.commit()
-      outbox.flush()
+      publishing.commit(outbox.flush)
     },
     leave: (session) => parts.forEach((part) => part.leave?.(session))
   }

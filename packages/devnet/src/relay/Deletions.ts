@@ -26,12 +26,21 @@ export const make = (db: DatabaseSync, remove: (seq: number) => void): Deletions
   const byAddress = db.prepare(
     "SELECT seq FROM event WHERE address = ? AND pubkey = ? AND created_at <= ?"
   )
+  /** Few authors delete: the others' events need no look into the table. */
+  const authors = new Set(
+    db
+      .prepare("SELECT DISTINCT lower(hex(pubkey)) AS pubkey FROM deletion")
+      .all()
+      .map(({ pubkey }) => String(pubkey))
+  )
   return {
     cover: (event, address) =>
       event.kind !== kind &&
+      authors.has(event.pubkey) &&
       find.get(Hex.toBytes(event.pubkey), event.id, address ?? "", event.created_at) !== undefined,
     apply: (request) => {
       const author = Hex.toBytes(request.pubkey)
+      authors.add(request.pubkey)
       for (const id of NostrEvent.tagValues(request, "e")) {
         remember.run(author, id, Number.MAX_SAFE_INTEGER)
         for (const { seq } of byId.all(id, author)) remove(Number(seq))

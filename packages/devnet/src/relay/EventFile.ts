@@ -6,15 +6,17 @@ import * as DatabaseFile from "@farthing/sqlite/DatabaseFile"
 import type { Scope } from "effect"
 import { Effect, Schema } from "effect"
 import { DatabaseSync } from "node:sqlite"
+import * as Log from "./Log.ts"
 
 export interface Options {
   /** Path of the file, or `:memory:`. The parent directory has to exist. */
   readonly filename: string
-  /**
-   * `FULL` (the default) survives the loss of power with every event that was answered with `OK`;
-   * `NORMAL` may lose the last ones then.
-   */
-  readonly synchronous?: "FULL" | "NORMAL"
+}
+
+export interface EventFile {
+  readonly db: DatabaseSync
+  /** What is committed is durable once this is flushed. */
+  readonly log: Log.Log
 }
 
 /** The file cannot be used: its directory, its rights, or what stands in it. */
@@ -24,23 +26,27 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
 }) {}
 
 /** Creates what is not there, with mode 0600. */
-export const open = ({
-  filename,
-  synchronous = "FULL"
-}: Options): Effect.Effect<DatabaseSync, StoreError, Scope.Scope> => {
+export const open = ({ filename }: Options): Effect.Effect<EventFile, StoreError, Scope.Scope> => {
   const failed = (cause: unknown) =>
     new StoreError({ filename, message: cause instanceof Error ? cause.message : String(cause) })
-  return DatabaseFile.claim(filename).pipe(
-    Effect.andThen(
-      Effect.acquireRelease(
-        Effect.try({ try: () => new DatabaseSync(filename, { timeout: 5_000 }), catch: failed }),
-        (db) => Effect.sync(() => db.close())
-      )
-    ),
-    Effect.tap((db) => Effect.try({ try: () => prepare(db, synchronous), catch: failed })),
-    Effect.mapError(failed)
-  )
+  const attempt = <A>(body: () => A) => Effect.try({ try: body, catch: failed })
+  return Effect.gen(function* () {
+    yield* Effect.mapError(DatabaseFile.claim(filename), failed)
+    const db = yield* Effect.acquireRelease(
+      attempt(() => new DatabaseSync(filename, { timeout: patience })),
+      (db) => Effect.sync(() => db.close())
+    )
+    yield* attempt(() => prepare(db))
+    const log = yield* Effect.acquireRelease(
+      attempt(() => (DatabaseFile.isInMemory(filename) ? Log.none : Log.open(filename))),
+      (log) => Effect.sync(log.close)
+    )
+    return { db, log }
+  })
 }
+
+/** Milliseconds that the whole relay waits for whoever else has the file: nobody should. */
+const patience = 1_000
 
 /** Raised when tables change: a file of another version is refused, not misread. */
 const version = 2
@@ -79,10 +85,11 @@ const tables = `
   ) STRICT, WITHOUT ROWID;
   PRAGMA user_version = ${version};`
 
-const prepare = (db: DatabaseSync, synchronous: string): void => {
+/** `NORMAL`: SQLite flushes where it has to for the file to stay whole, and `Log` the rest. */
+const prepare = (db: DatabaseSync): void => {
   db.exec(`
     PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = ${synchronous};
+    PRAGMA synchronous = NORMAL;
     PRAGMA cache_size = -65536;
     PRAGMA wal_autocheckpoint = 10000;`)
   const found = db.prepare("PRAGMA user_version").get()?.["user_version"]

@@ -6,7 +6,6 @@
 import type { Filter } from "@farthing/protocol"
 import { Hex, NostrEvent } from "@farthing/protocol"
 import { Effect } from "effect"
-import type { DatabaseSync } from "node:sqlite"
 import * as Deletions from "./Deletions.ts"
 import * as EventFile from "./EventFile.ts"
 import type { StoredEvent } from "./StoredQuery.ts"
@@ -16,14 +15,14 @@ import * as Transactions from "./Transactions.ts"
 export type Outcome = "Stored" | "Duplicate" | "Replaced" | "Deleted"
 
 export interface EventStore {
-  /**
-   * Takes in an event; `json` is its text. It is found from now on, and on disk after the next
-   * `commit`.
-   */
+  /** Takes in an event; `json` is its text. It is found from now on; it stays with `commit`. */
   readonly put: (event: NostrEvent.NostrEvent, json: string) => Outcome
 
-  /** Returns when all that was put since the last time is on disk; throws where nothing of it is. */
-  readonly commit: () => void
+  /**
+   * Ends what was put since the last time, and calls when it is on disk; with an error where it
+   * may not be.
+   */
+  readonly commit: (done: (error: unknown) => void) => void
 
   /** What any of the filters wants, each within its limit, once, newest first, then lower id. */
   readonly query: (
@@ -41,7 +40,7 @@ export interface EventStore {
 /** The store in its file, until the scope closes. */
 export const open = (options: EventFile.Options) => Effect.map(EventFile.open(options), make)
 
-const make = (db: DatabaseSync): EventStore => {
+const make = ({ db, log }: EventFile.EventFile): EventStore => {
   const insertEvent = db.prepare(`
     INSERT INTO event (id, pubkey, created_at, kind, address, expires_at, json)
       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`)
@@ -113,7 +112,14 @@ const make = (db: DatabaseSync): EventStore => {
         if (outcome === "Stored" && event.kind === Deletions.kind) deletions.apply(event)
         return outcome
       }),
-    commit: transactions.commit,
+    commit: (done) => {
+      try {
+        if (!transactions.commit()) return done(null)
+      } catch (cause) {
+        return done(cause)
+      }
+      return log.flush(done)
+    },
     query: stored.query,
     count: stored.count,
     purge: (now) => {

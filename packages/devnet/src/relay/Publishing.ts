@@ -25,8 +25,8 @@ export interface Options {
 }
 
 export interface Publishing extends Part {
-  /** Makes durable what came in since the last time, and says so. */
-  readonly commit: () => void
+  /** Makes durable what came in since the last time; calls when everybody was told so. */
+  readonly commit: (done: () => void) => void
 }
 
 interface Unanswered {
@@ -60,7 +60,7 @@ export const make = (options: Options): Publishing => {
       unanswered.push({ session, id: event.id, outcome })
     } catch (cause) {
       report(cause)
-      session.ok(event.id, false, notStored)
+      session.ok(event.id, ...notStored)
     }
   }
 
@@ -80,17 +80,15 @@ export const make = (options: Options): Publishing => {
         broadcast(event, JSON.stringify(event))
       }
     },
-    commit: () => {
-      if (unanswered.length === 0) return
+    commit: (done) => {
       const answered = unanswered
       unanswered = []
-      try {
-        store.commit()
-        for (const { id, outcome, session } of answered) session.ok(id, ...answers[outcome])
-      } catch (cause) {
-        report(cause)
-        for (const { id, session } of answered) session.ok(id, false, notStored)
-      }
+      store.commit((error) => {
+        if (error !== null) report(error)
+        for (const { id, outcome, session } of answered)
+          session.ok(id, ...(error === null ? answers[outcome] : notStored))
+        done()
+      })
     }
   }
 }
@@ -98,9 +96,12 @@ export const make = (options: Options): Publishing => {
 const strange = "auth-required: say who you are"
 const notItsAuthorYet = "auth-required: only its author may publish this event"
 const notItsAuthor = "restricted: only its author may publish this event"
-const notStored = "error: the event could not be stored"
 
-const answers: Record<Outcome, readonly [accepted: boolean, message?: string]> = {
+type Answer = readonly [accepted: boolean, message?: string]
+
+const notStored: Answer = [false, "error: the event could not be stored"]
+
+const answers: Record<Outcome, Answer> = {
   Stored: [true],
   Duplicate: [true, "duplicate: already have this event"],
   Replaced: [false, "replaced: have a newer version of this event"],

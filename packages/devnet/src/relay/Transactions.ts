@@ -4,8 +4,8 @@ import type { DatabaseSync } from "node:sqlite"
 export interface Transactions {
   /** Inside the transaction that is under way; what throws is undone, and nothing else. */
   readonly within: <A>(body: () => A) => A
-  /** Returns when all is on disk; throws where nothing is. */
-  readonly commit: () => void
+  /** Ends it, and says whether there was one; throws where nothing of it stays. */
+  readonly commit: () => boolean
 }
 
 export const make = (db: DatabaseSync): Transactions => {
@@ -41,11 +41,12 @@ export const make = (db: DatabaseSync): Transactions => {
       }
     },
     commit: () => {
-      if (!underWay) return
+      if (!underWay) return false
       underWay = false
       assertUnbroken()
       try {
         commit.run()
+        return true
       } catch (cause) {
         if (db.isTransaction) rollback.run()
         throw cause
