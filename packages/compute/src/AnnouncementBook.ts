@@ -35,6 +35,8 @@ export interface AnnouncementBook {
   readonly knows: (id: string) => boolean
   /** How many offers are open. */
   readonly count: (now: number) => number
+  /** Every word that stands, also of those who say that they are away. */
+  readonly words: (now: number) => ReadonlyArray<Listing>
   /** Every open offer. */
   readonly all: (now: number) => ReadonlyArray<Listing>
   /** The open offers of one provider. */
@@ -145,6 +147,10 @@ export const make = ({ capacity, proven }: Options): AnnouncementBook => {
     count: (now) => {
       prune(now)
       return open
+    },
+    words: (now) => {
+      prune(now)
+      return [...byProvider.values()].flat()
     },
     all: (now) => {
       prune(now)

@@ -3,10 +3,10 @@
  * hears.
  */
 import type { Filter, Key, NostrEvent } from "@farthing/protocol"
-import { Announcement } from "@farthing/protocol"
+import { AgentMessage, Announcement } from "@farthing/protocol"
 import { Relay, UnixTime } from "@farthing/relay"
 import type { Scope } from "effect"
-import { Deferred, Effect, Latch, PubSub, Stream } from "effect"
+import { Array as Arr, Deferred, Effect, Latch, Option, PubSub, Stream } from "effect"
 import type * as AnnouncementTable from "./AnnouncementTable.ts"
 import * as Catalogue from "./Catalogue.ts"
 import { type RelayUnavailable, relayUnavailable } from "./ComputeError.ts"
@@ -34,6 +34,10 @@ const lookBack = 7 * 24 * 3600
 
 /** Seconds by which a relay is asked again for what it had sent: words come late, clocks differ. */
 const overlap = 3600
+
+/** Words of a relay that came late: the most that are asked for, and how many at once. */
+const mostLate = 2_000
+const idsAtOnce = 250
 
 /** Nothing is written while relays send what they had stored, unless that takes longer. */
 const longestFill = "30 seconds"
@@ -114,28 +118,47 @@ export const open = Effect.fnUntraced(function* (
     ...(proven.length === 0 ? [] : [{ ...filter, authors: proven }])
   ]
 
-  /** One of several questions to the relays; `onStored` when they have answered it. */
-  const ask = (question: Filter.Filter, onStored: Effect.Effect<void>) =>
-    relay
-      .subscribe([question], {
-        onStored,
-        onRelayStored: (url) =>
-          Effect.map(UnixTime.now, (now) => {
-            complete.set(url, now)
-          }),
-        since: (url) => sinceOf(storedAt.get(url), start),
-        isKnown: book.knows
-      })
-      .pipe(Stream.runForEachArray(hear))
+  const scope = yield* Effect.scope
+
+  /** Asks what `since` cannot ask for: words that came late to a relay, or were dated back. */
+  const catchUp = Effect.fnUntraced(
+    function* (url: string) {
+      const now = yield* UnixTime.now
+      const held = book.words(now).filter(({ createdAt }) => createdAt >= filter.since)
+      const difference = yield* relay.difference(
+        url,
+        { ...filter, "#k": [String(AgentMessage.textGeneration)] },
+        held.map(({ createdAt, id }) => ({ created_at: createdAt, id }))
+      )
+      const missing = Option.getOrElse(difference, () => []).filter((id) => !book.knows(id))
+      const unknown = yield* table.unknownOf(missing.slice(0, mostLate))
+      for (const ids of Arr.chunksOf(unknown, idsAtOnce))
+        yield* hear(yield* relay.query([{ ids }], { timeout: "10 seconds" }))
+    },
+    Effect.catch((error) => Effect.logDebug("What came late to a relay is not known", error))
+  )
+
+  const onRelayStored = Effect.fnUntraced(function* (url: string) {
+    complete.set(url, yield* UnixTime.now)
+    if (storedAt.has(url)) yield* Effect.forkIn(catchUp(url), scope)
+  })
 
   let unanswered = questions.length
   const answered = Effect.suspend(() =>
     --unanswered > 0 ? Effect.void : Effect.andThen(stored.open, settle)
   )
-  yield* Effect.forEach(questions, (question) => ask(question, answered), {
-    concurrency: "unbounded",
-    discard: true
-  }).pipe(
+
+  const ask = (question: Filter.Filter, place: number) =>
+    relay
+      .subscribe([question], {
+        onStored: answered,
+        since: (url) => sinceOf(storedAt.get(url), start),
+        isKnown: book.knows,
+        ...(place === 0 ? { onRelayStored } : {})
+      })
+      .pipe(Stream.runForEachArray(hear))
+
+  yield* Effect.forEach(questions, ask, { concurrency: "unbounded", discard: true }).pipe(
     Effect.catch((error) => Effect.andThen(Deferred.fail(failed, relayUnavailable(error)), giveUp)),
     Effect.forkScoped({ startImmediately: true })
   )

@@ -192,6 +192,7 @@ const withSubscribe = (subscribe: Relay.Shape["subscribe"]) =>
       Layer.succeed(Relay.Relay, {
         urls: ["ws://127.0.0.1:1"],
         connected: Effect.succeed([]),
+        difference: () => Effect.succeedNone,
         maxEventBytes: Effect.succeed(48_000),
         publish: () => Effect.die("nothing is published"),
         query: () => Effect.fail(unreachable),

@@ -22,6 +22,7 @@ import * as Information from "./relay/Information.ts"
 import * as Limits from "./relay/Limits.ts"
 import * as Outbox from "./relay/Outbox.ts"
 import * as Publishing from "./relay/Publishing.ts"
+import * as Reconciling from "./relay/Reconciling.ts"
 import * as Session from "./relay/Session.ts"
 import * as Subscriptions from "./relay/Subscriptions.ts"
 
@@ -81,7 +82,11 @@ export const make = Effect.fnUntraced(function* (
   const common = { store, subscriptions, limits, authRequired, report }
   const conversation = Conversation.make({
     publishing: Publishing.make({ ...common, millis }),
-    others: [Asking.make({ ...common, now }), Authentication.make({ hosts, now })],
+    others: [
+      Asking.make({ ...common, now }),
+      Authentication.make({ hosts, now }),
+      Reconciling.make({ ...common, now })
+    ],
     limits,
     outbox,
     report

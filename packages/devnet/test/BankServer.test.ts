@@ -249,6 +249,7 @@ describe("a wallet service whose relay does not filter", () => {
     const relay = Relay.Relay.of({
       urls: [],
       connected: Effect.succeed([]),
+      difference: () => Effect.succeedNone,
       maxEventBytes: Effect.succeed(48_000),
       query: () => Effect.succeed([]),
       publish: (event) => Effect.as(Queue.offer(published, event), { event, outcomes: [] }),

@@ -8,7 +8,10 @@ import { createHash } from "node:crypto"
 import type * as NostrEvent from "./NostrEvent.ts"
 
 /** What is reconciled: an event by its date and id. */
-export type Item = Pick<NostrEvent.NostrEvent, "created_at" | "id">
+export interface Item {
+  readonly created_at: number
+  readonly id: string
+}
 
 export interface Options {
   /** The side that began says in the end what is missing where; the other one answers. */
@@ -22,7 +25,7 @@ export interface Step {
   /** What to say next, in hex; nothing where all is known. */
   readonly reply: string | undefined
   /** Only we have these. Empty for the side that answers. */
-  readonly have: ReadonlyArray<NostrEvent.EventId>
+  readonly have: ReadonlyArray<string>
   /** Only the other side has these. Empty for the side that answers. */
   readonly need: ReadonlyArray<NostrEvent.EventId>
 }
@@ -90,7 +93,7 @@ export const make = (events: ReadonlyArray<Item>, options: Options): Reconciliat
   }
 
   const reconcile = (reader: Reader): Step => {
-    const have: Array<NostrEvent.EventId> = []
+    const have: Array<string> = []
     const need: Array<NostrEvent.EventId> = []
     const writer = makeWriter()
     let lower = 0

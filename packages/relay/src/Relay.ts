@@ -5,7 +5,7 @@
  * asked for it, and comes once, whatever the number of relays that sent it.
  */
 import type { Filter, NostrEvent } from "@farthing/protocol"
-import type { Duration, Effect, Scope, Stream } from "effect"
+import type { Duration, Effect, Option, Scope, Stream } from "effect"
 import { Context, Layer } from "effect"
 import type { RelayError } from "./RelayError.ts"
 import * as RelayMemory from "./RelayMemory.ts"
@@ -93,6 +93,16 @@ export interface Shape {
     filters: ReadonlyArray<Filter.Filter>,
     options?: QueryOptions
   ) => Effect.Effect<ReadonlyArray<NostrEvent.NostrEvent>, RelayError>
+
+  /**
+   * The ids of what one of the relays has for a filter and is not held here (NIP-77); none where
+   * the relay does not know how to say it, is not connected, or has very much that is missing.
+   */
+  readonly difference: (
+    url: string,
+    filter: Filter.Filter,
+    held: ReadonlyArray<Pick<NostrEvent.NostrEvent, "created_at" | "id">>
+  ) => Effect.Effect<Option.Option<ReadonlyArray<NostrEvent.EventId>>>
 }
 
 export class Relay extends Context.Service<Relay, Shape>()("@farthing/relay/Relay") {}

@@ -13,6 +13,7 @@ import type * as IgnoredFrames from "./IgnoredFrames.ts"
 import * as Inquiries from "./Inquiries.ts"
 import * as Outbox from "./Outbox.ts"
 import * as RelayInformation from "./RelayInformation.ts"
+import * as Reconciliation from "./Reconciliation.ts"
 import * as RelayMessage from "./RelayMessage.ts"
 import * as RelaySocket from "./RelaySocket.ts"
 import type * as Signer from "./Signer.ts"
@@ -27,6 +28,8 @@ export interface RelayConnection {
   readonly ask: (listener: Inquiries.Listener) => Inquiries.Inquiry
   /** Sends the same bytes after every dial, until there is an outcome or the result is called. */
   readonly publish: (publication: Outbox.Publication) => () => void
+  /** The ids of what it has and we have not, if it says so; only while the connection stands. */
+  readonly difference: Reconciliation.Reconciliation["difference"]
   /** Why there is no answer. */
   readonly trouble: () => string
 }
@@ -73,6 +76,7 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
       millis: () => clock.currentTimeMillisUnsafe(),
       room: () => information.limits().maxSubscriptions ?? Number.POSITIVE_INFINITY
     })
+    const reconciliation = Reconciliation.make({ url, isUp, send })
     const outbox = Outbox.make({ url, isUp, send, authentication, fork, ask: inquiries.add })
 
     const onFrame = (data: RawData, isBinary: boolean): void => {
@@ -102,6 +106,10 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
           return void fork(Effect.logDebug(`${url} says: ${message.message}`))
         case "Challenge":
           return authentication.challenged(message.challenge)
+        case "Reconciling":
+          return reconciliation.heard(message.subscription, message.message)
+        case "NotReconciling":
+          return reconciliation.refused(message.subscription)
       }
     }
 
@@ -117,6 +125,7 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
       socket = undefined
       authentication.reset()
       inquiries.reset()
+      reconciliation.reset()
     }
 
     const onUnreachable = (why: string) =>
@@ -177,6 +186,7 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
       isUp,
       maxFrameBytes: information.maxFrameBytes,
       limits: information.limits,
+      difference: reconciliation.difference,
       trouble: () => unreachable ?? noAnswer,
       ask: (listener) => {
         if (unreachable !== undefined) listener.onUnreachable()

@@ -6,6 +6,7 @@ import { FetchHttpClient, HttpClient } from "effect/http"
 const limit = Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0)))
 
 export const RelayInformation = Schema.Struct({
+  supported_nips: Schema.optionalKey(Schema.Array(Schema.Unknown)),
   limitation: Schema.optionalKey(
     Schema.Struct({
       /** Bytes of the largest frame that the relay takes. */

@@ -3,7 +3,7 @@
  * says, and refuses forged ones.
  */
 import { Filter, NostrEvent } from "@farthing/protocol"
-import { Effect, Queue, Stream } from "effect"
+import { Effect, Option, Queue, Stream } from "effect"
 import type { PublishReport, Shape } from "./Relay.ts"
 import { QuorumMissed, RelayError } from "./RelayError.ts"
 import * as UnixTime from "./UnixTime.ts"
@@ -74,6 +74,12 @@ export const make: Effect.Effect<Shape> = Effect.sync(() => {
           )
         })
       ),
-    query: (filters) => Effect.map(UnixTime.now, (now) => storedFor(filters, now))
+    query: (filters) => Effect.map(UnixTime.now, (now) => storedFor(filters, now)),
+    difference: (_, filter, held) =>
+      Effect.map(UnixTime.now, (now) => {
+        const known = new Set(held.map(({ id }) => id))
+        const missing = storedFor([filter], now).filter(({ id }) => !known.has(id))
+        return Option.some(missing.map(({ id }) => id))
+      })
   }
 })

@@ -1,4 +1,4 @@
-/** The messages of a relay (NIP-01, NIP-42), as they come off the wire. */
+/** The messages of a relay (NIP-01, NIP-42, NIP-77), as they come off the wire. */
 import { Text } from "@farthing/protocol"
 
 export type RelayMessage =
@@ -13,6 +13,8 @@ export type RelayMessage =
   | { readonly _tag: "Closed"; readonly subscription: string; readonly message: string }
   | { readonly _tag: "Notice"; readonly message: string }
   | { readonly _tag: "Challenge"; readonly challenge: string }
+  | { readonly _tag: "Reconciling"; readonly subscription: string; readonly message: string }
+  | { readonly _tag: "NotReconciling"; readonly subscription: string }
 
 /** `undefined` for anything that is not a message of a relay; messages are made printable. */
 export const decode = (text: string): RelayMessage | undefined => {
@@ -35,6 +37,12 @@ export const decode = (text: string): RelayMessage | undefined => {
       return { _tag: "Notice", message: printable(first) }
     case "AUTH":
       return { _tag: "Challenge", challenge: first }
+    case "NEG-MSG":
+      return typeof second === "string"
+        ? { _tag: "Reconciling", subscription: first, message: second }
+        : undefined
+    case "NEG-ERR":
+      return { _tag: "NotReconciling", subscription: first }
     default:
       return undefined
   }

@@ -131,7 +131,10 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
           })
         )
         return events.toSorted(NostrEvent.newestFirst)
-      })
+      }),
+      difference: (url, filter, held) =>
+        connections.find((connection) => connection.url === url)?.difference(filter, held) ??
+        Effect.succeedNone
     }
   })
 

@@ -8,7 +8,7 @@ export interface Options {
   readonly limits: Limits
 }
 
-const supportedNips = [1, 9, 11, 28, 40, 42, 45, 70, 89]
+const supportedNips = [1, 9, 11, 28, 40, 42, 45, 70, 77, 89]
 
 export const document = ({ authRequired, limits, name }: Options) => ({
   name,
