@@ -30,6 +30,7 @@ import * as Config from "./Config.ts"
 import { Environment } from "./Environment.ts"
 import * as Home from "./Home.ts"
 import * as Identity from "./Identity.ts"
+import * as Telemetry from "./Telemetry.ts"
 
 /**
  * Somebody who lives in this environment and no other: home, configuration and key. Built anew,
@@ -125,7 +126,14 @@ export const books = treasury.pipe(
 /** The books and the wallet whose payments they tell of. */
 export const bookkeeper = treasury.pipe(Layer.provideMerge(anyWallet), Layer.provideMerge(database))
 
-const marketplace = relay.pipe(Layer.provideMerge(signer), Layer.provideMerge(database))
+/** Who watches, where the configuration says that somebody does. */
+const telemetry = Telemetry.layerUnlessDecided({ serviceName: "farthing" })
+
+const marketplace = relay.pipe(
+  Layer.provideMerge(signer),
+  Layer.provideMerge(database),
+  Layer.provideMerge(telemetry)
+)
 
 /** Somebody who can look at everything and buy nothing: no wallet is needed. */
 export const onlooker = computeClient.pipe(

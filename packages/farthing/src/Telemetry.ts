@@ -3,7 +3,7 @@
  * says that somebody collects them. Where nobody does, nothing is traced, so that spans cost
  * nothing.
  */
-import { Effect, Layer, Option, References } from "effect"
+import { Effect, Layer, Option, References, Tracer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { Otlp } from "effect/observability"
 import * as Config from "./Config.ts"
@@ -23,5 +23,15 @@ export const layer = (options: Options): Layer.Layer<never, never, Config.Config
         onSome: (baseUrl) =>
           Otlp.layerJson({ baseUrl, resource: options }).pipe(Layer.provide(FetchHttpClient.layer))
       })
+    )
+  )
+
+/** The same, unless whoever is around has decided already what becomes of spans. */
+export const layerUnlessDecided = (options: Options): Layer.Layer<never, never, Config.Config> =>
+  Layer.unwrap(
+    Effect.map(Effect.context(), ({ mapUnsafe }) =>
+      [Tracer.Tracer, References.TracerEnabled].some(({ key }) => mapUnsafe.has(key))
+        ? Layer.empty
+        : layer(options)
     )
   )

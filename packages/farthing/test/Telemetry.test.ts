@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Metric, Option, References } from "effect"
+import { Effect, Layer, Metric, Option, References, Tracer } from "effect"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as Config from "../src/Config.ts"
@@ -62,6 +62,31 @@ describe("Telemetry", () => {
       const { enabled, span: work } = Option.getOrThrow(span)
       assert.isFalse(enabled)
       assert.isFalse(work.sampled)
+    })
+  )
+
+  it.live("leaves alone what somebody around has decided", () =>
+    Effect.gen(function* () {
+      const config = yield* load(undefined)
+      const undecided = Telemetry.layerUnlessDecided({ serviceName: "farthing-test" }).pipe(
+        Layer.provide(Layer.succeed(Config.Config, config))
+      )
+      const isTraced = Effect.provide(References.TracerEnabled, undecided)
+      assert.isFalse(yield* isTraced)
+      assert.isTrue(yield* Effect.provideService(isTraced, References.TracerEnabled, true))
+      const spans: Array<string> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          spans.push(options.name)
+          return new Tracer.NativeSpan(options)
+        }
+      })
+      yield* Effect.void.pipe(
+        Effect.withSpan("work"),
+        Effect.provide(undecided),
+        Effect.provideService(Tracer.Tracer, tracer)
+      )
+      assert.deepStrictEqual(spans, ["work"])
     })
   )
 
