@@ -44,7 +44,7 @@ export interface Shape {
   readonly report: Effect.Effect<Report>
   /** Waits for a part. */
   readonly until: (part: Part) => Effect.Effect<void>
-  /** From now on the announcement is this provider's. */
+  /** From now on it is this provider that is announced. */
   readonly sells: (provider: ComputeProvider.Shape) => Effect.Effect<void>
   /** From now on it is not ready, whatever its parts are. */
   readonly stops: Effect.Effect<void>
@@ -70,7 +70,11 @@ const make = Effect.gen(function* () {
     reason: Option.some("not looked at yet"),
     since: yield* Clock.currentTimeMillis
   }
-  let provider: ComputeProvider.Shape | undefined
+  const scope = yield* Effect.scope
+  /** What the provider has announced last. */
+  let presence: "unopened" | "present" | "absent" = "unopened"
+  /** Whether customers can see that. */
+  let isShown = false
   const seen = yield* SubscriptionRef.make<Report>({
     ready: false,
     stopping: false,
@@ -114,34 +118,30 @@ const make = Effect.gen(function* () {
       Effect.asVoid
     )
 
-  /** What a customer would find. */
-  const shown = Effect.gen(function* () {
+  /** What a customer would find there: whether the relays answer, and show the announcement. */
+  const relayAnswers = Effect.gen(function* () {
     const now = yield* UnixTime.now
     const events = yield* relay.query([{ kinds: [Announcement.kind], authors: [publicKey] }], {
       timeout: patience
     })
-    return events
+    isShown = events
       .map((event) => Announcement.fromEvent(event, now))
       .some((announced) => Result.isSuccess(announced) && announced.success.online)
-  })
-
-  const relayAnswers = Effect.gen(function* () {
-    yield* relay.query([{ kinds: [Announcement.kind], authors: [publicKey], limit: 1 }])
     const connected = yield* relay.connected
     if (connected.length < relays.publishQuorum)
       return yield* notReady(
         `${connected.length} of ${relays.urls.length} relays are connected, ${relays.publishQuorum} have to be`
       )
-  })
+  }).pipe(Effect.onError(() => Effect.sync(() => (isShown = false))))
 
   const backendSells = Effect.gen(function* () {
     if ((yield* backend.models).length === 0) return yield* notReady("it has no models")
   })
 
   const isAnnounced = Effect.gen(function* () {
-    if (provider === undefined) return yield* notReady("nothing is sold yet")
-    if (!(yield* provider.status).online) return yield* notReady("announced as absent")
-    if (!(yield* shown)) return yield* notReady("no relay shows the announcement")
+    if (presence === "unopened") return yield* notReady("nothing is sold yet")
+    if (presence === "absent") return yield* notReady("announced as absent")
+    if (!isShown) return yield* notReady("no relay shows the announcement")
   })
 
   yield* watch("relay", relayAnswers)
@@ -156,7 +156,13 @@ const make = Effect.gen(function* () {
         Stream.takeUntil((report) => Option.isNone(report.parts[part].reason)),
         Stream.runDrain
       ),
-    sells: (opened) => Effect.sync(() => (provider = opened)),
+    sells: ({ events }) =>
+      Stream.runForEach(events, ({ _tag }) =>
+        Effect.sync(() => {
+          if (_tag === "Online" || _tag === "Offline")
+            presence = _tag === "Online" ? "present" : "absent"
+        })
+      ).pipe(Effect.forkIn(scope), Effect.asVoid),
     stops: update((report) => ({ ...report, stopping: true }))
   })
 })
