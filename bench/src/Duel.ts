@@ -17,8 +17,8 @@ export interface Task extends Pick<
 export const oneAtATime: Task = {
   agents: 1,
   concurrency: 1,
-  jobs: 200,
-  warmUp: 50,
+  jobs: 120,
+  warmUp: 40,
   listening: "p",
   wallet: "ledger",
   hop: 0

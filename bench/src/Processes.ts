@@ -8,8 +8,11 @@ import { type Performance, Word, Workload } from "./Workload.ts"
 
 const program = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
+/** What was compiled once is not compiled for each of the many processes. */
 const start = (path: string, ...args: ReadonlyArray<string>) =>
   ChildProcess.make(process.execPath, ["--expose-gc", program(path), ...args], {
+    env: { NODE_COMPILE_CACHE: program("node_modules/.cache") },
+    extendEnv: true,
     stdin: "ignore",
     stderr: "inherit"
   })
