@@ -152,7 +152,7 @@ const list = (
   account: string,
   params: (typeof Nip47.ListTransactions.Type)["params"]
 ) =>
-  bank.transactions(account, { since: params.from ?? 0 }).pipe(
+  bank.transactions(account, AccountTransaction.rangeOf(params)).pipe(
     Effect.map((statement) => ({ transactions: AccountTransaction.page(statement, params) })),
     refusals
   )

@@ -37,6 +37,14 @@ export const page = (
   return fitting(wanted.map(({ show }) => show()))
 }
 
+/** What has to be read for a page: no more than its end, where everything that is read counts. */
+export const rangeOf = (wish: (typeof Nip47.ListTransactions.Type)["params"]) => {
+  const { from: since = 0, limit = pageLimit, offset = 0, unpaid = false, until } = wish
+  return unpaid && until === undefined
+    ? { since, limit: offset + Math.min(limit, pageLimit) }
+    : { since }
+}
+
 /** The most transactions of one answer. */
 const pageLimit = 50
 
