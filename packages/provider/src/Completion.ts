@@ -68,8 +68,8 @@ export const make = (services: {
     if (error !== undefined) return yield* giveUp(job, error, startedAt)
     if (!(yield* Effect.retry(book.delivered(job.id), bookReturns))) return
     const millis = (yield* Clock.currentTimeMillis) - startedAt
-    const { customer, id: request } = job
-    yield* tell({ _tag: "Delivered", request, customer, tokensOut, millis })
+    const { amount, customer, id: request } = job
+    yield* tell({ _tag: "Delivered", request, customer, amount, tokensOut, millis })
   })
 
   /** What is too large for the relays stays so; what they refuse today is sent another day. */

@@ -13,6 +13,7 @@ import * as EventLog from "./EventLog.ts"
 import { InferenceBackend } from "./InferenceBackend.ts"
 import type { JobState } from "./Job.ts"
 import * as Judgement from "./Judgement.ts"
+import * as Metrics from "./Metrics.ts"
 import * as Presence from "./Presence.ts"
 import type * as Readiness from "./Readiness.ts"
 import * as Routing from "./Routing.ts"
@@ -125,6 +126,15 @@ export const make = Effect.fnUntraced(function* (given: Options) {
     tracing,
     options,
     tell
+  })
+
+  yield* Metrics.show({
+    isOnline: log.isOnline,
+    running: () => workshop.load().running,
+    waiting: () => workshop.load().waiting,
+    unpaid: till.unpaid,
+    capacity: routing.capacity,
+    backends: routing.health
   })
 
   /** A request that is refused need not be known any more once it is too old to be heard. */

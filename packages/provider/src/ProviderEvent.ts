@@ -20,6 +20,8 @@ export type ProviderEvent =
   | ({
       readonly _tag: "Quoted"
       readonly amount: Msat.Msat
+      /** From the request to the invoice. */
+      readonly millis: number
       readonly paymentHash: Bolt11.PaymentHash
     } & OfJob)
   | ({
@@ -30,6 +32,7 @@ export type ProviderEvent =
   | ({ readonly _tag: "Paid"; readonly amount: Msat.Msat } & OfJob)
   | ({
       readonly _tag: "Delivered"
+      readonly amount: Msat.Msat
       readonly tokensOut: number | undefined
       /** From the payment to the last event at the relays. */
       readonly millis: number
@@ -37,6 +40,7 @@ export type ProviderEvent =
   /** Paid, and not to be delivered: the customer may ask the money back. */
   | ({
       readonly _tag: "Owed"
+      /** What is offered back. */
       readonly amount: Msat.Msat
       /** Unix seconds. */
       readonly expiresAt: number

@@ -110,6 +110,7 @@ export const make = (services: {
   }
 
   const quote = Effect.fnUntraced(function* (request: Request) {
+    const startedAt = yield* Clock.currentTimeMillis
     const invoice = yield* makeInvoice(request)
     if (Option.isNone(invoice)) return yield* refuse(request, noInvoice)
     const job: Job = {
@@ -123,7 +124,8 @@ export const make = (services: {
     if (!(yield* book.quoted(provider, job, answer))) return
     yield* till.expect(job)
     const { amount, customer, paymentHash } = job
-    yield* tell({ _tag: "Quoted", request: job.id, customer, amount, paymentHash })
+    const millis = (yield* Clock.currentTimeMillis) - startedAt
+    yield* tell({ _tag: "Quoted", request: job.id, customer, amount, paymentHash, millis })
     yield* offer(answer)
   })
 

@@ -4,10 +4,11 @@
  * A job is asked of the healthy ones that serve its model, in their order. Those that are not
  * healthy come after them, because what was paid is better tried than given back.
  */
-import { Effect, Latch, Stream } from "effect"
+import { Clock, Effect, Latch, Stream } from "effect"
 import * as BackendHealth from "./BackendHealth.ts"
 import * as Backends from "./Backends.ts"
-import { InferenceBackend, type InferenceError, type Shape } from "./InferenceBackend.ts"
+import { InferenceBackend, type InferenceError, type Part, type Shape } from "./InferenceBackend.ts"
+import * as Metrics from "./Metrics.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
 import type { Resolved } from "./ProviderOptions.ts"
 
@@ -36,6 +37,10 @@ export const make = Effect.fnUntraced(function* (services: {
   const { backend, options, tell } = services
   const members = backend.members ?? [backend]
   const backends = yield* Effect.forEach(members, BackendHealth.watching)
+  const context = yield* Effect.context()
+  const countFault = new Map(members.map((one) => [one, Metrics.faultsOf(one.name, context)]))
+  const countFirstText = Metrics.firstText(context)
+  const clock = yield* Clock.Clock
   const oneHealthy = yield* Latch.make(false)
   const allKnown = yield* Latch.make(false)
 
@@ -58,10 +63,12 @@ export const make = Effect.fnUntraced(function* (services: {
   const watchedOf = (backend: Shape) => backends.find((one) => one.backend === backend)
 
   /** What may be the backend's own fault is looked into at once. */
-  const onFault = (backend: Shape, { isTransient, reason }: InferenceError) =>
-    isTransient && reason !== "overloaded"
+  const onFault = (backend: Shape, { isTransient, reason }: InferenceError) => {
+    countFault.get(backend)?.(reason)
+    return isTransient && reason !== "overloaded"
       ? (watchedOf(backend)?.suspect ?? Effect.void)
       : Effect.void
+  }
 
   const tellOf = (
     { isHealthy, name, trouble = "" }: BackendHealth.BackendHealth,
@@ -69,6 +76,17 @@ export const make = Effect.fnUntraced(function* (services: {
   ) => {
     if (!isHealthy) return tell({ _tag: "Ailing", backend: name, message: trouble })
     return before?.isHealthy === false ? tell({ _tag: "Well", backend: name }) : Effect.void
+  }
+
+  /** Counts how long the text lets wait. */
+  const timed = (parts: Stream.Stream<Part, InferenceError>) => {
+    let begin: number | undefined = clock.currentTimeMillisUnsafe()
+    return Stream.map(parts, (part) => {
+      if (begin === undefined || part._tag !== "Text") return part
+      countFirstText(clock.currentTimeMillisUnsafe() - begin)
+      begin = undefined
+      return part
+    })
   }
 
   /** Something answers, and still there is nothing to sell. */
@@ -88,13 +106,10 @@ export const make = Effect.fnUntraced(function* (services: {
       name: backend.name,
       models: Effect.sync(models),
       infer: (request) =>
-        Stream.suspend(() =>
-          Backends.infer(
-            ableTo(request.model).map(({ backend }) => backend),
-            request,
-            onFault
-          )
-        )
+        Stream.suspend(() => {
+          const able = ableTo(request.model).map(({ backend }) => backend)
+          return timed(Backends.infer(able, request, onFault))
+        })
     }),
     models,
     capacity,
