@@ -41,6 +41,20 @@ export const name = (given: string, most = 40): string => Text.printable(given, 
 
 export const seconds = (millis: number): string => `${(millis / 1000).toFixed(1)} s`
 
+/** How long ago something was, in the largest unit that says something. */
+export const ago = (seconds: number): string => {
+  if (seconds < 60) return "just now"
+  const [size, unit] = units.find(([size]) => seconds >= size) ?? [60, "min"]
+  return `${Math.floor(seconds / size)} ${unit} ago`
+}
+
+/** In seconds, the largest first. */
+const units = [
+  [86_400, "d"],
+  [3_600, "h"],
+  [60, "min"]
+] as const
+
 /** ISO 8601, in UTC. */
 export const isoTime = (unixSeconds: number): string =>
   DateTime.formatIso(DateTime.makeUnsafe(unixSeconds * 1000))

@@ -87,7 +87,7 @@ const upsert = (rows: number): string => `
       AND excluded.id <= compute_announcement.id)`
 
 /** Rows of one statement: powers of two, so that a few prepared statements serve every number. */
-export const mostAtOnce = 128
+const mostAtOnce = 128
 
 const upserts = new Map(
   [1, 2, 4, 8, 16, 32, 64, mostAtOnce].map((rows) => [rows, upsert(rows)] as const)
@@ -217,7 +217,8 @@ export const make = Effect.fnUntraced(function* (network: Network.Network) {
   return { keep, load, eventsOf, evict, storedAt, stored, unknownOf }
 })
 
-const unavailable = <A, R>(
+/** What a database says that cannot be used. */
+export const unavailable = <A, R>(
   effect: Effect.Effect<A, SqlError.SqlError, R>
 ): Effect.Effect<A, Treasury.LedgerUnavailable, R> =>
   Effect.mapError(

@@ -22,6 +22,9 @@ export type Catalogue = Effect.Success<ReturnType<typeof open>>
 /** So many providers that were chosen last are read once and not again. */
 const mostChosen = 256
 
+/** So many are written in one transaction: others wait for it no longer than for a few rows. */
+const mostInTransaction = 512
+
 /** So many are read from the database at once. */
 const mostAtOnce = 512
 
@@ -80,7 +83,7 @@ export const open = Effect.fnUntraced(function* (
   /** Writes what is not written yet, some at a time, and lets others have their turn between. */
   const write = Effect.gen(function* () {
     while (unwritten.size > 0) {
-      const batch = Arr.fromIterable(take(unwritten.values(), AnnouncementTable.mostAtOnce))
+      const batch = Arr.fromIterable(take(unwritten.values(), mostInTransaction))
       // What was replaced before it was written need not be.
       const standing = batch.filter(({ listing }) => book.knows(listing.id))
       yield* table.keep(standing)

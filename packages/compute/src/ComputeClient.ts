@@ -18,6 +18,7 @@ import type { Job, JobDetail, Recovered } from "./Job.ts"
 import type { JobTransport } from "./JobTransport.ts"
 import { Journal } from "./Journal.ts"
 import { type Provider, provenIn } from "./Provider.ts"
+import type { ProviderList, Query } from "./ProviderList.ts"
 import type { Receipt } from "./Receipt.ts"
 import * as SqlJournal from "./SqlJournal.ts"
 
@@ -32,6 +33,8 @@ export interface Shape {
   readonly discoverProviders: (
     within?: Duration.Input
   ) => Effect.Effect<ReadonlyArray<Provider>, ComputeError>
+  /** The market as a list to look at, with our record of everybody in it. */
+  readonly listProviders: (query?: Query) => Effect.Effect<ProviderList, ComputeError>
   /** Providers as they come, change and go. */
   readonly watchProviders: Stream.Stream<Provider, ComputeError>
   /** Buys an inference, from discovery to receipt. */

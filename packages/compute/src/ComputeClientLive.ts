@@ -21,6 +21,7 @@ import type { InferenceRequest, Progress } from "./Inference.ts"
 import type { JobTransport } from "./JobTransport.ts"
 import { Journal } from "./Journal.ts"
 import type { Provider } from "./Provider.ts"
+import type { Query } from "./ProviderList.ts"
 import * as Purchase from "./Purchase.ts"
 import { bestOffers } from "./Quotes.ts"
 import * as Recovery from "./Recovery.ts"
@@ -65,6 +66,10 @@ export const make = Effect.fnUntraced(function* (options: ComputeOptions) {
     discoverProviders: Effect.fn("ComputeClient.discoverProviders")(
       (within: Duration.Input = options.discoveryTimeout) =>
         knownProviders(within).pipe(Effect.provideContext(context))
+    ),
+
+    listProviders: Effect.fn("ComputeClient.listProviders")((query: Query = {}) =>
+      Effect.flatMap(journal.records, (records) => discovery.list(query, records))
     ),
 
     watchProviders: discovery.watch.pipe(

@@ -14,6 +14,7 @@ import {
   Deferred,
   Duration,
   Effect,
+  Exit,
   Layer,
   Option,
   RcRef,
@@ -25,6 +26,7 @@ import * as ClockHint from "./ClockHint.ts"
 import { type RelayUnavailable, relayUnavailable } from "./ComputeError.ts"
 import * as LiveMarket from "./LiveMarket.ts"
 import * as Provider from "./Provider.ts"
+import * as ProviderList from "./ProviderList.ts"
 import * as Selection from "./Selection.ts"
 import * as Shortlist from "./Shortlist.ts"
 
@@ -63,6 +65,11 @@ export interface Shape {
    * they are asked once more: silence is not an empty market.
    */
   readonly discover: (within: Duration.Input) => Effect.Effect<Found, DiscoveryError>
+  /** What is remembered of the market, refreshed first if the query says so. */
+  readonly list: (
+    query: ProviderList.Query,
+    records: Shortlist.Records
+  ) => Effect.Effect<ProviderList.ProviderList, DiscoveryError>
   /** Everybody who sells now, and then each announcement as it comes. */
   readonly watch: Stream.Stream<Provider.Provider, DiscoveryError>
 }
@@ -169,7 +176,31 @@ export const make = Effect.fnUntraced(function* (
     })
   )
 
-  return { discover, watch }
+  const listOf = yield* ProviderList.make(options.network)
+
+  /** Lets the relays say what has changed, and writes it down. */
+  const refresh = Effect.fnUntraced(function* (within: Duration.Input) {
+    const entered = yield* RcRef.get(market)
+    yield* discover(within)
+    yield* entered.write
+  }, Effect.scoped)
+
+  const list: Shape["list"] = Effect.fnUntraced(function* (query, records) {
+    const { online, within } = query
+    const refreshed = within === undefined ? Exit.void : yield* Effect.exit(refresh(within))
+    const isFresh = within !== undefined && Exit.isSuccess(refreshed)
+    const found = yield* listOf(
+      online === undefined && isFresh ? { ...query, online: true } : query,
+      records,
+      yield* UnixTime.now
+    )
+    // Nothing is remembered, and nobody can be asked.
+    if (Exit.isFailure(refreshed) && found.total === 0)
+      return yield* Effect.failCause(refreshed.cause)
+    return found
+  })
+
+  return { discover, list, watch }
 })
 
 /** How many providers are read at once where all are wanted. */

@@ -22,6 +22,8 @@ export interface LiveMarket {
   /** Open once the relays have sent what they had and somebody sells. */
   readonly settled: Latch.Latch
   readonly failed: Deferred.Deferred<never, RelayUnavailable>
+  /** Writes down what was heard so far. */
+  readonly write: Effect.Effect<void, Treasury.LedgerUnavailable>
 }
 
 export interface Options extends Omit<Catalogue.Options, "proven"> {
@@ -173,7 +175,7 @@ export const open = Effect.fnUntraced(function* (
       })
   ).pipe(Effect.andThen(PubSub.subscribe(news)))
 
-  return { catalogue, news: listen, stored, settled, failed }
+  return { catalogue, news: listen, stored, settled, failed, write }
 })
 
 /** A date that lies ahead was written by a clock that was wrong: all is asked for again. */

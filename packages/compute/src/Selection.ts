@@ -161,14 +161,17 @@ const price: Measure = ({ price }) =>
 const wait: Measure = ({ record }) => record.medianMillis ?? Number.POSITIVE_INFINITY
 
 /** Laplace's rule: a newcomer has one chance in two. */
-const chanceOfDelivery: Measure = ({ record }) =>
+const chanceOfDelivery = (record: Provider.Record): number =>
   (record.delivered + 1) /
   (record.delivered + record.lost + record.refunded + record.rejected + record.refused + 2)
 
-const risk: Measure = (provider) => 1 - chanceOfDelivery(provider)
+/** The chance that nothing is delivered; of a newcomer it is one half. */
+export const riskOf = (record: Provider.Record): number => 1 - chanceOfDelivery(record)
+
+const risk: Measure = ({ record }) => riskOf(record)
 
 const expectedCost: Measure = (provider) =>
-  (price(provider) / chanceOfDelivery(provider)) *
+  (price(provider) / chanceOfDelivery(provider.record)) *
   (1 + (provider.record.medianMillis ?? 0) / 10_000)
 
 const cheapest: Order = [price, risk, wait]

@@ -58,11 +58,11 @@ describe("the difference to a relay", () => {
   )
 
   it.live.each([
-    ["refuses", (id: string) => ["NEG-ERR", id, "blocked: too many events"]],
-    ["answers with another version", (id: string) => ["NEG-MSG", id, "62"]],
-    ["answers with no hex", (id: string) => ["NEG-MSG", id, "\u001b[31m"]],
-    ["answers with half a message", (id: string) => ["NEG-MSG", id, "61000002ff"]]
-  ])("is not known of a relay that %s", ([, answer]) =>
+    { does: "refuses", answer: (id: string) => ["NEG-ERR", id, "blocked: too many events"] },
+    { does: "answers with another version", answer: (id: string) => ["NEG-MSG", id, "62"] },
+    { does: "answers with no hex", answer: (id: string) => ["NEG-MSG", id, "\u001b[31m"] },
+    { does: "answers with half a message", answer: (id: string) => ["NEG-MSG", id, "61000002ff"] }
+  ])("is not known of a relay that $does", ({ answer }) =>
     Effect.gen(function* () {
       assert.isTrue(Option.isNone(yield* after(answer)))
     })
