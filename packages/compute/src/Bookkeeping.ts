@@ -19,7 +19,14 @@ const logFailure = (error: Treasury.LedgerUnavailable) =>
  * Books a delivery, in journal and ledger. The answer is the job where another process has
  * accepted a refund for it meanwhile: it is delivered or refunded, and never both.
  */
-export const bookDelivery = Effect.fnUntraced(function* (receipt: Receipt, millis?: number) {
+export const bookDelivery = (receipt: Receipt, millis?: number) =>
+  Effect.flatMap(Journal, (journal) =>
+    Effect.catch(journal.together(book(receipt, millis)), (error) =>
+      Effect.as(logFailure(error), Option.none<JobDetail>())
+    )
+  )
+
+const book = Effect.fnUntraced(function* (receipt: Receipt, millis: number | undefined) {
   const journal = yield* Journal
   const treasury = yield* Treasury.Treasury
   const isTaken = yield* Effect.catch(journal.delivered(receipt, millis), (error) =>

@@ -4,7 +4,7 @@
  */
 import { Treasury } from "@farthing/budget"
 import { UnixTime } from "@farthing/relay"
-import { Clock, Duration, Effect, Queue, Schedule } from "effect"
+import { Clock, Duration, Effect, Fiber, Queue, Schedule } from "effect"
 import type { Scope } from "effect"
 import { bookDelivery, logged } from "./Bookkeeping.ts"
 import { collect } from "./Collection.ts"
@@ -40,6 +40,8 @@ interface Paid extends Treasury.Settled {
   readonly at: number
   /** What came before the payment. */
   readonly early: ReadonlyArray<Answer>
+  /** The result is waited for while the payment is noted, and comes after it in the journal. */
+  readonly noted: Effect.Effect<void>
 }
 
 /** Notes the invoice, pays it, and tells the provider. */
@@ -61,15 +63,15 @@ const pay = (purchase: Purchase, offer: Offer) =>
       )
       const at = yield* Clock.currentTimeMillis
       yield* tellPaid(offer.conversation, offer)
-      yield* logged(
+      const noting = yield* logged(
         journal.paid(request, {
           preimage: settled.preimage,
           fee: settled.fee,
           leftToday: settled.leftToday,
           paidAt: UnixTime.fromMillis(at)
         })
-      )
-      return { ...settled, at, early } satisfies Paid
+      ).pipe(Effect.forkScoped({ startImmediately: true }))
+      return { ...settled, at, early, noted: Fiber.join(noting) } satisfies Paid
     }),
     offer.provider
   )
@@ -205,7 +207,7 @@ const deliver = Effect.fnUntraced(function* (purchase: Purchase, offer: Offer, p
       { first: firstChunkTimeout, idle: idleTimeout, deadline },
       { tell: purchase.tell, wants },
       paid.early
-    ),
+    ).pipe(Effect.ensuring(paid.noted)),
     offer.provider
   ).pipe(
     Effect.catchTags({

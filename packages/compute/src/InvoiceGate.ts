@@ -17,19 +17,11 @@ export interface Context {
   readonly cap: Msat.Msat
   /** What was asked for. */
   readonly settlement: ReadonlyArray<Settlement.Settlement>
-  /** Whether this payment hash was seen on another job. */
-  readonly reused: boolean
 }
 
 export interface Fault {
   readonly reason: InvoiceFault
   readonly message: string
-}
-
-/** The one fault that only the journal can find. */
-export const reused: Fault = {
-  reason: "reused",
-  message: "its payment hash was seen on another job"
 }
 
 /** Seconds of life an invoice needs, so that a payment has time to arrive. */
@@ -72,7 +64,6 @@ export const check = (
       "cltv_too_long",
       `the money could be stuck for ${invoice.minFinalCltvDelta} blocks`
     )
-  if (context.reused) return Result.fail(reused)
   return Result.succeed(invoice)
 }
 

@@ -67,6 +67,7 @@ export const comesFrom: Readonly<globalThis.Record<JobState, ReadonlyArray<JobSt
 export interface Shape {
   /** Before anything is sent. */
   readonly requested: (job: NewJob) => Effect.Effect<void, Treasury.LedgerUnavailable>
+  /** An offer that has to wait for others, with which it is compared. */
   readonly quoted: (request: NostrEvent.EventId, offer: Offer) => OfferStep
   /** Before the money moves. */
   readonly paying: (request: NostrEvent.EventId, offer: Offer) => OfferStep
@@ -85,14 +86,14 @@ export interface Shape {
     request: NostrEvent.EventId,
     note: string
   ) => Effect.Effect<void, Treasury.LedgerUnavailable>
+  /** What is written inside, in the ledger of the same database as well, is durable at once. */
+  readonly together: <A, E, R>(
+    effect: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | Treasury.LedgerUnavailable, R>
   /** Says that this process is still at these purchases. */
   readonly keepAlive: (
     purchases: ReadonlyArray<Treasury.PurchaseId>
   ) => Effect.Effect<void, Treasury.LedgerUnavailable>
-  /** Whether an invoice with this payment hash was ever accepted for a job. */
-  readonly knows: (
-    paymentHash: Bolt11.PaymentHash
-  ) => Effect.Effect<boolean, Treasury.LedgerUnavailable>
   /** How each provider did that we dealt with. */
   readonly records: Effect.Effect<ReadonlyMap<Key.PublicKey, Record>, Treasury.LedgerUnavailable>
   /** All jobs of one purchase, the first attempt first. */

@@ -134,6 +134,12 @@ const budgets = [
    )`
 ]
 
+/** The attempts of a purchase are found in the order of their requests. */
+const attempts = [
+  `DROP INDEX compute_job_by_purchase`,
+  `CREATE INDEX compute_job_by_purchase ON compute_job (budget, purchase, requested_at)`
+]
+
 /** What was written before there were several budgets belongs to the one that finds it. */
 const inherit = (sql: SqlClient.SqlClient, budget: string) =>
   Effect.all(
@@ -159,7 +165,8 @@ export const migrationsFor = (budget: string) =>
       Effect.flatMap(SqlClient.SqlClient, (sql) => inherit(sql, budget))
     ),
     "5_refunds": Sqlite.run(refunds),
-    "6_leases": Sqlite.run(leases)
+    "6_leases": Sqlite.run(leases),
+    "7_attempts": Sqlite.run(attempts)
   }) as const
 
 export const migrate = (budget: string) =>

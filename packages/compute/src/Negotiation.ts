@@ -37,12 +37,20 @@ export interface Offer {
   readonly deadline: number
 }
 
-/** Asks one provider: reserve - request - quote - check. */
-export const negotiate = Effect.fnUntraced(function* (purchase: Purchase, provider: Provider) {
+/**
+ * Asks one provider: reserve - request - quote - check. What is to be compared with others waits, and
+ * is noted; what is taken at once is noted when it is paid.
+ */
+export const negotiate = Effect.fnUntraced(function* (
+  purchase: Purchase,
+  provider: Provider,
+  isCompared: boolean
+) {
   yield* reserve(purchase, provider)
   const job = yield* request(purchase, provider)
   return yield* quote(purchase, job).pipe(
     Effect.flatMap((answered) => check(purchase, job, answered)),
+    Effect.tap((offer) => (isCompared ? keep(offer) : Effect.void)),
     Effect.tapError((error) => endJob(job.request, endOf(error), noteOf(error))),
     Effect.onInterrupt(() => endJob(job.request, "unanswered", "interrupted"))
   )
@@ -195,30 +203,25 @@ const check = (
     "check",
     "checking the invoice",
     Effect.gen(function* () {
-      const journal = yield* Journal
-      const decoded = Bolt11.decode(quoted.bolt11)
       const judged = InvoiceGate.check(
         quoted,
-        decoded,
+        Bolt11.decode(quoted.bolt11),
         {
           network: purchase.options.network,
           price: priceOf(purchase, job.provider),
           cap: capOf(purchase),
-          settlement: purchase.options.settlement,
-          reused: Result.isSuccess(decoded) && (yield* journal.knows(decoded.success.paymentHash))
+          settlement: purchase.options.settlement
         },
         yield* UnixTime.now
       )
       if (Result.isFailure(judged)) return yield* rejected(job.provider, judged.failure)
-      const offer: Offer = {
+      return {
         ...job,
         jobName: quoted.jobName,
         invoice: judged.success,
         amount: quoted.amount,
         early
-      }
-      yield* keep(offer)
-      return offer
+      } satisfies Offer
     }),
     job.provider
   )
@@ -257,8 +260,9 @@ export const rejected = (provider: Provider, fault: InvoiceGate.Fault) =>
     message: `The invoice of ${nameOf(provider)} is not one to pay: ${fault.message}. Nothing was paid.`
   })
 
-/** Two jobs were given the same invoice. */
-export const reused = (provider: Provider) => rejected(provider, InvoiceGate.reused)
+/** Two jobs were given the same invoice: the one fault that only the journal can find. */
+export const reused = (provider: Provider) =>
+  rejected(provider, { reason: "reused", message: "its payment hash was seen on another job" })
 
 /** How a job ends in the journal that did not come to a payment. */
 const endOf = (error: { readonly _tag: string }): EndState => {

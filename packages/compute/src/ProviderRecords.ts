@@ -18,47 +18,55 @@ export interface Returned {
 export const make = Effect.fnUntraced(function* (budget: string) {
   const sql = yield* SqlClient.SqlClient
 
-  const meet = (pubkey: Key.PublicKey) =>
-    sql`INSERT INTO compute_record (budget, pubkey) VALUES (${budget}, ${pubkey})
-      ON CONFLICT (budget, pubkey) DO NOTHING`
-
   const ofProvider = (pubkey: Key.PublicKey) => sql`budget = ${budget} AND pubkey = ${pubkey}`
 
   /** A job that came to nothing. */
-  const ended = Effect.fnUntraced(function* (pubkey: Key.PublicKey, state: EndState) {
-    const now = yield* UnixTime.now
-    const one = (when: EndState) => (state === when ? 1 : 0)
-    yield* meet(pubkey)
-    yield* sql`
-      UPDATE compute_record SET
-        jobs = jobs + 1,
-        lost = lost + ${one("lost")},
-        refused = refused + ${one("refused")},
-        rejected = rejected + ${one("rejected")},
-        lost_in_a_row = lost_in_a_row + ${one("lost")},
-        last_lost_at = CASE WHEN ${one("lost")} = 1 THEN ${now} ELSE last_lost_at END
-      WHERE ${ofProvider(pubkey)}`
-  })
+  const ended = (pubkey: Key.PublicKey, state: EndState) =>
+    Effect.flatMap(UnixTime.now, (now) => {
+      const one = (when: EndState) => (state === when ? 1 : 0)
+      return sql`
+        INSERT INTO compute_record ${sql.insert({
+          budget,
+          pubkey,
+          jobs: 1,
+          lost: one("lost"),
+          refused: one("refused"),
+          rejected: one("rejected"),
+          lost_in_a_row: one("lost"),
+          last_lost_at: now * one("lost")
+        })}
+        ON CONFLICT (budget, pubkey) DO UPDATE SET
+          jobs = compute_record.jobs + 1,
+          lost = compute_record.lost + excluded.lost,
+          refused = compute_record.refused + excluded.refused,
+          rejected = compute_record.rejected + excluded.rejected,
+          lost_in_a_row = compute_record.lost_in_a_row + excluded.lost,
+          last_lost_at = MAX(compute_record.last_lost_at, excluded.last_lost_at)`
+    })
 
-  const delivered = Effect.fnUntraced(function* (
-    pubkey: Key.PublicKey,
-    wasLost: boolean,
-    millis: number | undefined
-  ) {
-    yield* meet(pubkey)
-    const [row] = yield* sql<{ recent_millis: string }>`
-      UPDATE compute_record SET
-        jobs = jobs + ${wasLost ? 0 : 1},
-        lost = lost - ${wasLost ? 1 : 0},
-        delivered = delivered + 1,
+  /** The times that are kept, without the oldest where there are enough. */
+  const roomForOne = sql`CASE WHEN json_array_length(compute_record.recent_millis) < ${timesKept}
+    THEN compute_record.recent_millis ELSE json_remove(compute_record.recent_millis, '$[0]') END`
+
+  const delivered = (pubkey: Key.PublicKey, wasLost: boolean, millis: number | undefined) =>
+    sql`
+      INSERT INTO compute_record ${sql.insert({
+        budget,
+        pubkey,
+        jobs: wasLost ? 0 : 1,
+        delivered: 1,
+        recent_millis: JSON.stringify(millis === undefined ? [] : [millis])
+      })}
+      ON CONFLICT (budget, pubkey) DO UPDATE SET
+        jobs = compute_record.jobs + excluded.jobs,
+        lost = compute_record.lost - ${wasLost ? 1 : 0},
+        delivered = compute_record.delivered + 1,
         lost_in_a_row = 0,
-        refunded_in_a_row = 0
-      WHERE ${ofProvider(pubkey)} RETURNING recent_millis`
-    if (row === undefined || millis === undefined) return
-    const recent = yield* decodeMillis(row.recent_millis)
-    const kept = JSON.stringify([...recent, millis].slice(-timesKept))
-    yield* sql`UPDATE compute_record SET recent_millis = ${kept} WHERE ${ofProvider(pubkey)}`
-  })
+        refunded_in_a_row = 0,
+        recent_millis = CASE json_array_length(excluded.recent_millis)
+          WHEN 0 THEN compute_record.recent_millis
+          ELSE json_insert(${roomForOne}, '$[#]', json_extract(excluded.recent_millis, '$[0]'))
+        END`
 
   /** Takes the loss back, if what came back is worth the name of a refund. */
   const refunded = Effect.fnUntraced(function* (pubkey: Key.PublicKey, returned: Returned) {
@@ -106,7 +114,6 @@ const RecordRow = Schema.Struct({
 type RecordRow = typeof RecordRow.Type
 
 const decodeRecords = Schema.decodeUnknownEffect(Schema.Array(RecordRow))
-const decodeMillis = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Array(Schema.Finite)))
 
 const toRecord = (row: RecordRow): Record => ({
   jobs: row.jobs,

@@ -12,7 +12,7 @@ export const bestOffers = Effect.fnUntraced(function* (
 ) {
   const results = yield* Effect.forEach(
     round,
-    (provider) => Effect.result(negotiate(purchase, provider)),
+    (provider) => Effect.result(negotiate(purchase, provider, round.length > 1)),
     { concurrency: "unbounded" }
   )
   const [offers, failures] = Arr.partition(results, (result) => result)

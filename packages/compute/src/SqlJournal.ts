@@ -2,8 +2,8 @@
 import { Treasury } from "@farthing/budget"
 import type { Key, Msat, NostrEvent } from "@farthing/protocol"
 import { Array as Arr, Clock, Duration, Effect, Layer, Option, Schema } from "effect"
-import { SqlClient } from "effect/sql"
-import type { Migrator, SqlError, Statement } from "effect/sql"
+import { SqlClient, SqlError } from "effect/sql"
+import type { Migrator, Statement } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import type { JobState, Offer } from "./Job.ts"
 import { comesFrom, Journal } from "./Journal.ts"
@@ -191,6 +191,11 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
             WHERE request_id = ${request} AND step_note <> ${note}`
       ).pipe(Effect.asVoid, unavailable),
 
+    together: (effect) =>
+      Effect.catchIf(sql.withTransaction(effect), SqlError.isSqlError, (error) =>
+        unavailable(Effect.fail(error))
+      ),
+
     keepAlive: (purchases) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Effect.forEach(
@@ -200,12 +205,6 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
           { discard: true }
         )
       ).pipe(unavailable),
-
-    knows: (paymentHash) =>
-      sql`SELECT 1 FROM compute_job WHERE payment_hash = ${paymentHash}`.pipe(
-        Effect.map((rows) => rows.length > 0),
-        unavailable
-      ),
 
     records: unavailable(records.all),
 

@@ -25,8 +25,7 @@ const context: InvoiceGate.Context = {
   network: "regtest",
   price: Option.some(amount),
   cap: Msat.make(50_000),
-  settlement: ["upfront"],
-  reused: false
+  settlement: ["upfront"]
 }
 
 interface Case {
@@ -111,8 +110,7 @@ const rejected: ReadonlyArray<readonly [why: string, fault: InvoiceFault, change
     "expires_too_soon",
     { message: { expiresAt: now + 5 } }
   ],
-  ["could bind the money for too long", "cltv_too_long", { invoice: { minFinalCltvDelta: 145 } }],
-  ["was given to another job", "reused", { context: { reused: true } }]
+  ["could bind the money for too long", "cltv_too_long", { invoice: { minFinalCltvDelta: 145 } }]
 ]
 
 const accepted: ReadonlyArray<readonly [what: string, change: Case]> = [

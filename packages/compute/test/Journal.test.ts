@@ -189,8 +189,7 @@ describe("a job", () => {
       const [first, second] = [newJob(), newJob()]
       yield* toPaid(first)
       yield* reach(second, "requested")
-      assert.isTrue(yield* journal.knows(offerOf(first).paymentHash))
-      assert.isFalse(yield* journal.knows(offerOf(second).paymentHash))
+      assert.strictEqual(yield* journal.quoted(second.request.event.id, offerOf(first)), "reused")
       assert.strictEqual(yield* journal.paying(second.request.event.id, offerOf(first)), "reused")
     }).pipe(Effect.provide(memory))
   )

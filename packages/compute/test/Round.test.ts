@@ -107,7 +107,7 @@ describe("a quote that is taken back", () => {
         assert.strictEqual(job.state, "refused")
         assert.deepStrictEqual(
           steps.map(({ state }) => state),
-          ["requested", "quoted", "paying", "refused"]
+          ["requested", "paying", "refused"]
         )
       }).pipe(Effect.provide(TestMarket.customerWith(client)))
     }).pipe(Effect.provide(TestMarket.world))
