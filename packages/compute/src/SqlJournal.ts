@@ -1,4 +1,7 @@
-/** The journal in the database of the home: every step is durable before the next one is taken. */
+/**
+ * The journal in the database of the home: every step is durable before the next one is taken. Steps of
+ * jobs that run beside each other share a commit: each is a transaction, even of one statement.
+ */
 import { Treasury } from "@farthing/budget"
 import type { Key, Msat, NostrEvent } from "@farthing/protocol"
 import { Array as Arr, Clock, Duration, Effect, Layer, Option, Schema } from "effect"
@@ -52,6 +55,7 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
       amount: offer.amount,
       payment_hash: offer.paymentHash
     }).pipe(
+      sql.withTransaction,
       Effect.map((stepped) => (isTaken(stepped) ? "taken" : "closed")),
       Effect.catchIf(
         (error) => error.reason._tag === "UniqueViolation",
@@ -93,7 +97,7 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
             lease_owner: owner,
             lease_until: now + lease
           })}`
-      ).pipe(Effect.asVoid, unavailable),
+      ).pipe(sql.withTransaction, Effect.asVoid, unavailable),
 
     quoted: offered("quoted"),
 
@@ -105,7 +109,7 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
         fee: payment.fee,
         left_today: payment.leftToday ?? null,
         paid_at: payment.paidAt
-      }).pipe(Effect.map(isTaken), unavailable),
+      }).pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
 
     delivered: Effect.fnUntraced(
       function* (receipt, millis) {
@@ -151,6 +155,7 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
 
     passedOver: (request) =>
       step(request, "unpaid", passedOver, { note: passedOver }, ["quoted"]).pipe(
+        sql.withTransaction,
         Effect.map(isTaken),
         unavailable
       ),

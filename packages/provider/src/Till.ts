@@ -63,6 +63,8 @@ const clockMargin = 2 * 60 * 1_000
 const mostExpired = 2_000
 
 const looksPerTurn = 16
+/** Payments that come together are booked together, and the disk is waited for once. */
+const takenAtOnce = 64
 const mostHints = 20
 
 export const make = (options: {
@@ -175,7 +177,11 @@ export const make = (options: {
       Effect.andThen(
         wallet.incoming.pipe(
           Stream.filter(({ state }) => state === "settled"),
-          Stream.runForEach(({ paymentHash }) => settled(paymentHash))
+          Stream.mapEffect(({ paymentHash }) => settled(paymentHash), {
+            concurrency: takenAtOnce,
+            unordered: true
+          }),
+          Stream.runDrain
         )
       ),
       Effect.tapError(({ message }) => tell({ _tag: "Trouble", message })),
