@@ -11,6 +11,7 @@ import * as Audit from "./Audit.ts"
 import * as BudgetDay from "./BudgetDay.ts"
 import * as Lease from "./Lease.ts"
 import * as Limits from "./Limits.ts"
+import * as Metrics from "./Metrics.ts"
 import * as Payment from "./Payment.ts"
 import * as RefusedSpend from "./RefusedSpend.ts"
 import { available, warned } from "./Recovery.ts"
@@ -208,7 +209,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   }).pipe(Effect.withSpan("Treasury.audit"))
 
   return {
-    pay,
+    pay: (spend: Spend) => Metrics.counted(pay(spend)),
     check,
     conclude: ledger.conclude,
     recover: recovery.recover,

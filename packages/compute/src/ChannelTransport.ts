@@ -4,12 +4,13 @@
  */
 import { AgentMessage, Channel, Key, NostrEvent } from "@farthing/protocol"
 import { Relay, Signer, UnixTime } from "@farthing/relay"
-import { Cause, Effect, Latch, Layer, Metric, Option, Queue, RcMap, Stream } from "effect"
+import { Cause, Effect, Latch, Layer, Option, Queue, RcMap, Stream } from "effect"
 import type { Scope } from "effect"
 import { randomBytes } from "node:crypto"
 import type { RelayUnavailable } from "./ComputeError.ts"
 import { relayUnavailable } from "./ComputeError.ts"
 import * as Delivery from "./Delivery.ts"
+import { ignore } from "./Metrics.ts"
 import {
   type Answer,
   type Conversation,
@@ -27,9 +28,6 @@ const lineTimeToLive = "30 seconds"
 /** What a single job may send us; pieces of a text come in messages with more around them. */
 const maxAnswers = Delivery.maxPieces + 1_000
 const maxAnswerLength = Delivery.maxBytes * 8
-
-/** Messages that were no answer to an open job, by why. */
-const ignored = Metric.counter("farthing_compute_messages_ignored", { incremental: true })
 
 const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scope> = Effect.gen(
   function* () {
@@ -264,9 +262,6 @@ const isForOthers = (
 
 const isUnnumbered = (answer: Answer): boolean =>
   answer._tag === "Piece" && answer.seq === undefined
-
-const ignore = (why: string): Effect.Effect<void> =>
-  Metric.update(Metric.withAttributes(ignored, { why }), 1)
 
 const toAnswer = (message: AgentMessage.AgentMessage, at: number): Answer | undefined => {
   switch (message.type) {

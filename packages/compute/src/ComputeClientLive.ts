@@ -20,6 +20,7 @@ import { fulfil } from "./Fulfilment.ts"
 import type { InferenceRequest, Progress } from "./Inference.ts"
 import type { JobTransport } from "./JobTransport.ts"
 import { Journal } from "./Journal.ts"
+import * as Metrics from "./Metrics.ts"
 import type { Provider } from "./Provider.ts"
 import type { Query } from "./ProviderList.ts"
 import * as Purchase from "./Purchase.ts"
@@ -119,7 +120,10 @@ const defaultPage = 100
 /** The purchase, from discovery to receipt. */
 const buy = Effect.fnUntraced(function* (purchase: Purchase.Purchase) {
   const earlier = purchase.isNew ? Option.none() : yield* Continuation.goOn(purchase)
-  if (Option.isSome(earlier)) return earlier.value
+  return Option.isSome(earlier) ? earlier.value : yield* Metrics.counted(buyNow(purchase))
+})
+
+const buyNow = Effect.fnUntraced(function* (purchase: Purchase.Purchase) {
   const providers = yield* discover(purchase)
   const rounds = yield* select(purchase, providers)
   return yield* inTurn(rounds, (round) => attempt(purchase, round))

@@ -5,6 +5,7 @@ import { Clock, Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import type { InferenceRequest, Progress, Stage } from "./Inference.ts"
 import type { ComputeOptions } from "./ComputeOptions.ts"
+import * as Metrics from "./Metrics.ts"
 import type { Provider } from "./Provider.ts"
 import type { Receipt } from "./Receipt.ts"
 import type { Selection } from "./Selection.ts"
@@ -84,9 +85,10 @@ export const stage = <A, E, R>(
     const begin = yield* Clock.monotonicTimeNanos
     return yield* Effect.ensuring(
       effect,
-      Effect.map(Clock.monotonicTimeNanos, (end) => {
-        const before = purchase.times.get(name) ?? 0
-        purchase.times.set(name, before + Number(end - begin) / 1e6)
+      Effect.flatMap(Clock.monotonicTimeNanos, (end) => {
+        const millis = Number(end - begin) / 1e6
+        purchase.times.set(name, (purchase.times.get(name) ?? 0) + millis)
+        return Metrics.stageTook(name, millis)
       })
     )
   }).pipe(Effect.withSpan(`ComputeClient.${name}`, undefined, { captureStackTrace: false }))

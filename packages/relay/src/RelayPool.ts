@@ -4,6 +4,7 @@ import { NostrEvent } from "@farthing/protocol"
 import type { Scope } from "effect"
 import { Cause, Clock, Effect, FiberSet, Option, Stream } from "effect"
 import * as IgnoredFrames from "./IgnoredFrames.ts"
+import * as Metrics from "./Metrics.ts"
 import * as Publication from "./Publication.ts"
 import type { Options, Outcome, Shape } from "./Relay.ts"
 import * as RelayConnection from "./RelayConnection.ts"
@@ -42,6 +43,7 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
         ignored
       })
     )
+    yield* Effect.forEach(connections, Metrics.showConnection, { discard: true })
     let closed = false
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
