@@ -14,8 +14,19 @@ export type BudgetDay = typeof BudgetDay.Type
 export const zone = (name: string): Option.Option<DateTime.TimeZone> => DateTime.zoneMakeNamed(name)
 
 /** The day of an instant (Unix milliseconds). */
-export const of = (millis: number, zone: DateTime.TimeZone): BudgetDay =>
-  BudgetDay.make(DateTime.formatIsoDate(DateTime.makeZonedUnsafe(millis, { timeZone: zone })))
+export const of = (millis: number, zone: DateTime.TimeZone): BudgetDay => {
+  const minute = Math.floor(millis / 60_000)
+  if (latest?.minute !== minute || latest.zone !== zone) {
+    const date = DateTime.makeZonedUnsafe(minute * 60_000, { timeZone: zone })
+    latest = { minute, zone, day: BudgetDay.make(DateTime.formatIsoDate(date)) }
+  }
+  return latest.day
+}
+
+/** Days begin at whole minutes everywhere, and mostly one and the same instant is asked about. */
+let latest:
+  | { readonly minute: number; readonly zone: DateTime.TimeZone; readonly day: BudgetDay }
+  | undefined
 
 /** The later of two days. */
 export const later = (a: BudgetDay, b: BudgetDay): BudgetDay => (a > b ? a : b)

@@ -1,17 +1,19 @@
 /**
- * One payment from its intent to its end: submit, ask the wallet, and book what came of it. A
+ * One payment from its reservation to its end: ask the wallet, and book what came of it. A
  * wallet's word counts only as far as its own record of the payment does not contradict it.
  */
 import { Msat } from "@farthing/protocol"
 import type { Bolt11 } from "@farthing/protocol"
-import { UnixTime } from "@farthing/relay"
 import { Payer } from "@farthing/wallet"
 import { PaymentFailed, PaymentUnknown } from "@farthing/wallet/Payer"
 import { Clock, Duration, Effect, Schedule } from "effect"
+import * as Lease from "./Lease.ts"
+import * as Limits from "./Limits.ts"
 import * as Outcome from "./Outcome.ts"
 import type { Proof } from "./Proof.ts"
 import { warned } from "./Recovery.ts"
 import type { Recovery } from "./Recovery.ts"
+import type * as Reservation from "./Reservation.ts"
 import type * as Room from "./Room.ts"
 import { costOf } from "./Spend.ts"
 import type { Settled, SpendRecord } from "./Spend.ts"
@@ -24,32 +26,47 @@ export interface Options {
   readonly timeout: Duration.Duration
 }
 
+/** What is paid, by which rules it was reserved, and how to wait for it interruptibly. */
+export interface Order {
+  readonly invoice: Bolt11.Invoice
+  readonly rules: Reservation.Rules
+  readonly restore: Room.Restore
+}
+
 export const make = Effect.fnUntraced(function* ({ ledger, recovery, timeout }: Options) {
   const payer = yield* Payer.Payer
 
   /** Whatever ends it early leaves the ledger true. */
-  const carryOut = (intent: SpendRecord, invoice: Bolt11.Invoice, restore: Room.Restore) =>
-    Effect.gen(function* () {
-      yield* recovery.keepLease(intent)
-      const submitted = yield* submit(intent)
-      const proof = yield* restore(askWallet(submitted, invoice)).pipe(
-        Effect.catchTags({
-          PaymentFailed: (error) => release(submitted, error),
-          PaymentUnknown: (error) => leaveUnknown(submitted, error)
-        })
-      )
-      return yield* settle(submitted, proof)
-    }).pipe(
-      Effect.scoped,
-      Effect.onError(() => warned(ledger.letGo(intent, interrupted)))
+  const carryOut = (
+    spend: SpendRecord,
+    { invoice, restore, rules }: Order
+  ): Effect.Effect<Settled, PaymentFailed | PaymentUnknown> => {
+    let isAsked = false
+    const asking = Effect.andThen(
+      Effect.sync(() => {
+        isAsked = true
+      }),
+      askWallet(spend, invoice)
     )
-
-  const submit = (intent: SpendRecord) =>
-    Effect.flatMap(UnixTime.now, (now) =>
-      ledger.submit(
-        intent,
-        Math.min(intent.invoiceExpiresAt, Math.ceil(now + Duration.toSeconds(timeout)))
+    return restore(Effect.andThen(stillOurs(spend), asking)).pipe(
+      Effect.catchTags({
+        PaymentFailed: (error) => release(spend, error),
+        PaymentUnknown: (error) => leaveUnknown(spend, error)
+      }),
+      Effect.flatMap((proof) => settle(spend, proof, rules)),
+      recovery.keepingLease(spend),
+      Effect.onError(() =>
+        warned(isAsked ? ledger.letGo(spend, interrupted) : ledger.fail(spend, notAsked))
       )
+    )
+  }
+
+  /** A process that was stopped for long must not wake up and pay: others may have taken over. */
+  const stillOurs = (spend: SpendRecord) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      Lease.isAlive(spend, now)
+        ? Effect.void
+        : Effect.fail(new PaymentFailed({ reason: "refused", message: leaseLost }))
     )
 
   const askWallet = (spend: SpendRecord, invoice: Bolt11.Invoice) =>
@@ -122,17 +139,24 @@ export const make = Effect.fnUntraced(function* ({ ledger, recovery, timeout }: 
     )
 
   /** The money is gone: a ledger that fails now leaves the payment to recovery. */
-  const settle = Effect.fnUntraced(function* (spend: SpendRecord, proof: Proof) {
-    const settled = yield* Effect.mapError(ledger.settle(spend.paymentHash, proof), ({ message }) =>
-      unknown(spend, `paid, but not recorded. ${message}`)
+  const settle = Effect.fnUntraced(function* (
+    spend: SpendRecord,
+    proof: Proof,
+    { limits, zone }: Reservation.Rules
+  ) {
+    const { settled, today } = yield* Effect.mapError(
+      ledger.settleAndCount(spend.paymentHash, proof, zone),
+      ({ message }) => unknown(spend, `paid, but not recorded. ${message}`)
     )
     return {
       paymentHash: settled.paymentHash,
       preimage: proof.preimage,
       amount: settled.amount,
       fee: Msat.subtract(costOf(settled), settled.amount),
-      feeKnown: settled.fee !== undefined
-    } satisfies Omit<Settled, "leftToday">
+      feeKnown: settled.fee !== undefined,
+      leftToday:
+        limits.daily === undefined ? undefined : Limits.leftOf({ most: limits.daily, ...today })
+    } satisfies Settled
   })
 
   /** Whoever has taken the payment over decides what became of it. */
@@ -158,6 +182,8 @@ export const make = Effect.fnUntraced(function* ({ ledger, recovery, timeout }: 
 /** Failures from before anything was asked of the wallet. */
 const neverAsked: ReadonlySet<PaymentFailed["reason"]> = new Set(["unreachable", "expired"])
 
+const leaseLost = "this process lost its lease before the wallet was asked; nothing was paid"
+const notAsked = "interrupted before the wallet was asked"
 const interrupted = "its process went away before the wallet answered"
 
 const unknown = (spend: SpendRecord, message: string): PaymentUnknown =>

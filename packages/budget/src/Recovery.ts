@@ -5,8 +5,8 @@
 import { UnixTime } from "@farthing/relay"
 import { Wallet } from "@farthing/wallet"
 import { Clock, Duration, Effect, Option } from "effect"
-import type { Scope } from "effect"
 import * as Lease from "./Lease.ts"
+import * as LeaseKeeper from "./LeaseKeeper.ts"
 import * as Outcome from "./Outcome.ts"
 import type * as Room from "./Room.ts"
 import type { SpendRecord } from "./Spend.ts"
@@ -35,14 +35,10 @@ export interface Recovery extends Effect.Success<ReturnType<typeof make>> {}
 
 export const make = Effect.fnUntraced(function* ({ ledger, room, lease, margin }: Options) {
   const wallet = yield* Wallet.Wallet
-
-  const keepLease = (spend: SpendRecord): Effect.Effect<void, never, Scope.Scope> =>
-    warned(ledger.renew(spend)).pipe(
-      Effect.delay(Duration.divideUnsafe(lease, 3)),
-      Effect.forever,
-      Effect.forkScoped,
-      Effect.asVoid
-    )
+  const keepingLease = yield* LeaseKeeper.make({
+    lease,
+    renew: (spend) => warned(ledger.renew(spend))
+  })
 
   /** Everything that was taken over or told late, as it stands now. */
   const recover = Effect.gen(function* () {
@@ -81,12 +77,11 @@ export const make = Effect.fnUntraced(function* ({ ledger, room, lease, margin }
     )
 
   const investigate = (spend: SpendRecord, restore: Room.Restore, onAnswer: () => void) =>
-    keepLease(spend).pipe(
-      Effect.andThen(restore(lookUp(spend))),
+    restore(lookUp(spend)).pipe(
       Effect.tap(() => Effect.sync(onAnswer)),
       Effect.flatMap((outcome) => record(spend, outcome)),
-      Effect.onError(() => warned(ledger.letGo(spend, notAsked))),
-      Effect.scoped
+      keepingLease(spend),
+      Effect.onError(() => warned(ledger.letGo(spend, notAsked)))
     )
 
   const record = (spend: SpendRecord, outcome: Outcome.Outcome) => {
@@ -143,7 +138,7 @@ export const make = Effect.fnUntraced(function* ({ ledger, room, lease, margin }
       ? Effect.succeed(Outcome.open(ofNobody))
       : Effect.map(UnixTime.now, (now) => Outcome.of(spend, answer, { now, margin }))
 
-  return { keepLease, lookUp, recover } as const
+  return { keepingLease, lookUp, recover } as const
 })
 
 const notAsked = "its end is not known, and the wallet could not be asked"

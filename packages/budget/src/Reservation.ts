@@ -6,10 +6,9 @@ import { Msat } from "@farthing/protocol"
 import { Effect, Schema } from "effect"
 import type { DateTime } from "effect"
 import * as BudgetDay from "./BudgetDay.ts"
-import * as Lease from "./Lease.ts"
 import * as Limits from "./Limits.ts"
 import { nothing, totalsOf } from "./Spend.ts"
-import type { Spend, SpendRecord } from "./Spend.ts"
+import type { Spend } from "./Spend.ts"
 import type * as SpendRows from "./SpendRows.ts"
 import { ApprovalRequired, BudgetExhausted, PaymentRefused } from "./TreasuryError.ts"
 
@@ -44,21 +43,24 @@ export class Refused extends Schema.TaggedError<Refused>()("Refused", {
 
 /**
  * A payment hash is paid once, ever; a purchase again only when its earlier payments are known
- * to have failed. Answers with the intents of dead processes that stand in the way (they were never
- * submitted, so they can be released), and whether the same invoice is tried again.
+ * to have failed. Answers with the failed payment of the same invoice that is tried again.
  */
 export const payableOnce = Effect.fnUntraced(function* (
   rows: SpendRows.SpendRows,
   order: Order,
   now: number
 ) {
-  const { paymentHash } = order.invoice
+  const { expiresAt, paymentHash } = order.invoice
+  if (expiresAt * 1000 <= now) {
+    return yield* new PaymentRefused({
+      reason: "expired",
+      message: "The invoice has expired. Ask for a fresh one."
+    })
+  }
   const rivals = yield* rows.rivals({ purchase: order.purchase, paymentHash })
-  const isDead = (rival: SpendRecord) => rival.state === "intended" && !Lease.isAlive(rival, now)
   const former = rivals.find((rival) => rival.paymentHash === paymentHash)
-  const isOver = former !== undefined && (former.state === "failed" || isDead(former))
   const isAgain =
-    isOver &&
+    former?.state === "failed" &&
     order.irreplaceable === true &&
     (yield* rows.ofPurchase(order.purchase)).some((rival) => rival.paymentHash === paymentHash)
   if (former !== undefined && !isAgain) {
@@ -67,16 +69,14 @@ export const payableOnce = Effect.fnUntraced(function* (
       message: `An invoice with the payment hash ${paymentHash} was used before. Ask the provider for a fresh one.`
     })
   }
-  const alive = rivals.filter((rival) => rival.state !== "failed")
-  const dead = alive.filter(isDead)
-  const paying = alive.find((rival) => !dead.includes(rival))
+  const paying = rivals.find((rival) => rival.state !== "failed")
   if (paying !== undefined) {
     return yield* new PaymentRefused({
       reason: "purchase_already_paid",
       message: `This purchase has a payment already (${paying.state}, ${paying.paymentHash}). Recover it instead of paying again.`
     })
   }
-  return { dead, isAgain }
+  return former
 })
 
 /** Measures a wish against every limit; what no waiting can help is refused first. */

@@ -53,8 +53,8 @@ export interface Settled {
 }
 
 /**
- * - `intended`: reserved, not yet given to the wallet
- * - `submitted`: given to the wallet, which has not answered
+ * - `intended`: reserved, not yet given to the wallet; ledgers of earlier versions knew it
+ * - `submitted`: reserved and given to the wallet, which has not answered
  * - `held`: locked, not yet taken
  * - `settled`: paid
  * - `failed`: the money did not leave and will not leave any more

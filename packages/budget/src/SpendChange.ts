@@ -24,16 +24,16 @@ const unmoved = { spent: 0, held: 0, delivered: 0 } as const
 
 export const make = (rows: SpendRows.SpendRows) => {
   /** The first entry of a spend; its totals may be new. */
-  const open = (intent: SpendRecord) => Effect.andThen(rows.insert(intent), begin(intent))
+  const open = (spend: SpendRecord) => Effect.andThen(rows.insert(spend), begin(spend))
 
   /** A payment that has failed is tried again, as of another day and tick. */
-  const reopen = (intent: SpendRecord) => Effect.andThen(rows.replace(intent), begin(intent))
+  const reopen = (spend: SpendRecord) => Effect.andThen(rows.replace(spend), begin(spend))
 
-  const begin = Effect.fnUntraced(function* (intent: SpendRecord) {
-    const weight = weigh(intent)
-    yield* rows.append({ ...entryOf(intent), ...weight, at: intent.reservedAt, what: intent.state })
-    yield* rows.openTotals({ ...totalsOf(intent), ...weight })
-    return intent
+  const begin = Effect.fnUntraced(function* (spend: SpendRecord) {
+    const weight = weigh(spend)
+    yield* rows.append({ ...entryOf(spend), ...weight, at: spend.reservedAt, what: spend.state })
+    yield* rows.openTotals({ ...totalsOf(spend), ...weight })
+    return spend
   })
 
   const change = Effect.fnUntraced(function* (

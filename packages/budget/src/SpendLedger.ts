@@ -7,8 +7,7 @@
  */
 import type { Bolt11 } from "@farthing/protocol"
 import type { Wallet } from "@farthing/wallet"
-import { PaymentFailed } from "@farthing/wallet/Payer"
-import { Clock, Duration, Effect, Option, Result, Schema } from "effect"
+import { Clock, Duration, Effect, Option, Schema } from "effect"
 import type { DateTime } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import * as Lease from "./Lease.ts"
@@ -20,7 +19,6 @@ import * as Reservation from "./Reservation.ts"
 import * as SpendChange from "./SpendChange.ts"
 import * as SpendRows from "./SpendRows.ts"
 import { LedgerUnavailable } from "./TreasuryError.ts"
-import type { BudgetExhausted } from "./TreasuryError.ts"
 
 export interface Options {
   /** Whose budget this is, in a database that may hold several. */
@@ -31,6 +29,8 @@ export interface Options {
   readonly owner: string
   /** How long a lease lasts without being renewed. */
   readonly lease: Duration.Duration
+  /** How long after its reservation the wallet may still start a payment. */
+  readonly timeout: Duration.Duration
 }
 
 /** A spend as one of its owners knows it. */
@@ -45,6 +45,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const rows = yield* SpendRows.make(options.budget)
   const changes = SpendChange.make(rows)
   const lease = Duration.toMillis(options.lease)
+  const timeout = Duration.toMillis(options.timeout)
   yield* reading(rows.open)
 
   const transaction = <A, E>(
@@ -67,18 +68,20 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     yield* Reservation.measure(rows, { wish, budget, day, rules })
   }, reading)
 
-  /** Reserves amount and allowed fee against every limit, and writes the intent. */
+  /**
+   * Reserves amount and allowed fee against every limit. From its commit on the money may leave:
+   * nothing that can be waited for lies between it and the wallet, so what is reserved counts as
+   * submitted, and only a proof takes it back.
+   */
   const reserve = (order: Reservation.Order, rules: Reservation.Rules) =>
     transaction(
       Effect.fnUntraced(function* (budget, now) {
         const day = Reservation.today(budget, now, rules.zone)
-        const { dead, isAgain } = yield* Reservation.payableOnce(rows, order, now)
-        yield* Effect.forEach(dead, (intent) => changes.release(intent, now, abandoned))
+        const former = yield* Reservation.payableOnce(rows, order, now)
         const wish = { ...order, asked: holdOf(order) }
         const totals = yield* Reservation.measure(rows, { wish, budget, day, rules })
         if (day !== budget.day) yield* rows.setDay(day)
-        const fence = isAgain ? (yield* existing(order.invoice.paymentHash)).fence + 1 : 1
-        const write = isAgain ? changes.reopen : changes.open
+        const write = former === undefined ? changes.open : changes.reopen
         return yield* write({
           purchase: order.purchase,
           tick: order.tick,
@@ -86,7 +89,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           payee: order.payee,
           bolt11: order.invoice.bolt11,
           wallet: options.wallet,
-          state: "intended",
+          state: "submitted",
           amount: order.amount,
           allowedFee: order.allowedFee,
           fee: undefined,
@@ -97,45 +100,19 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           irreplaceable: order.irreplaceable === true,
           reservedAt: now,
           invoiceExpiresAt: order.invoice.expiresAt,
-          payExpiresAt: undefined,
+          payExpiresAt: Math.min(order.invoice.expiresAt, Math.ceil((now + timeout) / 1000)),
           note: "",
           leaseOwner: options.owner,
           leaseUntil: now + lease,
-          fence
+          fence: (former?.fence ?? 0) + 1
         })
       })
     )
 
-  /** From here on the money may leave. Refused, and released, if the intent is not ours any more. */
-  const submit = (intent: SpendRecord, payExpiresAt: number) =>
-    transaction(
-      Effect.fnUntraced(function* (budget, now): Effect.fn.Return<
-        Result.Result<SpendRecord, PaymentFailed | BudgetExhausted>,
-        DatabaseError | LedgerUnavailable
-      > {
-        const current = yield* existing(intent.paymentHash)
-        const mine = current.state === "intended" && current.fence === intent.fence
-        if (!mine || !Lease.isAlive(current, now)) {
-          if (mine) yield* changes.release(current, now, leaseLost)
-          return Result.fail(new PaymentFailed({ reason: "refused", message: leaseLost }))
-        }
-        if (current.invoiceExpiresAt * 1000 <= now) {
-          yield* changes.release(current, now, expired)
-          return Result.fail(new PaymentFailed({ reason: "expired", message: expired }))
-        }
-        if (budget.frozen !== null) {
-          yield* changes.release(current, now, frozen)
-          return Result.fail(Reservation.frozen(holdOf(current), budget.frozen))
-        }
-        const submitted = yield* changes.toState(current, "submitted", now, { payExpiresAt })
-        return Result.succeed(submitted)
-      })
-    ).pipe(Effect.flatMap((result) => Effect.fromResult(result)))
-
   /** Keeps the lease for another while; false if it was lost. */
-  const renew = (intent: SpendRecord) =>
+  const renew = (owned: Owned) =>
     Clock.currentTimeMillis.pipe(
-      Effect.flatMap((now) => rows.renew(intent, { now, until: now + lease })),
+      Effect.flatMap((now) => rows.renew(owned, { now, until: now + lease })),
       reading
     )
 
@@ -144,23 +121,42 @@ export const make = Effect.fnUntraced(function* (options: Options) {
    * have failed, or one that was made too late, is recorded as it is and freezes spending.
    */
   const settle = (paymentHash: Bolt11.PaymentHash, proof: Proof.Proof) =>
+    transaction((_, now) => book(paymentHash, proof, now))
+
+  /** The same, with what the day of now amounts to then. */
+  const settleAndCount = (
+    paymentHash: Bolt11.PaymentHash,
+    proof: Proof.Proof,
+    zone: DateTime.TimeZone
+  ) =>
     transaction(
-      Effect.fnUntraced(function* (_, now) {
-        const before = yield* existing(paymentHash)
-        const fee = Proof.credibleFee(proof)
-        const tellsFee = before.fee === undefined && fee !== undefined
-        if (before.state === "settled" && !tellsFee) return before
-        const after = yield* changes.toState(before, "settled", now, {
-          preimage: proof.preimage,
-          fee,
-          ...Lease.givenUp,
-          note: before.state === "settled" ? "the wallet told the fee" : ""
-        })
-        const alarm = Proof.alarm(before, after, proof)
-        if (alarm !== undefined) yield* changes.freeze(now, alarm, after)
-        return after
+      Effect.fnUntraced(function* (budget, now) {
+        const settled = yield* book(paymentHash, proof, now)
+        const { day } = totalsOf({ day: Reservation.today(budget, now, zone), unproven: false })
+        const today = (yield* rows.totals({ day })).get(day) ?? nothing
+        return { settled, today }
       })
     )
+
+  const book = Effect.fnUntraced(function* (
+    paymentHash: Bolt11.PaymentHash,
+    proof: Proof.Proof,
+    now: number
+  ) {
+    const before = yield* existing(paymentHash)
+    const fee = Proof.credibleFee(proof)
+    const tellsFee = before.fee === undefined && fee !== undefined
+    if (before.state === "settled" && !tellsFee) return before
+    const after = yield* changes.toState(before, "settled", now, {
+      preimage: proof.preimage,
+      fee,
+      ...Lease.givenUp,
+      note: before.state === "settled" ? "the wallet told the fee" : ""
+    })
+    const alarm = Proof.alarm(before, after, proof)
+    if (alarm !== undefined) yield* changes.freeze(now, alarm, after)
+    return after
+  })
 
   /** What the owner of a spend says of it, while it is its own and its end is not known. */
   const asOwner = <E>(
@@ -196,24 +192,21 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       })
     )
 
-  /** The owner goes away: what was never submitted is released, the rest waits for recovery. */
+  /** The owner goes away: what the wallet may have waits for recovery. */
   const letGo = (owned: Owned, note: string) =>
     transaction(
       Effect.fnUntraced(function* (_, now) {
         const current = yield* existing(owned.paymentHash)
         if (current.fence !== owned.fence || isResolved(current)) return
-        if (current.state === "intended") {
-          yield* changes.release(current, now, interrupted)
-        } else if (!Lease.isGivenUp(current)) {
-          yield* rows.update({ ...current, ...Lease.givenUp })
-          yield* changes.remarkOnce({ ...remarkOn(current, now), what: "let_go", note })
-        }
+        if (Lease.isGivenUp(current)) return
+        yield* rows.update({ ...current, ...Lease.givenUp })
+        yield* changes.remarkOnce({ ...remarkOn(current, now), what: "let_go", note })
       })
     )
 
   /**
-   * Takes a spend over whose owner is gone. One that was never submitted is released; none if
-   * there is nothing to take.
+   * Takes a spend over whose owner is gone; none if there is nothing to take. An intent, which
+   * earlier versions of the ledger wrote before they submitted, was never paid and is released.
    */
   const takeOver = (paymentHash: Bolt11.PaymentHash) =>
     transaction(
@@ -277,9 +270,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   return {
     check,
     reserve,
-    submit,
     renew,
     settle,
+    settleAndCount,
     fail,
     leaveUnknown,
     letGo,
@@ -326,10 +319,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 })
 
 const abandoned = "its process ended before the payment was submitted"
-const interrupted = "interrupted before the payment was submitted"
-const frozen = "spending was frozen before the payment was submitted"
-const expired = "the invoice expired before the payment was submitted"
-const leaseLost = "this process lost its lease before the payment was submitted; nothing was paid"
 
 const remarkOn = ({ paymentHash, purchase }: SpendRecord, at: number) => ({
   at,

@@ -173,13 +173,13 @@ export const make = Effect.fnUntraced(function* (budget: string) {
     )
 
   const findTotals = prepared(
-    (names: Slots<TotalNames>) => sql`
+    (names: Slots<Partial<TotalNames>>) => sql`
       SELECT name, spent, held, delivered FROM treasury_total
       WHERE budget = ${budget} AND ${sql.in("name", listed(names))}`
   )
 
   /** A total that was never touched is missing. */
-  const totals = (names: TotalNames) =>
+  const totals = (names: Partial<TotalNames>) =>
     findTotals(names).pipe(
       Effect.flatMap(decodeTotals),
       Effect.map((found) => new Map(found.map((total) => [total.name, total])))
@@ -302,7 +302,7 @@ const changing = (spend: Slots<SpendRecord>) => ({
   fence: spend.fence
 })
 
-const listed = (names: Slots<TotalNames>) => [
+const listed = (names: Slots<Partial<TotalNames>>) => [
   names.lifetime,
   names.day,
   names.tick,

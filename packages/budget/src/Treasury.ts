@@ -62,7 +62,7 @@ export interface Status {
 
 export interface Shape {
   /**
-   * Reserve, write the intent, pay, settle: at most once per payment hash and purchase.
+   * Reserve, pay, settle: at most once per payment hash and purchase.
    *
    * Fails with `PaymentFailed` only if nothing left the wallet; with `PaymentUnknown` it may
    * have, and its reservation stays until `recover` knows. Interruption leaves the ledger true.
@@ -98,7 +98,7 @@ export interface Shape {
   /** Every decision about a purchase, oldest first: refusals, payments and what came of them. */
   readonly history: (purchase: PurchaseId) => Effect.Effect<ReadonlyArray<Entry>, LedgerUnavailable>
   readonly status: Effect.Effect<Status, LedgerUnavailable>
-  /** Stops all spending at once, also of payments that are reserved but not yet submitted. */
+  /** Stops all spending at once: nothing is reserved any more, and so nothing is paid. */
   readonly freeze: (reason: string) => Effect.Effect<void, LedgerUnavailable>
   readonly unfreeze: Effect.Effect<void, LedgerUnavailable>
   /** Re-derives every total from the entries and compares with the wallet's own transactions. */

@@ -18,7 +18,7 @@ import { available, warned } from "./Recovery.ts"
 import * as Recovery from "./Recovery.ts"
 import * as Room from "./Room.ts"
 import { holdOf } from "./Spend.ts"
-import type { Settled, Spend, Wish } from "./Spend.ts"
+import type { Spend, Wish } from "./Spend.ts"
 import * as SpendLedger from "./SpendLedger.ts"
 import { migrate } from "./SpendTables.ts"
 import * as WalletAudit from "./WalletAudit.ts"
@@ -59,23 +59,24 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     budget,
     lease,
     owner: randomUUID(),
+    timeout: payTimeout,
     wallet: wallet.id
   })
   const recovery = yield* Recovery.make({ ledger, room, lease, margin })
   const carryOut = yield* Payment.make({ ledger, recovery, timeout: payTimeout })
 
-  /** reserve → submit → ask the wallet → settle, or release, or leave unknown. */
+  /** reserve → ask the wallet → settle, or release, or leave unknown. */
   const pay = Effect.fn("Treasury.pay")((spend: Spend) =>
     Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        const intent = yield* reserve(spend, restore).pipe(
-          Effect.tapError((error) => remember(error, spend))
+      reserve(spend, restore).pipe(
+        Effect.tapError((error) => remember(error, spend)),
+        Effect.flatMap(({ reserved, rules }) =>
+          Effect.ensuring(
+            carryOut(reserved, { invoice: spend.invoice, rules, restore }),
+            room.release
+          )
         )
-        const paid = yield* carryOut(intent, spend.invoice, restore).pipe(
-          Effect.ensuring(room.release)
-        )
-        return { ...paid, leftToday: yield* leftToday } satisfies Settled
-      })
+      )
     )
   )
 
@@ -89,9 +90,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     }
     if (Option.isNone(invoice.amount) || invoice.amount.value === 0) {
       return yield* refuse("no_amount", "The invoice names no amount. Ask for one that does.")
-    }
-    if (invoice.expiresAt <= (yield* UnixTime.now)) {
-      return yield* refuse("expired", "The invoice has expired. Ask for a fresh one.")
     }
     if (invoice.minFinalCltvDelta > longestFinalCltvDelta) {
       return yield* refuse(
@@ -110,7 +108,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       const attempt = Effect.gen(function* () {
         const rules = yield* restore(rulesWithFunds)
         const allowedFee = yield* withinCap(rules.limits, amount, spend.cap)
-        return yield* ledger.reserve({ ...spend, amount, allowedFee }, rules)
+        const reserved = yield* ledger.reserve({ ...spend, amount, allowedFee }, rules)
+        return { reserved, rules }
       })
       return yield* room.retry(attempt, {
         mayPass: (error) => error._tag === "Refused" && error.mayPass,
@@ -170,16 +169,6 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.tapError((error) => remember(error, wish))
     )
   })
-
-  const leftToday = Effect.gen(function* () {
-    const { limits, zone } = yield* rules
-    if (limits.daily === undefined) return undefined
-    const { today } = yield* ledger.summary(zone)
-    return Limits.leftOf({ most: limits.daily, ...today })
-  }).pipe(
-    // No reason to call a payment that was made and recorded anything else.
-    Effect.catch(({ message }) => Effect.as(Effect.logWarning(message), undefined))
-  )
 
   const status = Effect.gen(function* () {
     const { limits, zone } = yield* rules

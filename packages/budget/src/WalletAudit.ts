@@ -83,18 +83,16 @@ const differences = (spend: SpendRecord, payment: Wallet.Outgoing): ReadonlyArra
         ? amountsOf(spend, payment)
         : [differs(spend, costOf(spend), `is settled here, but the wallet says ${payment.state}`)]
     case "failed":
-    case "intended":
       return payment.state === "failed"
         ? []
         : [
             differs(
               spend,
               takenBy(payment),
-              spend.state === "failed"
-                ? `has failed here, but the wallet says ${payment.state}`
-                : `was never submitted, but the wallet says ${payment.state}`
+              `has failed here, but the wallet says ${payment.state}`
             )
           ]
+    case "intended":
     case "submitted":
     case "held":
     case "unknown":

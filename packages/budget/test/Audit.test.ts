@@ -31,7 +31,7 @@ describe("Treasury.audit", () => {
       const report = yield* treasury.audit
       assert.deepStrictEqual(report, {
         spends: 1,
-        entries: 3,
+        entries: 2,
         spent: sats(101),
         held: sats(0),
         otherWallets: 0,

@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, Layer, Ref } from "effect"
+import { DateTime, Effect, Layer, Option, Ref } from "effect"
 import { TestClock } from "effect/testing"
 import * as Audit from "../src/Audit.ts"
 import type { Limits } from "../src/Limits.ts"
 import * as Treasury from "../src/Treasury.ts"
-import { database, open, sats, wallet } from "./Fixture.ts"
+import { database, fee, open, sats, wallet, worldIn } from "./Fixture.ts"
 import { ledgerOf, migrated, order, proofOf, rules, walletId } from "./Orders.ts"
-import { limitOf, pay } from "./Payments.ts"
+import { pausing } from "./Pausing.ts"
+import { limitOf, pay, refusal, untouched } from "./Payments.ts"
 
 /** A treasury whose limits are edited while it runs. */
 const edited = <A, E, R>(
@@ -135,27 +136,23 @@ describe("a clock that jumps", () => {
     Effect.gen(function* () {
       const [dead, other] = [yield* ledgerOf("dead"), yield* ledgerOf("other")]
       yield* at("2027-07-01T12:00:00Z")
-      const intent = yield* dead.reserve(order("a", { expiresAt }), rules())
+      const spend = yield* dead.reserve(order("a", { expiresAt }), rules())
       yield* at("2026-07-01T12:00:00Z")
-      yield* other.takeOver(intent.paymentHash)
-      const refused = yield* Effect.flip(dead.submit(intent, expiresAt))
-      assert.strictEqual(refused._tag, "PaymentFailed")
-      const { held } = (yield* other.summary(rules().zone)).lifetime
-      assert.strictEqual(held, 0)
+      const taken = Option.getOrThrow(yield* other.takeOver(spend.paymentHash))
+      assert.strictEqual((yield* dead.fail(spend, "not paid")).state, "submitted")
+      assert.strictEqual((yield* other.fail(taken, "proven")).state, "failed")
     }).pipe(Effect.provide(migrated))
   )
 
   it.effect("ahead past a lease keeps its owner from paying, and nothing is lost", () =>
     Effect.gen(function* () {
-      const owner = yield* ledgerOf("owner")
-      yield* at("2026-07-01T12:00:00Z")
-      const intent = yield* owner.reserve(order("a", { expiresAt }), rules())
-      yield* at("2026-07-01T13:00:00Z")
-      assert.strictEqual(
-        (yield* Effect.flip(owner.submit(intent, expiresAt)))._tag,
-        "PaymentFailed"
+      const error = yield* refusal(sats(10))
+      assert.strictEqual(error._tag === "PaymentFailed" && error.reason, "refused")
+      yield* untouched
+    }).pipe(
+      Effect.provide(
+        worldIn(pausing(":memory:", TestClock.adjust("1 hour")), { maxFee: fee, maxFeePercent: 0 })
       )
-      assert.strictEqual((yield* owner.summary(rules().zone)).lifetime.held, 0)
-    }).pipe(Effect.provide(migrated))
+    )
   )
 })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Msat } from "@farthing/protocol"
 import { Faults, Wallet } from "@farthing/wallet"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { PurchaseId } from "../src/Spend.ts"
 import type { Spend } from "../src/Spend.ts"
@@ -79,18 +79,23 @@ describe("an invoice that will not be replaced", () => {
     }).pipe(Effect.provide(world()))
   )
 
-  it.effect("is tried again after a process that died before it submitted, which stays dead", () =>
+  it.effect("is tried again by another process once the first is proven to have failed", () =>
     Effect.gen(function* () {
       const dead = yield* ledgerOf("dead", seconds(30))
       const heir = yield* ledgerOf("heir", seconds(30))
       const wish = { ...order("a refund"), irreplaceable: true }
       const lost = yield* dead.reserve(wish, rules())
-      const early = yield* Effect.flip(heir.reserve(wish, rules()))
-      assert.strictEqual(early._tag === "PaymentRefused" && early.reason, "already_used")
+      const refusedReason = Effect.map(Effect.flip(heir.reserve(wish, rules())), (error) =>
+        error._tag === "PaymentRefused" ? error.reason : error._tag
+      )
+      assert.strictEqual(yield* refusedReason, "already_used")
       yield* TestClock.adjust("31 seconds")
-      const intent = yield* heir.reserve(wish, rules())
-      assert.strictEqual((yield* Effect.flip(dead.submit(lost, 90)))._tag, "PaymentFailed")
-      assert.strictEqual((yield* heir.submit(intent, 90)).state, "submitted")
+      assert.strictEqual(yield* refusedReason, "already_used")
+      const taken = Option.getOrThrow(yield* heir.takeOver(lost.paymentHash))
+      yield* heir.fail(taken, "proven")
+      const again = yield* heir.reserve(wish, rules())
+      assert.strictEqual((yield* dead.fail(lost, "late")).state, "submitted")
+      assert.strictEqual(again.fence, taken.fence + 1)
     }).pipe(Effect.provide(migrated))
   )
 })

@@ -17,7 +17,13 @@ export const migrated = Layer.effectDiscard(migrate).pipe(Layer.provideMerge(dat
 export const walletId = Wallet.WalletId.make("wallet")
 
 export const ledgerOf = (owner: string, lease: Duration.Duration = Duration.seconds(30)) =>
-  SpendLedger.make({ budget: "regtest/main", owner, lease, wallet: walletId })
+  SpendLedger.make({
+    budget: "regtest/main",
+    owner,
+    lease,
+    timeout: Duration.seconds(60),
+    wallet: walletId
+  })
 
 export const preimageOf = (name: string): Bolt11.Preimage =>
   Bolt11.Preimage.make(createHash("sha256").update(name).digest("hex"))

@@ -38,10 +38,8 @@ export const beginning = Effect.fnUntraced(function* (wish: Spend) {
   const treasury = yield* Treasury.Treasury
   const payment = yield* Effect.forkChild(treasury.pay(wish), { startImmediately: true })
   const record = Effect.map(treasury.find(wish.purchase), (spends) => spends.at(-1))
-  yield* Effect.repeat(record, {
-    until: (spend) => spend !== undefined && spend.state !== "intended"
-  })
-  // The wallet is asked right after the intent was submitted.
+  yield* Effect.repeat(record, { until: (spend) => spend !== undefined })
+  // The wallet is asked right after the reservation.
   yield* Effect.repeat(Effect.yieldNow, { times: 10 })
   return { wish, payment, record }
 })

@@ -154,18 +154,18 @@ describe("a process that is killed", () => {
     )
   )
 
-  it.live("before it submitted gives its reservation back", () =>
+  it.live("before it asked the wallet keeps its reservation until that is proven", () =>
     inFile(
       Effect.fnUntraced(function* (filename) {
         const treasury = yield* Treasury.Treasury
         yield* killed(filename, "reserved", "reserved")
-        assert.strictEqual((yield* treasury.status).held, sats(110))
         assert.deepStrictEqual(
           (yield* recovered).map(({ state }) => state),
-          ["failed"]
+          ["unknown"]
         )
-        assert.strictEqual((yield* treasury.status).held, Msat.zero)
+        assert.strictEqual((yield* treasury.status).held, Msat.add(sats(100), fee))
         assert.strictEqual(yield* takenFromWallet, Msat.zero)
+        assert.deepStrictEqual((yield* treasury.audit).findings, [])
       })
     )
   )
@@ -232,14 +232,14 @@ describe("a process that was stopped, and wakes after another took over", () => 
     return (yield* recovered).map(({ state }) => state)
   })
 
-  it.live("submits nothing any more", () =>
+  it.live("asks the wallet for nothing any more", () =>
     inFile(
       Effect.fnUntraced(function* (filename) {
         const treasury = yield* Treasury.Treasury
         const stopped = yield* startedUntil(filename, "reserved", "reserved")
-        assert.deepStrictEqual(yield* outlasted(stopped), ["failed"])
-        assert.strictEqual(yield* goOn(stopped), "Failure")
-        assert.strictEqual((yield* treasury.status).held, Msat.zero)
+        assert.deepStrictEqual(yield* outlasted(stopped), ["unknown"])
+        assert.strictEqual(yield* goOn(stopped), "PaymentUnknown")
+        assert.strictEqual((yield* treasury.status).held, Msat.add(sats(100), fee))
         assert.strictEqual(yield* takenFromWallet, Msat.zero)
         assert.deepStrictEqual((yield* treasury.audit).findings, [])
       })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Bolt11, Msat } from "@farthing/protocol"
 import { Sqlite } from "@farthing/sqlite"
 import { Bank, Payer, Wallet } from "@farthing/wallet"
-import { Context, Effect, Fiber, Layer, Option, Ref } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer, Option, Ref } from "effect"
 import { TestClock } from "effect/testing"
 import { randomBytes } from "node:crypto"
 import { DatabaseSync } from "node:sqlite"
@@ -20,7 +20,8 @@ import {
   world,
   worldIn
 } from "./Fixture.ts"
-import { beginning, inject, underWay } from "./Payments.ts"
+import { pausing } from "./Pausing.ts"
+import { beginning, inject, underWay, untouched } from "./Payments.ts"
 
 const balance = Effect.flatMap(Wallet.Wallet, ({ balance }) => balance)
 
@@ -124,6 +125,24 @@ describe("a payment whose end the wallet does not tell", () => {
 })
 
 describe("an interrupted payment", () => {
+  it.effect("of which the wallet was not asked yet is released", () =>
+    Effect.gen(function* () {
+      const reserved = yield* Deferred.make<void>()
+      const gate = yield* Deferred.make<void>()
+      const pause = Effect.andThen(Deferred.succeed(reserved, undefined), Deferred.await(gate))
+      yield* Effect.gen(function* () {
+        const treasury = yield* Treasury.Treasury
+        const payment = yield* Effect.forkChild(treasury.pay(yield* spend(sats(100))))
+        yield* Deferred.await(reserved)
+        const end = yield* Effect.forkChild(Fiber.interrupt(payment), { startImmediately: true })
+        yield* Deferred.succeed(gate, undefined)
+        yield* Fiber.join(end)
+        yield* untouched
+        assert.deepStrictEqual((yield* treasury.audit).findings, [])
+      }).pipe(Effect.provide(worldIn(pausing(":memory:", pause))))
+    })
+  )
+
   it.effect("that was submitted stays so, without a lease, and is recovered", () =>
     Effect.gen(function* () {
       const treasury = yield* Treasury.Treasury

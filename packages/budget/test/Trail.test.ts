@@ -18,7 +18,7 @@ const decisions = (of: PurchaseId = purchase) =>
   )
 
 describe("the trail", () => {
-  it.effect("tells of a payment from its intent to what came of it", () =>
+  it.effect("tells of a payment from its reservation to what came of it", () =>
     Effect.gen(function* () {
       const treasury = yield* Treasury.Treasury
       const { paymentHash } = yield* pay(sats(100), { purchase })
@@ -29,8 +29,7 @@ describe("the trail", () => {
       assert.deepStrictEqual(
         entries.map(({ held, spent, what }) => ({ held, spent, what })),
         [
-          { what: "intended", held: sats(110), spent: 0 },
-          { what: "submitted", held: 0, spent: 0 },
+          { what: "submitted", held: sats(110), spent: 0 },
           { what: "settled", held: -sats(110), spent: sats(101) },
           { what: "lost", held: 0, spent: 0 },
           { what: "refunded", held: 0, spent: 0 }
@@ -63,12 +62,7 @@ describe("the trail", () => {
     Effect.gen(function* () {
       yield* refusal(sats(91), { purchase })
       yield* pay(sats(91), { purchase, approved: true })
-      assert.deepStrictEqual(yield* decisions(), [
-        "approval_required",
-        "intended",
-        "submitted",
-        "settled"
-      ])
+      assert.deepStrictEqual(yield* decisions(), ["approval_required", "submitted", "settled"])
     }).pipe(Effect.provide(world({ approvalAbove: sats(100) })))
   )
 
@@ -110,7 +104,6 @@ describe("the trail", () => {
       assert.deepStrictEqual(
         entries.map(({ note, what }) => [what, note]),
         [
-          ["intended", ""],
           ["submitted", ""],
           ["unknown", "The bank broke down"],
           ["unknown", "the wallet does not know it yet"],
@@ -123,16 +116,15 @@ describe("the trail", () => {
   it.effect("tells who went away, who took over, and what an earlier owner still said", () =>
     Effect.gen(function* () {
       const [first, second] = [yield* ledgerOf("first"), yield* ledgerOf("second")]
-      const intent = yield* first.reserve(order("a"), rules())
-      yield* first.submit(intent, 60)
+      const spend = yield* first.reserve(order("a"), rules())
       yield* TestClock.adjust("30 seconds")
-      const taken = Option.getOrThrow(yield* second.takeOver(intent.paymentHash))
-      assert.strictEqual((yield* first.fail(intent, "no route")).state, "submitted")
+      const taken = Option.getOrThrow(yield* second.takeOver(spend.paymentHash))
+      assert.strictEqual((yield* first.fail(spend, "no route")).state, "submitted")
       yield* second.letGo(taken, "the wallet could not be asked")
       const entries = yield* first.history(PurchaseId.make("a"))
       assert.deepStrictEqual(
         entries.map(({ what }) => what),
-        ["intended", "submitted", "taken_over", "overruled", "let_go"]
+        ["submitted", "taken_over", "overruled", "let_go"]
       )
     }).pipe(Effect.provide(migrated))
   )
@@ -144,8 +136,8 @@ describe("the trail", () => {
       yield* pay(sats(10), { purchase })
       yield* treasury.unfreeze
       yield* treasury.freeze("lost my phone")
-      assert.deepStrictEqual(yield* decisions(), ["intended", "submitted", "settled", "frozen"])
-      assert.strictEqual((yield* treasury.audit).entries, 6)
+      assert.deepStrictEqual(yield* decisions(), ["submitted", "settled", "frozen"])
+      assert.strictEqual((yield* treasury.audit).entries, 5)
     }).pipe(Effect.provide(world()))
   )
 

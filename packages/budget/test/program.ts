@@ -8,7 +8,7 @@ import { PurchaseId } from "../src/Spend.ts"
 import type { Spend } from "../src/Spend.ts"
 import * as Treasury from "../src/Treasury.ts"
 import { fee, open, sats, seconds, spend, wallet, worldIn } from "./Fixture.ts"
-import { ledgerOf, order, rules } from "./Orders.ts"
+import { pausing } from "./Pausing.ts"
 
 const [filename = "", task] = process.argv.slice(2)
 
@@ -62,16 +62,6 @@ const paidAndSilent = Effect.gen(function* () {
   yield* Effect.repeat(wallet.lookupOutgoing(wish.invoice.paymentHash), { until: Option.isSome })
   yield* say("paid")
   return yield* Effect.never
-})
-
-/** Has reserved, and not yet submitted. */
-const reserved = Effect.gen(function* () {
-  const ledger = yield* ledgerOf("dead", lease)
-  const intent = yield* ledger.reserve(order("never submitted", { expiresAt: 1e10 }), rules())
-  yield* say("reserved")
-  yield* told
-  const submitted = yield* Effect.exit(ledger.submit(intent, 1e10))
-  yield* say(submitted._tag)
 })
 
 /** At a wallet that waits with its answer until it is told. */
@@ -153,7 +143,15 @@ const tasks = {
   paidAndSilent: paidAndSilent.pipe(Effect.provide(mortal)),
   manySilent: manySilent.pipe(Effect.provide(mortal)),
   recovering: recovering.pipe(Effect.provide(world())),
-  reserved: reserved.pipe(Effect.provide(mortal)),
+  reserved: payOnce.pipe(
+    Effect.provide(
+      worldIn(
+        pausing(filename, Effect.andThen(say("reserved"), told)),
+        { maxFee: fee, maxFeePercent: 0 },
+        { lease }
+      )
+    )
+  ),
   hesitant: payOnce.pipe(Effect.provide(hesitant((paid) => paid))),
   failing: payOnce.pipe(
     Effect.provide(
