@@ -5,19 +5,25 @@
 import { Effect } from "effect"
 import * as Duel from "../src/Duel.ts"
 import { atMost, type Bar, measured, type Measurement, type Row } from "../src/Row.ts"
+import type { Workload } from "../src/Workload.ts"
 
 /** Milliseconds. */
 const hop = 100
 
 const task = { ...Duel.oneAtATime, warmUp: 3, jobs: 9 }
 
-const p50 = (wallet: Duel.Task["wallet"], hop: number) =>
-  Duel.medians({ ...task, wallet, hop }, ({ p50 }) => p50, 1)
+const p50 = (wallet: Duel.Task["wallet"], hop: number, writes: Workload["writes"]) =>
+  Effect.all(Duel.both({ ...task, wallet, hop }, writes, ({ p50 }) => p50))
 
 /** What the hops add to a purchase says how many of them it waits for. */
-const compare = Effect.fnUntraced(function* (wallet: Duel.Task["wallet"], what: string, bar?: Bar) {
-  const held = yield* p50(wallet, hop)
-  const direct = yield* p50(wallet, 0)
+const compare = Effect.fnUntraced(function* (
+  wallet: Duel.Task["wallet"],
+  writes: Workload["writes"],
+  what: string,
+  bar?: Bar
+) {
+  const held = yield* p50(wallet, hop, writes)
+  const direct = yield* p50(wallet, 0, writes)
   const hopsOf = (side: "ours" | "baseline") => Math.round((held[side] - direct[side]) / hop)
   const found: ReadonlyArray<Measurement> = [
     {
@@ -40,11 +46,12 @@ const compare = Effect.fnUntraced(function* (wallet: Duel.Task["wallet"], what: 
 export const hops: Row = {
   name: "hops",
   title: "a relay that holds events for 100 ms",
-  measure: Effect.map(
-    Effect.all([
-      compare("ledger", "a purchase over 100 ms hops", atMost("value", 3)),
-      compare("nwc", "a purchase over 100 ms hops, the wallet's too")
-    ]),
-    (found) => measured(found.flat())
-  )
+  measure: Effect.gen(function* () {
+    const writes = yield* Duel.commits
+    const bar = atMost("value", 3)
+    return measured([
+      ...(yield* compare("ledger", writes, "a purchase over 100 ms hops", bar)),
+      ...(yield* compare("nwc", writes, "a purchase over 100 ms hops, the wallet's too"))
+    ])
+  })
 }

@@ -13,7 +13,7 @@ import { Place, Terms } from "../src/Place.ts"
 import * as Program from "../src/Program.ts"
 
 /** Nobody is slowed down, and nothing is refused for its number. */
-const limits = { maxLimit: 1_000_000, defaultLimit: 1_000_000 }
+const limits = { maxLimit: 20_000, defaultLimit: 20_000 }
 
 const bank = (accounts: number, relay: string) =>
   BankServer.layer({

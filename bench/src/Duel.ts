@@ -17,7 +17,7 @@ export interface Task extends Pick<
 export const oneAtATime: Task = {
   agents: 1,
   concurrency: 1,
-  jobs: 120,
+  jobs: 100,
   warmUp: 40,
   listening: "p",
   wallet: "ledger",
@@ -78,14 +78,21 @@ export const commitsOf = Effect.fnUntraced(function* (
 /** Ours. */
 export const commits = commitsOf("farthing", { customer: 0, provider: 0 })
 
+/** A number of both sides, each measured once; the one by hand writes as often as is said. */
+export const both = (
+  task: Task,
+  writes: Workload["writes"],
+  read: (performance: Performance) => number
+) => {
+  const run = (side: Processes.Side) =>
+    Effect.map(fight(side, task, { watching: "clock", writes }), read)
+  return { ours: run("farthing"), baseline: run("by hand") }
+}
+
 /** The median of a number of both sides; the one by hand writes as often as ours. */
 export const medians = Effect.fnUntraced(function* (
   task: Task,
-  read: (performance: Performance) => number,
-  rounds = 3
+  read: (performance: Performance) => number
 ) {
-  const writes = yield* commits
-  const run = (side: Processes.Side) =>
-    Effect.map(fight(side, task, { watching: "clock", writes }), read)
-  return yield* Alternate.medians({ rounds, ours: run("farthing"), baseline: run("by hand") })
+  return yield* Alternate.medians({ rounds: 3, ...both(task, yield* commits, read) })
 })

@@ -19,7 +19,7 @@ export const notes = (count: number, createdAt: number): ReadonlyArray<NostrEven
     )
   )
 
-/** As many providers, each with an offer and a price of its own. */
+/** As many providers, each with an offer and a price of its own, announced within five minutes. */
 export const announcements = (
   count: number,
   createdAt: number
@@ -46,7 +46,7 @@ export const announcements = (
           online: true,
           expiresAt: Option.some(createdAt + 7_200)
         },
-        createdAt
+        createdAt - (index % 300)
       ),
       Key.generate()
     )

@@ -4,7 +4,7 @@ import { ChildProcess } from "effect/process"
 import { fileURLToPath } from "node:url"
 import { Place, Terms } from "./Place.ts"
 import { Findings } from "./Row.ts"
-import { type Performance, Word, Workload } from "./Workload.ts"
+import { Word, Workload } from "./Workload.ts"
 
 const program = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
 
@@ -60,13 +60,14 @@ export const side = Effect.fnUntraced(function* (
   onWarm: Effect.Effect<void> = Effect.void
 ) {
   const words = yield* told(Word, "sides/main.ts", side, yield* encode(Workload)(workload))
-  let performance: Performance | undefined
-  yield* Stream.runForEach(words, (word) => {
-    if (word._tag === "Warm") return onWarm
-    performance = word.performance
-    return Effect.void
-  })
-  return performance ?? (yield* Effect.die(new Error(`${side} ended without a word`)))
+  // Libraries that keep a process alive for a while after its work are not waited for.
+  const last = yield* words.pipe(
+    Stream.takeUntil(({ _tag }) => _tag === "Done"),
+    Stream.tap(({ _tag }) => (_tag === "Warm" ? onWarm : Effect.void)),
+    Stream.runLast
+  )
+  if (Option.isSome(last) && last.value._tag === "Done") return last.value.performance
+  return yield* Effect.die(new Error(`${side} ended without a word`))
 }, Effect.scoped)
 
 /** What a row found, as its process prints it. */
