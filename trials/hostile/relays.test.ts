@@ -17,6 +17,7 @@ const borne: Partial<Record<Misbehaviour.Name, string>> = {
   duplicates: "repeats every message buys once",
   delays: "holds everything up takes longer, no more",
   withholdsEose: "never says that it has sent all delivers all the same",
+  withholdsOk: "never says whether it took an event is asked for it, and buys once",
   mixesUp: "sends events that nobody asked for is not listened to where it does",
   forgesContents: "puts another content under a genuine id does not hide the genuine event",
   forgesIds: "sends events under wrong ids does not hide the genuine ones",
@@ -30,7 +31,6 @@ const borne: Partial<Record<Misbehaviour.Name, string>> = {
 const ending: Partial<Record<Misbehaviour.Name, string>> = {
   drops: "loses every third message loses no money, and no result that was paid",
   breaks: "resets the connection in mid-frame loses no money, and no result that was paid",
-  withholdsOk: "never says whether it took an event ends with a typed error, unpaid",
   onlyForges: "sends nothing genuine ends with a typed error, unpaid",
   interrogates: "asks for one proof of identity after the other ends with a typed error, unpaid",
   forgetsWhoAsks: "accepts every proof and forgets it ends with a typed error, unpaid",

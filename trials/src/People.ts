@@ -6,12 +6,12 @@ import * as NodePath from "@effect/platform-node/NodePath"
 import { Treasury } from "@farthing/budget"
 import { ComputeClient } from "@farthing/compute"
 import { Devnet } from "@farthing/devnet"
-import type { Msat } from "@farthing/protocol"
+import { type Msat, NwcUri } from "@farthing/protocol"
 import { ComputeProvider, EmbeddedBackend } from "@farthing/provider"
 import type { InferenceBackend } from "@farthing/provider"
 import { Signer } from "@farthing/relay"
 import { Wallet } from "@farthing/wallet"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Redacted } from "effect"
 import { Market } from "farthing"
 import { join } from "node:path"
 import * as Stage from "./Stage.ts"
@@ -24,6 +24,8 @@ export interface Who {
   readonly balance?: Msat.Msat
   /** What is configured besides: short time-outs, limits of the budget, other relays. */
   readonly environment?: Environment
+  /** Over which relay the wallet is reached that is served on the one given. */
+  readonly walletWay?: (relay: string) => string
 }
 
 /** Somebody with a home and an account; lives whenever a layer is built for it. */
@@ -42,10 +44,21 @@ export const person = Effect.fnUntraced(function* (place: Stage.Place, who: Who 
       ...Devnet.environment(place.urls.join(","), account),
       FARTHING_HOME: join(stage.folder, account.account),
       FARTHING_RUNWAY_BUDGET_WAIT: "0 millis",
+      ...(who.walletWay === undefined ? {} : yield* walletOver(account, who.walletWay)),
       ...who.environment
     }
   } satisfies Person
 })
+
+/** The wallet of an account, reached over other relays. */
+const walletOver = Effect.fnUntraced(function* (
+  account: Stage.Account,
+  way: (relay: string) => string
+) {
+  const uri = yield* Effect.fromResult(NwcUri.parse(account.nwc))
+  const nwc = NwcUri.format({ ...uri, relays: uri.relays.map(way) })
+  return { FARTHING_WALLET_NWC_URI: Redacted.value(nwc) }
+}, Effect.orDie)
 
 /** Builds what somebody runs, as the product does it, until the scope closes. */
 export const live = <A, E, R>(person: Person, layer: Layer.Layer<A, E, R>) =>

@@ -50,8 +50,12 @@ interface Entry {
   authenticated: boolean
   /** Whether the relay has answered the running REQ in any way. */
   heard: boolean
+  /** Whether a notice may have refused the running REQ. */
+  doubted: boolean
   /** Since when (unix milliseconds) the running REQ brings what is new. */
   live: number | undefined
+  /** How often it was asked again because of a notice. */
+  repeated: number
   /** How often in a row the relay has put it off, or ended it soon. */
   putOff: number
   /** It is to be asked again, at the latest when its time has come. */
@@ -61,11 +65,14 @@ interface Entry {
 // In milliseconds.
 /** The first wait for a relay that is busy; each further one is twice as long. */
 const busyWait = 1_000
-/** The same for a relay that ended what it had begun. */
+/** A relay that ended what it had begun is asked at once, and waited for the next time. */
 const endedWait = 100
 const longestWait = 60_000
 /** What was ended after so long was not refused. */
 const steady = 10_000
+
+/** How often something is asked for that a notice may have refused. */
+const mostRepeats = 3
 
 export const make = (options: {
   readonly isUp: () => boolean
@@ -91,6 +98,7 @@ export const make = (options: {
     if (running.size >= room()) return putOff(entry, "rate-limited: too many subscriptions")
     entry.id = (counter++).toString(36)
     entry.heard = false
+    entry.doubted = false
     entry.live = undefined
     entry.waiting = false
     running.set(entry.id, entry)
@@ -132,7 +140,7 @@ export const make = (options: {
   const ended = (entry: Entry, message: string): void => {
     if (lasted(entry)) entry.putOff = 0
     entry.authenticated = false
-    askAfter(entry, Math.min(endedWait * 2 ** entry.putOff, longestWait))
+    askAfter(entry, Math.min(endedWait * (2 ** entry.putOff - 1), longestWait))
     entry.listener.onPutOff(message)
   }
 
@@ -144,19 +152,27 @@ export const make = (options: {
     authentication.request((ok, why) => (ok ? ask(entry) : entry.listener.onRefused(why)))
   }
 
-  /** Whatever the notice was about: a REQ that stays without any answer was refused by it. */
+  /**
+   * Whatever the notice was about: a REQ that stays without any answer may have been refused by it.
+   * It is sent again a few times, and then left alone: it may as well have been taken.
+   */
   const noticed = (message: string): void => {
-    const unheard = Array.from(running).filter(([, { heard }]) => !heard)
-    if (unheard.length === 0) return
-    const check = Effect.sync(() => {
-      for (const [id, entry] of unheard)
-        if (running.get(id) === entry && !entry.heard) {
-          withdraw(entry)
-          refused(entry, reason)
-        }
-    })
-    const reason = RelayMessage.wantsAuthentication(message) ? message : `error: ${message}`
-    fork(Effect.delay(check, busyWait))
+    for (const [id, entry] of running) {
+      if (entry.heard || entry.doubted || entry.repeated >= mostRepeats) continue
+      entry.doubted = true
+      const check = Effect.sync(() => {
+        if (running.get(id) === entry && !entry.heard) repeat(entry, message)
+      })
+      fork(Effect.delay(check, busyWait * 2 ** entry.repeated))
+    }
+  }
+
+  const repeat = (entry: Entry, message: string): void => {
+    entry.repeated++
+    withdraw(entry)
+    if (RelayMessage.wantsAuthentication(message)) return refused(entry, message)
+    entry.listener.onPutOff(message)
+    ask(entry)
   }
 
   return {
@@ -167,7 +183,9 @@ export const make = (options: {
         paused: false,
         authenticated: false,
         heard: false,
+        doubted: false,
         live: undefined,
+        repeated: 0,
         putOff: 0,
         waiting: false
       }
@@ -216,6 +234,7 @@ export const make = (options: {
       running.clear()
       for (const entry of entries) {
         if (lasted(entry)) entry.putOff = 0
+        entry.repeated = 0
         entry.authenticated = false
         entry.waiting = false
       }

@@ -34,6 +34,8 @@ export interface Stretch {
 }
 
 export interface Paging {
+  /** Whether an answer of so many events may have been cut short. */
+  readonly mayBeCut: (count: number) => boolean
   /** What to ask for now; undefined if nothing is left. */
   readonly next: () => Filter.Filter | undefined
   /** An answer to be filled. */
@@ -51,8 +53,8 @@ export interface Options {
   readonly onOutOfReach: (second: number) => void
 }
 
-/** No relay is known to cap its answers below: who got fewer has them all. */
-export const leastPage = 50
+/** No relay is known to cap its answers below, unless it says so: who got fewer has them all. */
+const leastPage = 50
 
 /** Every relay takes a `limit` of so much; some refuse more. */
 export const usualLimit = 500
@@ -97,12 +99,14 @@ export const make = ({ maxLimit, onOutOfReach }: Options): Paging => {
   /** Events of the largest answer to one filter. */
   let largest = 0
 
+  const mayBeCut = (count: number): boolean => count >= Math.min(leastPage, maxLimit() ?? leastPage)
+
   const remaining = (stretch: Stretch, answer: Answer): ReadonlyArray<Stretch> => {
     const { downTo, until = Number.POSITIVE_INFINITY } = stretch
     const [count, oldest] = [answer.count(), answer.oldest()]
     const news = count - answer.repeated()
     const left = stretch.left - news
-    const isAll = count < Math.max(leastPage, stretch.filter.limit ?? 0)
+    const isAll = !mayBeCut(count) || count < (stretch.filter.limit ?? 0)
     if (isAll || left <= 0 || oldest > until || oldest < downTo) return []
     if (oldest < until) return [{ ...stretch, until: oldest, left, edge: new Set(answer.edge()) }]
     if (news > 0) return [{ ...stretch, left, edge: new Set([...stretch.edge, ...answer.edge()]) }]
@@ -130,6 +134,7 @@ export const make = ({ maxLimit, onOutOfReach }: Options): Paging => {
   }
 
   return {
+    mayBeCut,
     next: () => {
       const [stretch] = stretches
       if (stretch === undefined) return undefined

@@ -6,14 +6,15 @@ import type { Outcome, PublishReport } from "./Relay.ts"
 import type { RelayConnection } from "./RelayConnection.ts"
 import { QuorumMissed, RelayError, Unreachable } from "./RelayError.ts"
 
+/** A relay, as far as it takes events. */
+export type Taker = Pick<RelayConnection, "url" | "trouble" | "publish">
+
 export interface Options {
   readonly event: NostrEvent.NostrEvent
   readonly frame: string
   readonly quorum: number
   readonly timeout: Duration.Input
-  readonly connections: ReadonlyArray<RelayConnection>
-  /** What is known before anything is sent. */
-  readonly outcomes: ReadonlyArray<Outcome>
+  readonly connections: ReadonlyArray<Taker>
   /** Runs on when the caller has gone. */
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
 }
@@ -25,8 +26,8 @@ export interface Options {
 export const run = (options: Options): Effect.Effect<PublishReport, RelayError> =>
   Effect.callback((resume) => {
     const { connections, event, frame, quorum } = options
-    const outcomes: Array<Outcome> = [...options.outcomes]
-    const waiting = new Map(connections.map((it): [RelayConnection, () => void] => [it, () => {}]))
+    const outcomes: Array<Outcome> = []
+    const waiting = new Map(connections.map((it): [Taker, () => void] => [it, () => {}]))
     let expiry: Fiber.Fiber<void> | undefined
 
     const decide = (): void => {

@@ -118,7 +118,7 @@ const makePart = (
   const { clock, complete, connection, hasRoom, onRefusal, take } = options
   const now = (): number => UnixTime.fromMillis(clock.currentTimeMillisUnsafe())
   const paging = Paging.make({
-    maxLimit: () => connection.limits().maxLimit,
+    maxLimit: () => connection.limits()?.maxLimit,
     onOutOfReach: options.onOutOfReach
   })
 
@@ -126,6 +126,8 @@ const makePart = (
   /** Whether the relay could be reached, and has got our question. */
   let asked = false
   let askedFor = filters
+  /** Whether the relay's limits were known when it was asked. */
+  let informed = false
   /** When (unix seconds) the relay first had sent all that it had stored. */
   let storedAt: number | undefined
   /** Until when (unix seconds) everything is known to have come, the back-dated aside. */
@@ -155,13 +157,17 @@ const makePart = (
   const onRefused = (message: string, refused: "refused" | "busy"): void => {
     onRefusal(message)
     if (isTooManyFilters(message)) return whole.divide(part, filters)
+    if (refused === "refused" && !informed)
+      return connection.onceInformed(() => {
+        if (!whole.isPaused()) inquiry?.resume()
+      })
     stand(refused)
   }
 
   const isTooManyFilters = (message: string): boolean =>
     filters.length > 1 &&
     storedAt === undefined &&
-    (/filter/i.test(message) || askedFor.length > (connection.limits().maxFilters ?? Infinity))
+    (/filter/i.test(message) || askedFor.length > (connection.limits()?.maxFilters ?? Infinity))
 
   const onUnreachable = (): void => {
     asked = false
@@ -172,9 +178,11 @@ const makePart = (
   const onAnswer = (complete: Paging.Answer): void => {
     const known = heardAt === undefined ? 0 : heardAt - pageOverlapSeconds
     heardAt = now()
-    if (complete.count() < Paging.leastPage) return
+    if (!paging.mayBeCut(complete.count())) return
     const count = askedFor.length === 1 ? complete.count() : 0
-    paging.add(stretchesOf(askedFor, complete, known), count)
+    // No relay cuts short what is asked for in so small a number.
+    const cut = askedFor.filter((filter) => paging.mayBeCut(mostOf(filter)))
+    paging.add(stretchesOf(cut, complete, known, askedFor.length === 1), count)
   }
 
   const proceed = (): void => {
@@ -242,7 +250,9 @@ const makePart = (
           standAgain()
           askedFor = question()
           answer = Paging.makeAnswer()
-          return askedFor.map((filter) => clamped(filter, connection.limits().maxLimit))
+          const limits = connection.limits()
+          informed = limits !== undefined
+          return askedFor.map((filter) => clamped(filter, limits?.maxLimit))
         },
         onEvent,
         onStored,
@@ -286,13 +296,13 @@ const clamped = (filter: Filter.Filter, maxLimit = Paging.usualLimit): Filter.Fi
 const stretchesOf = (
   filters: ReadonlyArray<Filter.Filter>,
   answer: Paging.Answer,
-  known: number
+  known: number,
+  isOnly: boolean
 ): ReadonlyArray<Paging.Stretch> =>
   filters.flatMap((filter): ReadonlyArray<Paging.Stretch> => {
-    const isOnly = filters.length === 1
     const { limit: _, ...rest } = filter
     const left = mostOf(filter) - (isOnly ? answer.count() : 0)
-    if (left <= 0 || mostOf(filter) < Paging.leastPage) return []
+    if (left <= 0) return []
     const downTo = Math.max(filter.since ?? 0, known)
     const until = isOnly ? answer.oldest() : filter.until
     if (until !== undefined && (until < downTo || !Number.isFinite(until))) return []

@@ -65,11 +65,14 @@ export interface Shape {
 
   /**
    * The size in bytes (as JSON) of an event that every relay takes: 48,000, or less where a
-   * relay states a smaller limit (NIP-11). Waits at most 2 seconds for what they state.
+   * relay states a smaller limit (NIP-11). Waits for what they state, at most 2 seconds and once.
    */
   readonly maxEventBytes: Effect.Effect<number>
 
-  /** Succeeds as soon as a quorum of relays has accepted the event. */
+  /**
+   * Succeeds as soon as a quorum of relays has accepted the event. A relay that does not say so is
+   * asked for the event, and gets it again if it has not got it.
+   */
   readonly publish: (
     event: NostrEvent.NostrEvent,
     options?: PublishOptions
@@ -77,7 +80,9 @@ export interface Shape {
 
   /**
    * Stored events and then live ones, until the stream's scope closes. A relay that goes away
-   * is dialled again; nothing is lost or repeated over it.
+   * is dialled again, one that ends the subscription is asked again; nothing is lost or repeated
+   * over it. A relay that sends few stored events at a time is read backwards, to the last one;
+   * after an absence, to an hour before it.
    *
    * A consumer that does not keep up costs a bounded buffer: when it is full the relays are told
    * to stop (CLOSE), and asked again once it is drained. Ephemeral events, which relays do not
@@ -88,7 +93,11 @@ export interface Shape {
     options?: SubscribeOptions
   ) => Stream.Stream<NostrEvent.NostrEvent, RelayError>
 
-  /** The stored events, newest first, once every reachable relay said that it sent them all. */
+  /**
+   * The stored events, newest first, once every reachable relay said that it sent them all, page
+   * after page where it sends few at a time. Where a relay has more events of one second than it
+   * ever sends, and the filter cannot be divided, the rest of that second is missing (and logged).
+   */
   readonly query: (
     filters: ReadonlyArray<Filter.Filter>,
     options?: QueryOptions

@@ -5,7 +5,7 @@
  * Frames are handled by plain functions: an Effect for each would cost more than the frame.
  */
 import { Text } from "@farthing/protocol"
-import type { Option, Scope } from "effect"
+import type { Scope } from "effect"
 import { Clock, Duration, Effect, FiberSet, Latch, Random } from "effect"
 import type { RawData, WebSocket } from "ws"
 import * as Authentication from "./Authentication.ts"
@@ -21,10 +21,10 @@ import type * as Signer from "./Signer.ts"
 export interface RelayConnection {
   readonly url: string
   readonly isUp: () => boolean
-  /** The largest frame that the relay takes; waits until it is known whether it says so. */
-  readonly maxFrameBytes: Effect.Effect<Option.Option<number>>
-  /** What else it takes, as far as it is known by now. */
-  readonly limits: () => RelayInformation.Limits
+  /** What the relay takes; undefined as long as it is not known whether it says anything. */
+  readonly limits: () => RelayInformation.Limits | undefined
+  /** Calls once that is known: at most 2 seconds later. */
+  readonly onceInformed: RelayInformation.Learner["onceKnown"]
   readonly ask: (listener: Inquiries.Listener) => Inquiries.Inquiry
   /** Sends the same bytes after every dial, until there is an outcome or the result is called. */
   readonly publish: (publication: Outbox.Publication) => () => void
@@ -74,7 +74,7 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
       authentication,
       fork,
       millis: () => clock.currentTimeMillisUnsafe(),
-      room: () => information.limits().maxSubscriptions ?? Number.POSITIVE_INFINITY
+      room: () => information.limits()?.maxSubscriptions ?? Number.POSITIVE_INFINITY
     })
     const reconciliation = Reconciliation.make({ url, isUp, send })
     const outbox = Outbox.make({ url, isUp, send, authentication, fork, ask: inquiries.add })
@@ -184,8 +184,8 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
     return {
       url,
       isUp,
-      maxFrameBytes: information.maxFrameBytes,
       limits: information.limits,
+      onceInformed: information.onceKnown,
       difference: reconciliation.difference,
       trouble: () => unreachable ?? noAnswer,
       ask: (listener) => {

@@ -1,6 +1,6 @@
 /** What a relay says about itself (NIP-11). */
 import type { Fiber } from "effect"
-import { Deferred, Effect, Exit, Option, Schema, Stream } from "effect"
+import { Effect, Exit, Option, Schema, Stream } from "effect"
 import { FetchHttpClient, HttpClient } from "effect/http"
 
 const limit = Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0)))
@@ -47,6 +47,8 @@ export const fetch: (url: string) => Effect.Effect<Option.Option<RelayInformatio
 
 /** What a relay takes, as far as it says so. */
 export interface Limits {
+  /** Bytes of the largest frame. */
+  readonly maxFrameBytes?: number | undefined
   readonly maxSubscriptions?: number | undefined
   readonly maxFilters?: number | undefined
   readonly maxLimit?: number | undefined
@@ -56,10 +58,10 @@ export interface Limits {
 export interface Learner {
   /** Asks in the background, once; again only if the relay was down and had nothing to say. */
   readonly learn: () => void
-  /** The largest frame in bytes. Asks if need be, and waits for the answer: at most 2 seconds. */
-  readonly maxFrameBytes: Effect.Effect<Option.Option<number>>
-  /** The others, as far as they are known by now. */
-  readonly limits: () => Limits
+  /** Calls with what is known; where that is nothing it asks, which takes at most 2 seconds. */
+  readonly onceKnown: (call: (limits: Limits) => void) => void
+  /** Undefined as long as it is not known whether the relay says anything. */
+  readonly limits: () => Limits | undefined
 }
 
 export const learner = (options: {
@@ -67,32 +69,36 @@ export const learner = (options: {
   readonly isUp: () => boolean
   readonly fork: <A>(effect: Effect.Effect<A>) => Fiber.Fiber<A>
 }): Learner => {
-  let answer: Deferred.Deferred<Option.Option<number>> | undefined
-  let limits: Limits = {}
+  let limits: Limits | undefined
+  let asked = false
+  const waiting: Array<(limits: Limits) => void> = []
 
-  const ask = (): Deferred.Deferred<Option.Option<number>> => {
-    if (answer !== undefined) return answer
-    const asked = Deferred.makeUnsafe<Option.Option<number>>()
-    answer = asked
+  const ask = (): void => {
+    if (asked) return
+    asked = true
     options.fork(fetch(options.url)).addObserver((exit) => {
-      const information = Exit.isSuccess(exit) ? exit.value : Option.none()
-      const told = Option.getOrUndefined(information)?.limitation
-      const limit = Option.fromUndefinedOr(told?.max_message_length)
-      if (told !== undefined)
-        limits = {
-          maxSubscriptions: told.max_subscriptions,
-          maxFilters: told.max_filters,
-          maxLimit: told.max_limit
-        }
-      if (Option.isNone(limit) && !options.isUp()) answer = undefined
-      Deferred.doneUnsafe(asked, Effect.succeed(limit))
+      const told = Exit.isSuccess(exit) ? exit.value : Option.none()
+      if (Option.isNone(told) && !options.isUp()) asked = false
+      const known = Option.match(told, { onNone: () => limits ?? {}, onSome: limitsIn })
+      limits = known
+      for (const call of waiting.splice(0)) call(known)
     })
-    return asked
   }
 
   return {
-    learn: () => void ask(),
+    learn: ask,
     limits: () => limits,
-    maxFrameBytes: Effect.suspend(() => Deferred.await(ask()))
+    onceKnown: (call) => {
+      if (limits !== undefined) return call(limits)
+      waiting.push(call)
+      ask()
+    }
   }
 }
+
+const limitsIn = ({ limitation = {} }: RelayInformation): Limits => ({
+  maxFrameBytes: limitation.max_message_length,
+  maxSubscriptions: limitation.max_subscriptions,
+  maxFilters: limitation.max_filters,
+  maxLimit: limitation.max_limit
+})

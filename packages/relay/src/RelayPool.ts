@@ -2,13 +2,14 @@
 import type { Filter } from "@farthing/protocol"
 import { NostrEvent } from "@farthing/protocol"
 import type { Scope } from "effect"
-import { Cause, Clock, Effect, FiberSet, Option, Stream } from "effect"
+import { Cause, Clock, Effect, FiberSet, Stream } from "effect"
 import * as IgnoredFrames from "./IgnoredFrames.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Publication from "./Publication.ts"
-import type { Options, Outcome, Shape } from "./Relay.ts"
+import type { Options, Shape } from "./Relay.ts"
 import * as RelayConnection from "./RelayConnection.ts"
 import { RelayError, TooLarge } from "./RelayError.ts"
+import type * as RelayInformation from "./RelayInformation.ts"
 import * as Subscription from "./Subscription.ts"
 import * as Verifier from "./Verifier.ts"
 
@@ -54,7 +55,12 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
 
     const publish: Shape["publish"] = Effect.fn("Relay.publish")(function* (event, settings) {
       const frame = `["EVENT",${JSON.stringify(event)}]`
-      const { refusals, takers } = yield* takersOf(connections, Buffer.byteLength(frame))
+      const bytes = Buffer.byteLength(frame)
+      const limits: Array<number> = []
+      const takers =
+        bytes <= alwaysTakenBytes
+          ? connections
+          : connections.map((it) => sparing(it, bytes, (limit) => limits.push(limit)))
       verifier.vouch(event)
       return yield* Publication.run({
         event,
@@ -62,9 +68,14 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
         quorum: settings?.quorum ?? quorum,
         timeout: settings?.timeout ?? publishTimeout,
         connections: takers,
-        outcomes: refusals,
         fork
-      })
+      }).pipe(
+        Effect.mapError((error) =>
+          limits.length > 0 && limits.length === connections.length
+            ? new RelayError({ reason: new TooLarge({ bytes, limit: Math.max(...limits) }) })
+            : error
+        )
+      )
     })
 
     const open = (
@@ -108,13 +119,16 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
       connected: Effect.sync(() =>
         connections.filter((connection) => connection.isUp()).map(({ url }) => url)
       ),
-      maxEventBytes: Effect.map(limitsOf(connections), (limits) =>
-        Math.min(
-          defaultMaxEventBytes,
-          ...limits
-            .filter((limit) => limit >= alwaysTakenBytes)
-            .map((limit) => limit - envelopeBytes)
-        )
+      maxEventBytes: Effect.map(
+        Effect.forEach(connections, learntLimits, { concurrency: "unbounded" }),
+        (limits) =>
+          Math.min(
+            defaultMaxEventBytes,
+            ...limits
+              .map(({ maxFrameBytes = Infinity }) => maxFrameBytes)
+              .filter((limit) => limit >= alwaysTakenBytes)
+              .map((limit) => limit - envelopeBytes)
+          )
       ),
       publish,
       subscribe: (filters, settings) =>
@@ -145,33 +159,39 @@ const outOfReach = (url: string, second: number) =>
     `${url} has more events of the second ${second} than it sends; some are missing`
   )
 
-/** The largest frame that each of the relays takes. */
-const limitsOf = (
-  connections: ReadonlyArray<RelayConnection.RelayConnection>
-): Effect.Effect<ReadonlyArray<number>> =>
-  Effect.forEach(
-    connections,
-    ({ maxFrameBytes }) =>
-      Effect.map(
-        maxFrameBytes,
-        Option.getOrElse(() => Number.POSITIVE_INFINITY)
-      ),
-    { concurrency: "unbounded" }
+const learntLimits = ({ onceInformed }: RelayConnection.RelayConnection) =>
+  Effect.callback<RelayInformation.Limits>((resume) =>
+    onceInformed((limits) => resume(Effect.succeed(limits)))
   )
 
-/** Who takes a frame of this size, and the word of those who do not. */
-const takersOf = Effect.fnUntraced(function* (
-  connections: ReadonlyArray<RelayConnection.RelayConnection>,
-  bytes: number
-) {
-  if (bytes <= alwaysTakenBytes) return { takers: connections, refusals: [] }
-  const limits = yield* limitsOf(connections)
-  const takers = connections.filter((_, index) => bytes <= limits[index]!)
-  if (takers.length === 0 && connections.length > 0)
-    return yield* new RelayError({ reason: new TooLarge({ bytes, limit: Math.max(...limits) }) })
-  const refusals = connections.flatMap(({ url }, index): ReadonlyArray<Outcome> => {
-    const message = `takes at most ${limits[index]} bytes, the event needs ${bytes}`
-    return bytes <= limits[index]! ? [] : [{ _tag: "Rejected", url, message }]
-  })
-  return { takers, refusals }
+/**
+ * A relay that is not sent what it does not take. One of which nobody knows yet what it takes is
+ * waited for, and keeps nobody else waiting.
+ */
+const sparing = (
+  connection: RelayConnection.RelayConnection,
+  bytes: number,
+  onTooLarge: (limit: number) => void
+): Pick<RelayConnection.RelayConnection, "url" | "trouble" | "publish"> => ({
+  url: connection.url,
+  trouble: connection.trouble,
+  publish: (publication) => {
+    const unlessTooLarge = ({ maxFrameBytes = Infinity }: RelayInformation.Limits) => {
+      if (bytes <= maxFrameBytes) return connection.publish(publication)
+      const message = `takes at most ${maxFrameBytes} bytes, the event needs ${bytes}`
+      onTooLarge(maxFrameBytes)
+      publication.onOutcome({ _tag: "Rejected", url: connection.url, message })
+      return () => {}
+    }
+    const known = connection.limits()
+    if (known !== undefined) return unlessTooLarge(known)
+    let withdraw = (): void => {
+      withdrawn = true
+    }
+    let withdrawn = false
+    connection.onceInformed((limits) => {
+      if (!withdrawn) withdraw = unlessTooLarge(limits)
+    })
+    return () => withdraw()
+  }
 })

@@ -145,6 +145,28 @@ describe("a relay that sends fewer events than it has", () => {
     })
   )
 
+  it.live("and dies again and again loses and repeats none of 10,000 events", () =>
+    Effect.gen(function* () {
+      const { relay, server } = yield* capped(500, [])
+      const now = yield* UnixTime.now
+      const events = crowded(10_000, 300, now - 40)
+      const inbox = yield* following(relay, [{ kinds: [1] }])
+      const received: Array<NostrEvent.NostrEvent> = []
+      for (let life = 0; life < 5; life++) {
+        const all = events.slice(life * 2_000, (life + 1) * 2_000)
+        for (const event of all.slice(0, 800)) server.forward(event)
+        yield* server.down
+        server.stored.push(...all.slice(800))
+        yield* server.up
+        received.push(...(yield* Queue.takeN(inbox, all.length)))
+      }
+      const last = note({ created_at: now })
+      server.forward(last)
+      assert.strictEqual((yield* Queue.take(inbox)).id, last.id)
+      assert.strictEqual(new Set(ids(received)).size, events.length)
+    })
+  )
+
   it.live("is read as fast as the events are taken, and each comes once", () =>
     Effect.gen(function* () {
       const server = yield* TestRelay.make

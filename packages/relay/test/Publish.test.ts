@@ -313,6 +313,30 @@ describe("Relay.publish, limits that relays state", () => {
     })
   )
 
+  it.live("keeps no relay waiting for one that never says what it takes", () =>
+    Effect.gen(function* () {
+      const [server, slow] = [yield* TestRelay.make, yield* TestRelay.make]
+      slow.behaviour.information = "hang"
+      const relay = yield* Relay.make({ urls: [slow.url, server.url] })
+      const { outcomes } = yield* relay.publish(note({ content: "x".repeat(2_000) }))
+      assert.deepStrictEqual(outcomes, [accepted(server.url)])
+      assert.lengthOf(slow.framesOf("EVENT"), 0)
+      yield* slow.until(() => slow.framesOf("EVENT").length === 1)
+    })
+  )
+
+  it.live("waits once only for a relay that is away, and might state a limit", () =>
+    Effect.gen(function* () {
+      const away = yield* TestRelay.make
+      yield* away.down
+      const relay = yield* Relay.make({ urls: [away.url] })
+      yield* relay.maxEventBytes
+      yield* away.up
+      away.behaviour.information = "hang"
+      assert.strictEqual(yield* relay.maxEventBytes.pipe(Effect.timeout("1 second")), 48_000)
+    })
+  )
+
   it.live("does not make a small event wait for a relay that never says", () =>
     Effect.gen(function* () {
       const server = yield* TestRelay.make
