@@ -59,11 +59,13 @@ const day = Effect.fnUntraced(function* (options: Options) {
   const outcomes = new Map<string, number>()
   let watched: Witness.Watched | undefined
   let shop: Shop.Shop | undefined
+  let witness: Witness.Witness | undefined
 
   const openShop = Effect.gen(function* () {
     const since = yield* Clock.currentTimeMillis
+    const before = witness?.sales() ?? new Map()
     shop = yield* Shop.open(town.environmentOf(Town.provider), onLine)
-    watched = { url: shop.url, since }
+    watched = { url: shop.url, since, before }
   })
 
   const closeShop = Effect.suspend(() => {
@@ -72,16 +74,17 @@ const day = Effect.fnUntraced(function* (options: Options) {
   })
 
   yield* openShop
-  const witness = yield* Witness.make({
+  const looking = yield* Witness.make({
     town,
     bank: `${folder}/bank.db`,
     book: town.databaseOf(Town.provider),
     watched: () => watched
   })
+  witness = looking
   const evening = (): Evening => ({
     outcomes,
-    agreed: witness.agreed(),
-    findings: witness.findings()
+    agreed: looking.agreed(),
+    findings: looking.findings()
   })
 
   const away = (thing: Switch.Switch, seconds: number) =>
@@ -108,7 +111,7 @@ const day = Effect.fnUntraced(function* (options: Options) {
   })
 
   yield* Effect.forkScoped(
-    witness.look.pipe(Effect.andThen(Effect.sleep(lookEvery)), Effect.forever)
+    looking.look.pipe(Effect.andThen(Effect.sleep(lookEvery)), Effect.forever)
   )
   if (onHour !== undefined) {
     let hour = 0

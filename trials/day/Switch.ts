@@ -16,12 +16,14 @@ export const make = Effect.fnUntraced(function* (open: Effect.Effect<void, never
   let life: Scope.Closeable | undefined
   let since = yield* Clock.currentTimeMillis
 
+  /** At the beginning of a change and at its end: in between nobody knows. */
   const changed = Effect.map(Clock.currentTimeMillis, (now) => {
     since = now
   })
 
   const up = Effect.gen(function* () {
     if (life !== undefined) return
+    yield* changed
     const next = yield* Scopes.fork(scope)
     yield* Effect.provideService(open, Scopes.Scope, next)
     life = next
@@ -32,6 +34,7 @@ export const make = Effect.fnUntraced(function* (open: Effect.Effect<void, never
     if (life === undefined) return
     const last = life
     life = undefined
+    yield* changed
     yield* Scopes.close(last, Exit.void)
     yield* changed
   })

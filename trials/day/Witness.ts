@@ -35,13 +35,20 @@ export interface Witness {
   readonly findings: () => ReadonlyArray<string>
   /** How often each part was found to be as it was, up or down: `relay down`. */
   readonly agreed: () => Readonly<Record<string, number>>
+  /** What stands in the book now. */
+  readonly sales: () => Sales
 }
+
+/** Jobs and msats by state. */
+export type Sales = ReadonlyMap<string, { readonly jobs: number; readonly msats: number }>
 
 /** The worker that is asked; none while it is being started again. */
 export interface Watched {
   readonly url: string
   /** Unix milliseconds. */
   readonly since: number
+  /** What stood in the book when it was started. */
+  readonly before: Sales
 }
 
 export const make = Effect.fnUntraced(function* (options: {
@@ -52,8 +59,12 @@ export const make = Effect.fnUntraced(function* (options: {
 }) {
   const { town, watched } = options
   const findings: Array<string> = []
+  let lastBooked: Sales | undefined
   const agreed: Record<string, number> = {}
   const received: Array<{ readonly at: number; readonly msats: number }> = []
+  const agree = (name: string): void => {
+    agreed[name] = (agreed[name] ?? 0) + 1
+  }
   const bank = yield* database(options.bank)
   const book = yield* database(options.book)
 
@@ -67,15 +78,17 @@ export const make = Effect.fnUntraced(function* (options: {
         .get("provider")?.["sum"]
     )
 
-  /** Jobs and msats by state. */
-  const sales = (): ReadonlyMap<string, string> =>
+  const sales = (): Sales =>
     new Map(
       book
         .prepare(
           `SELECT state, COUNT(*) AS jobs, SUM(COALESCE(amount, 0)) AS msats FROM provider_job GROUP BY state`
         )
         .all()
-        .map(({ jobs, msats, state }) => [String(state), `${jobs} jobs, ${msats} msats`])
+        .map(({ jobs, msats, state }) => [
+          String(state),
+          { jobs: Number(jobs), msats: Number(msats) }
+        ])
     )
 
   /** Whether something is up; unknown for a while after a change, and after the worker's start. */
@@ -123,7 +136,7 @@ export const make = Effect.fnUntraced(function* (options: {
       const known = truth(part, now, worker.since)
       if (known === undefined) continue
       const name = `${part} ${known ? "up" : "down"}`
-      if (said.parts[part].ready === known) agreed[name] = (agreed[name] ?? 0) + 1
+      if (said.parts[part].ready === known) agree(name)
       else find(`${name}, but it says: ${before.text}`)
     }
     if (said.ready !== parts.every((part) => said.parts[part].ready))
@@ -139,14 +152,27 @@ export const make = Effect.fnUntraced(function* (options: {
     }
 
     if (same(booked, sales())) {
-      for (const [state, words] of booked) {
-        const jobs = gauge(`farthing_worker_jobs{state="${state}"}`)
-        const msats = gauge(`farthing_worker_jobs_msats{state="${state}"}`)
-        if (words !== `${jobs} jobs, ${msats} msats`)
-          find(`${state}: ${jobs} jobs, ${msats} msats in the metrics, ${words} in the book`)
+      for (const [state, { jobs, msats }] of booked) {
+        const told = gauge(`farthing_worker_jobs{state="${state}"}`)
+        const worth = gauge(`farthing_worker_jobs_msats{state="${state}"}`)
+        if (told !== jobs || worth !== msats)
+          find(
+            `${state}: ${told} jobs, ${worth} msats in the metrics, ${jobs}, ${msats} in the book`
+          )
       }
-      agreed["book"] = (agreed["book"] ?? 0) + 1
+      agree("book")
+      // Counted after it is booked; by the next look it is.
+      if (lastBooked !== undefined && same(booked, lastBooked)) {
+        for (const state of ends) {
+          const jobs = jobsIn(booked, state) - jobsIn(worker.before, state)
+          const counted = gauge(`farthing_provider_jobs_total{state="${state}"}`)
+          if (jobs !== (Number.isNaN(counted) ? 0 : counted))
+            find(`${counted} jobs were counted as ${state}, ${jobs} were booked`)
+        }
+        agree("counters")
+      }
     }
+    lastBooked = booked
 
     const paid = paidStates.reduce(
       (sum, state) => sum + gauge(`farthing_worker_jobs_msats{state="${state}"}`),
@@ -162,8 +188,11 @@ export const make = Effect.fnUntraced(function* (options: {
       find(`${paid} msats are booked as paid, the bank had paid ${long.msats} long before`)
   }).pipe(Effect.orDie)
 
-  return { look, findings: () => findings, agreed: () => agreed } satisfies Witness
+  return { look, findings: () => findings, agreed: () => agreed, sales } satisfies Witness
 })
+
+/** States that no job leaves. */
+const ends = ["delivered", "refunded", "lost", "refused"]
 
 const paidStates = ["paid", "running", "answered", "delivered", "owed", "refunded", "lost"]
 
@@ -184,5 +213,11 @@ const valuesOf = (text: string): ((name: string) => number) => {
   return (name) => values.get(name) ?? Number.NaN
 }
 
-const same = (one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean =>
-  one.size === other.size && [...one].every(([key, value]) => other.get(key) === value)
+const jobsIn = (sales: Sales, state: string): number => sales.get(state)?.jobs ?? 0
+
+const same = (one: Sales, other: Sales): boolean =>
+  one.size === other.size &&
+  [...one].every(([state, { jobs, msats }]) => {
+    const there = other.get(state)
+    return there?.jobs === jobs && there.msats === msats
+  })

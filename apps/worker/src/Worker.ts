@@ -14,6 +14,7 @@
  */
 import { ComputeProvider, ProviderBook } from "@farthing/provider"
 import { Signer } from "@farthing/relay"
+import { Wallet } from "@farthing/wallet"
 import {
   Cause,
   Context,
@@ -98,6 +99,7 @@ const open = Effect.fnUntraced(function* (
   const { worker } = yield* Config.Config
   const readiness = yield* Readiness.Readiness
   yield* readiness.until("wallet")
+  yield* requireNetwork
   const seller = Market.computeProvider({ stopWithin: worker.stopWithin, ...offer })
   const provider = Context.get(
     yield* Layer.buildWithScope(seller, shop),
@@ -105,6 +107,15 @@ const open = Effect.fnUntraced(function* (
   )
   yield* Effect.forkIn(Selling.log(provider), scope)
   yield* readiness.sells(provider)
+})
+
+/** Fails where no waiting helps; a wallet that is away again by now is the provider's concern. */
+const requireNetwork = Effect.gen(function* () {
+  const { network } = yield* Config.Config
+  const wallet = yield* Wallet.Wallet
+  const info = yield* Effect.option(wallet.info)
+  if (Option.exists(info, (info) => info.network !== network))
+    return yield* new WrongNetwork({ configured: network })
 })
 
 /** What letting go of unfinished jobs may take beyond the deadline that the jobs have. */
@@ -142,6 +153,15 @@ const unfinished = Effect.gen(function* () {
 
 const isCutShort = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof CutShort
+
+/** The wallet is on another network than the configuration. */
+export class WrongNetwork extends Schema.TaggedError<WrongNetwork>()("WrongNetwork", {
+  configured: Schema.String
+}) {
+  override get message(): string {
+    return `The wallet is not on ${this.configured}, which is the configured network. Set the key network, or FARTHING_NETWORK, or use another wallet.`
+  }
+}
 
 const inTheBooks = (left: number): string =>
   `${left === 1 ? "1 paid job is" : `${left} paid jobs are`} left in the books, and taken up on the next start`

@@ -71,6 +71,20 @@ describe("a worker that cannot begin says why", () => {
   )
 })
 
+describe("a worker whose wallet is on another network", () => {
+  it.live("sells nothing, and is not to be started again", () =>
+    Effect.gen(function* () {
+      const market = yield* Cli.market(["--no-provider"])
+      const { code, output } = yield* refusal(
+        yield* market.account(1, { FARTHING_NETWORK: "testnet" })
+      )
+      assert.strictEqual(code, 2)
+      assert.match(output, /farthing-worker: The wallet is not on testnet/)
+      assert.notMatch(output, /"online"/)
+    }).pipe(Effect.scoped, Effect.provide(Cli.layer))
+  )
+})
+
 describe("what a worker prints", () => {
   it.live("is JSON a line, whatever others are called, and holds no secret", () =>
     Effect.gen(function* () {
