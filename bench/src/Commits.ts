@@ -11,13 +11,13 @@ import { DatabaseSync } from "node:sqlite"
 const headerBytes = 32
 const frameHeaderBytes = 24
 
-export interface Log {
+interface Log {
   /** Another one when the log is begun anew; what is left of an earlier log does not carry it. */
   readonly salt: string
   readonly commits: number
 }
 
-export const inLog = (log: Buffer): Log => {
+const inLog = (log: Buffer): Log => {
   const salt = log.subarray(16, 24)
   const frameBytes = frameHeaderBytes + (log.length < headerBytes ? 0 : log.readUInt32BE(8))
   let commits = 0

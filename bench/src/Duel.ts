@@ -69,7 +69,7 @@ export const commitsOf = Effect.fnUntraced(function* (
   side: Processes.Side,
   writes: Workload["writes"]
 ) {
-  const task = { ...oneAtATime, warmUp: 5, jobs: 20 }
+  const task = { ...oneAtATime, warmUp: 4, jobs: 12 }
   const { commits } = yield* fight(side, task, { watching: "commits", writes })
   const each = (all = Number.NaN) => Math.round(all / task.jobs)
   return { customer: each(commits?.customer), provider: each(commits?.provider) }
