@@ -18,54 +18,50 @@ export interface PriceIndex {
 /** So many changes are kept beside the sorted list. */
 const mostChanges = 512
 
+/** A listing and what it costs in this index. */
+interface Offer {
+  readonly listing: Listing
+  readonly price: number
+}
+
 /** `priceOf` says infinity where a price is not known. */
 export const make = (
-  listings: Iterable<Listing>,
+  listings: ReadonlyArray<Listing>,
   priceOf: (listing: Listing) => number
 ): PriceIndex => {
-  const compare = (a: Listing, b: Listing): number => {
-    const x = priceOf(a)
-    const y = priceOf(b)
-    if (x !== y) return x < y ? -1 : 1
-    return a.pubkey < b.pubkey ? -1 : a.pubkey > b.pubkey ? 1 : 0
-  }
+  const toOffer = (listing: Listing): Offer => ({ listing, price: priceOf(listing) })
 
-  let sorted = Array.from(listings).toSorted(compare)
-  let recent: Array<Listing> = []
+  let sorted: ReadonlyArray<Offer> = listings.map(toOffer).toSorted(compare)
+  let recent: Array<Offer> = []
   let gone = new Set<Listing>()
-
-  const merge = (): void => {
-    const merged: Array<Listing> = []
-    eachInOrder([0, sorted.length], [0, recent.length], (listing) => {
-      merged.push(listing)
-      return true
-    })
-    sorted = merged
-    recent = []
-    gone = new Set()
-  }
 
   const eachInOrder = (
     [i, endOfSorted]: readonly [number, number],
     [j, endOfRecent]: readonly [number, number],
-    visit: (listing: Listing) => boolean
+    visit: (offer: Offer) => boolean
   ): boolean => {
     while (i < endOfSorted || j < endOfRecent) {
       const takesSorted =
         j >= endOfRecent || (i < endOfSorted && compare(sorted[i]!, recent[j]!) <= 0)
       const next = takesSorted ? sorted[i++]! : recent[j++]!
-      if (!gone.has(next) && !visit(next)) return false
+      if (!gone.has(next.listing) && !visit(next)) return false
     }
     return true
   }
 
+  const merge = (): void => {
+    const merged: Array<Offer> = []
+    eachInOrder([0, sorted.length], [0, recent.length], (offer) => merged.push(offer) > 0)
+    sorted = merged
+    recent = []
+    gone = new Set()
+  }
+
   return {
     add: (listing) => {
-      recent.splice(
-        placeIn(recent, (one) => compare(one, listing) <= 0),
-        0,
-        listing
-      )
+      const offer = toOffer(listing)
+      const place = placeIn(recent, (one) => compare(one, offer) <= 0)
+      recent.splice(place, 0, offer)
       if (recent.length > mostChanges) merge()
     },
     remove: (listing) => {
@@ -73,25 +69,32 @@ export const make = (
       if (gone.size > mostChanges) merge()
     },
     walk: (most, visit) => {
-      const isWithin = (one: Listing): boolean => priceOf(one) <= most
-      const isKnown = (one: Listing): boolean => priceOf(one) !== Number.POSITIVE_INFINITY
+      const isWithin = ({ price }: Offer): boolean => price <= most
+      const isKnown = ({ price }: Offer): boolean => price !== Number.POSITIVE_INFINITY
+      const see = ({ listing }: Offer): boolean => visit(listing)
       const goesOn = eachInOrder(
         [0, placeIn(sorted, isWithin)],
         [0, placeIn(recent, isWithin)],
-        visit
+        see
       )
       if (goesOn && most !== Number.POSITIVE_INFINITY)
         eachInOrder(
           [placeIn(sorted, isKnown), sorted.length],
           [placeIn(recent, isKnown), recent.length],
-          visit
+          see
         )
     }
   }
 }
 
-/** Where the list goes on with what is greater. */
-const placeIn = (list: ReadonlyArray<Listing>, isBefore: (one: Listing) => boolean): number => {
+const compare = (a: Offer, b: Offer): number => {
+  if (a.price !== b.price) return a.price < b.price ? -1 : 1
+  const [one, other] = [a.listing.pubkey, b.listing.pubkey]
+  return one < other ? -1 : one > other ? 1 : 0
+}
+
+/** Where a list goes on with what is greater. */
+const placeIn = (list: ReadonlyArray<Offer>, isBefore: (one: Offer) => boolean): number => {
   let low = 0
   let high = list.length
   while (low < high) {

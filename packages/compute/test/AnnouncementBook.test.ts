@@ -156,6 +156,7 @@ describe("the order of prices", () => {
         (a, b) => msats(a) - msats(b) || (a.pubkey < b.pubkey ? -1 : 1)
       )
       assert.deepStrictEqual(walked, sorted)
-    }
+    },
+    { arbitrary: { runs: 25 } }
   )
 })

@@ -195,7 +195,7 @@ const indexOf = (tags: NostrEvent.Tags): TagIndex => {
 
 const valuesOf = (tags: TagIndex, name: string): ReadonlyArray<string> => {
   const named = tags.get(name)
-  return named === undefined ? [] : named.map((tag) => tag[1] ?? "")
+  return named === undefined ? none : named.map((tag) => tag[1] ?? "")
 }
 
 const isEventId = Schema.is(NostrEvent.EventId)
@@ -215,7 +215,13 @@ const textsOf = (value: unknown): ReadonlyArray<string> =>
 const linkOf = (value: unknown): Option.Option<string> =>
   Option.liftPredicate((link: string) => link !== "" && link.length <= limits.url)(textOf(value))
 
+const none: ReadonlyArray<never> = []
+
+/** Most lists are empty: they cost nothing, and are one and the same. */
 const distinct = (items: ReadonlyArray<string>): ReadonlyArray<string> =>
+  items.length === 0 ? none : distinctOf(items)
+
+const distinctOf = (items: ReadonlyArray<string>): ReadonlyArray<string> =>
   Array.from(new Set(items))
     .filter((item) => item !== "" && item.length <= limits.item)
     .slice(0, limits.items)
