@@ -60,6 +60,20 @@ describe("a relay that ends a subscription which it had taken", () => {
   )
 })
 
+describe("a relay that is busy in capitals", () => {
+  it.live("is asked again", () =>
+    Effect.gen(function* () {
+      const server = yield* TestRelay.make
+      const event = note()
+      server.stored.push(event)
+      server.behaviour.onRequest = () =>
+        server.framesOf("REQ").length === 1 ? "ERROR: too many concurrent REQs" : undefined
+      const relay = yield* Relay.make({ urls: [server.url] })
+      assert.deepStrictEqual(ids(yield* relay.query([{ kinds: [1] }])), [event.id])
+    })
+  )
+})
+
 describe("a relay that asks who we are again, later", () => {
   it.live("is told again", () =>
     Effect.gen(function* () {
@@ -105,6 +119,24 @@ describe("a relay that gives notice", () => {
       }
       assert.deepStrictEqual(ids(yield* relay.query([{ kinds: [1] }])), [event.id])
       assert.deepStrictEqual(server.framesOf("CLOSE")[0]?.[1], server.framesOf("REQ")[0]?.[1])
+    })
+  )
+
+  it.live("again and again is asked again once for each REQ, and then left alone", () =>
+    Effect.gen(function* () {
+      const server = yield* TestRelay.make
+      server.behaviour.withoutEnd = true
+      server.behaviour.onRequest = (client) => {
+        for (let count = 0; count < 1_000; count++) send(client, "NOTICE", "rate limited")
+        return undefined
+      }
+      const relay = yield* Relay.make({ urls: [server.url], storedTimeout: "200 millis" })
+      const inbox = yield* following(relay, [{ kinds: [1] }])
+      yield* server.until(() => server.framesOf("REQ").length === 2)
+      const event = note()
+      server.forward(event)
+      assert.strictEqual((yield* Queue.take(inbox)).id, event.id)
+      assert.lengthOf(server.framesOf("REQ"), 2)
     })
   )
 
