@@ -163,9 +163,7 @@ const conclude = Effect.fnUntraced(function* (
   payer: string,
   now: number
 ) {
-  const settled = { state: "settled", settled_at: now } as const
-  yield* store.markInvoice(invoice.payment_hash, settled)
-  yield* store.markPayment(invoice.payment_hash, settled)
+  yield* store.markSettled({ payment_hash: invoice.payment_hash, settled_at: now })
   yield* store.recordIncoming(invoice, "settled")
   yield* store.recordOutgoing({ account: payer, payment_hash: invoice.payment_hash }, "settled")
 })

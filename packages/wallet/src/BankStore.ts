@@ -1,5 +1,7 @@
 /** What a bank reads from and writes to its book: one statement, or a few that belong together. */
 import type { Bolt11, Msat, Network } from "@farthing/protocol"
+import { Prepared } from "@farthing/sqlite"
+import type { Slots } from "@farthing/sqlite/Prepared"
 import { Effect, Option } from "effect"
 import type { SqlClient, SqlError } from "effect/sql"
 import type { IssuedInvoice } from "./Bank.ts"
@@ -48,6 +50,12 @@ export interface Transfer {
   readonly entries: ReadonlyArray<readonly [account: string, amount: number]>
 }
 
+interface EntryRow {
+  readonly transfer: number | undefined
+  readonly account: string
+  readonly amount: number
+}
+
 export interface Range {
   readonly account: string
   readonly since: number
@@ -56,11 +64,63 @@ export interface Range {
 
 export type BankStore = ReturnType<typeof make>
 
+type Named = Pick<PaymentRow, "payment_hash">
+
 export const make = (sql: SqlClient.SqlClient) => {
+  const prepared = Prepared.make(sql)
   const payments = sql.literal(
     `SELECT p.payment_hash, p.account, i.bolt11, p.amount, p.fee, p.state, p.created_at,
             p.settled_at, iif(p.state = 'settled', i.preimage, NULL) AS preimage
      FROM bank_payment p JOIN bank_invoice i USING (payment_hash)`
+  )
+
+  const balance = prepared(
+    ({ name }: Slots<{ readonly name: string }>) =>
+      sql<{ readonly balance: number }>`SELECT balance FROM bank_account WHERE name = ${name}`
+  )
+  const insertInvoice = prepared(
+    (row: Slots<InvoiceRow>) => sql`INSERT INTO bank_invoice ${sql.insert(invoiceColumns(row))}`
+  )
+  const invoice = prepared(
+    (row: Slots<Named>) =>
+      sql<InvoiceRow>`SELECT * FROM bank_invoice WHERE payment_hash = ${row.payment_hash}`
+  )
+  const settleInvoice = prepared(
+    (row: Slots<Named & { readonly settled_at: number }>) => sql`
+      UPDATE bank_invoice SET state = 'settled', settled_at = ${row.settled_at}
+      WHERE payment_hash = ${row.payment_hash}`
+  )
+  const insertPayment = prepared(
+    (row: Slots<Omit<PaymentRow, "bolt11" | "preimage">>) =>
+      sql`INSERT INTO bank_payment ${sql.insert(paymentColumns(row))}`
+  )
+  const payment = prepared(
+    (row: Slots<Named>) => sql<PaymentRow>`${payments} WHERE p.payment_hash = ${row.payment_hash}`
+  )
+  const settlePayment = prepared(
+    (row: Slots<Named & { readonly settled_at: number }>) => sql`
+      UPDATE bank_payment SET state = 'settled', settled_at = ${row.settled_at}
+      WHERE payment_hash = ${row.payment_hash}`
+  )
+  const insertTransfer = prepared(
+    (transfer: Slots<Pick<Transfer, "kind" | "now" | "paymentHash">>) => sql<{
+      readonly id: number
+    }>`
+      INSERT INTO bank_transfer ${sql.insert({
+        kind: transfer.kind,
+        payment_hash: transfer.paymentHash,
+        created_at: transfer.now
+      })} RETURNING id`
+  )
+  const insertEntry = prepared(
+    (entry: Slots<EntryRow>) => sql`
+      INSERT INTO bank_entry (transfer, account, amount)
+      VALUES (${entry.transfer}, ${entry.account}, ${entry.amount})`
+  )
+  const insertChange = prepared(
+    (change: Slots<Omit<ChangeRow, "seq"> & { readonly account: string }>) => sql`
+      INSERT INTO bank_change (account, direction, payment_hash, state)
+      VALUES (${change.account}, ${change.direction}, ${change.payment_hash}, ${change.state})`
   )
 
   return {
@@ -81,27 +141,24 @@ export const make = (sql: SqlClient.SqlClient) => {
       ),
 
     /** Undefined if there is no such account. */
-    balance: (name: string) =>
-      first(sql<{ readonly balance: number }>`
-        SELECT balance FROM bank_account WHERE name = ${name}`).pipe(
-        Effect.map((row) => row?.balance)
-      ),
+    balance: (name: string) => first(balance({ name })).pipe(Effect.map((row) => row?.balance)),
 
-    insertInvoice: (row: InvoiceRow) => sql`INSERT INTO bank_invoice ${sql.insert({ ...row })}`,
+    insertInvoice,
 
-    invoice: (paymentHash: Bolt11.PaymentHash) =>
-      first(sql<InvoiceRow>`SELECT * FROM bank_invoice WHERE payment_hash = ${paymentHash}`),
+    invoice: (paymentHash: Bolt11.PaymentHash) => first(invoice({ payment_hash: paymentHash })),
 
     markInvoice: (
       paymentHash: Bolt11.PaymentHash,
       change: Partial<Pick<InvoiceRow, "state" | "held_until" | "settled_at" | "preimage">>
     ) => sql`UPDATE bank_invoice SET ${sql.update(change)} WHERE payment_hash = ${paymentHash}`,
 
-    insertPayment: (row: Omit<PaymentRow, "bolt11" | "preimage">) =>
-      sql`INSERT INTO bank_payment ${sql.insert({ ...row })}`,
+    insertPayment,
 
-    payment: (paymentHash: Bolt11.PaymentHash) =>
-      first(sql<PaymentRow>`${payments} WHERE p.payment_hash = ${paymentHash}`),
+    payment: (paymentHash: Bolt11.PaymentHash) => first(payment({ payment_hash: paymentHash })),
+
+    /** Both sides of a payment that is done. */
+    markSettled: (settled: Named & { readonly settled_at: number }) =>
+      Effect.andThen(settleInvoice(settled), settlePayment(settled)),
 
     markPayment: (
       paymentHash: Bolt11.PaymentHash,
@@ -114,15 +171,9 @@ export const make = (sql: SqlClient.SqlClient) => {
 
     post: (transfer: Transfer) =>
       Effect.gen(function* () {
-        const [row] = yield* sql<{ readonly id: number }>`
-          INSERT INTO bank_transfer ${sql.insert({
-            kind: transfer.kind,
-            payment_hash: transfer.paymentHash,
-            created_at: transfer.now
-          })} RETURNING id`
+        const [row] = yield* insertTransfer(transfer)
         for (const [account, amount] of transfer.entries) {
-          if (amount === 0) continue
-          yield* sql`INSERT INTO bank_entry ${sql.insert({ transfer: row?.id, account, amount })}`
+          if (amount !== 0) yield* insertEntry({ transfer: row?.id, account, amount })
         }
       }),
 
@@ -130,23 +181,23 @@ export const make = (sql: SqlClient.SqlClient) => {
       invoice: InvoiceRow,
       state: Extract<ChangeRow, { readonly direction: "incoming" }>["state"]
     ) =>
-      sql`INSERT INTO bank_change ${sql.insert({
+      insertChange({
         account: invoice.account,
         direction: "incoming",
         payment_hash: invoice.payment_hash,
         state
-      })}`,
+      }),
 
     recordOutgoing: (
       payment: Pick<PaymentRow, "account" | "payment_hash">,
       state: Extract<ChangeRow, { readonly direction: "outgoing" }>["state"]
     ) =>
-      sql`INSERT INTO bank_change ${sql.insert({
+      insertChange({
         account: payment.account,
         direction: "outgoing",
         payment_hash: payment.payment_hash,
         state
-      })}`,
+      }),
 
     newestChange: first(sql<{ readonly seq: number }>`
       SELECT coalesce(max(seq), 0) AS seq FROM bank_change`).pipe(
@@ -169,6 +220,30 @@ export const make = (sql: SqlClient.SqlClient) => {
         ORDER BY p.created_at DESC, p.rowid DESC LIMIT ${range.limit}`
   }
 }
+
+const invoiceColumns = (row: Slots<InvoiceRow>) => ({
+  payment_hash: row.payment_hash,
+  account: row.account,
+  bolt11: row.bolt11,
+  amount: row.amount,
+  hold: row.hold,
+  preimage: row.preimage,
+  state: row.state,
+  created_at: row.created_at,
+  expires_at: row.expires_at,
+  held_until: row.held_until,
+  settled_at: row.settled_at
+})
+
+const paymentColumns = (row: Slots<Omit<PaymentRow, "bolt11" | "preimage">>) => ({
+  payment_hash: row.payment_hash,
+  account: row.account,
+  amount: row.amount,
+  fee: row.fee,
+  state: row.state,
+  created_at: row.created_at,
+  settled_at: row.settled_at
+})
 
 const first = <A>(rows: Effect.Effect<ReadonlyArray<A>, SqlError.SqlError>) =>
   Effect.map(rows, (found) => found[0])
