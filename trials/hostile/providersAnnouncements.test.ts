@@ -68,7 +68,10 @@ layer(Stage.layer, { excludeTestServices: true })("announcements that mislead", 
         ...person,
         environment: { ...person.environment, FARTHING_RELAYS_URLS: urls }
       })
-      assert.lengthOf(yield* customer.client.discoverProviders("15 seconds"), 10_001)
+      const found = yield* customer.client.discoverProviders("15 seconds")
+      assert.isTrue(found.some(({ pubkey }) => pubkey === honest.pubkey))
+      // A hundred keys with as many offers as one may have, and the honest one.
+      assert.isAtMost(found.length, 100 * 64 + 1)
       const receipt = yield* Deal.buy(customer, { selection: { policy: "reliable" } })
       assert.strictEqual(receipt.provider, honest.pubkey)
       assert.deepStrictEqual(yield* Books.of(customer), Books.paid(price, price))

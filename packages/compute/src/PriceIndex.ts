@@ -70,7 +70,6 @@ export const make = (
     },
     walk: (most, visit) => {
       const isWithin = ({ price }: Offer): boolean => price <= most
-      const isKnown = ({ price }: Offer): boolean => price !== Number.POSITIVE_INFINITY
       const see = ({ listing }: Offer): boolean => visit(listing)
       const goesOn = eachInOrder(
         [0, placeIn(sorted, isWithin)],
@@ -92,6 +91,8 @@ const compare = (a: Offer, b: Offer): number => {
   const [one, other] = [a.listing.pubkey, b.listing.pubkey]
   return one < other ? -1 : one > other ? 1 : 0
 }
+
+const isKnown = ({ price }: Offer): boolean => price !== Number.POSITIVE_INFINITY
 
 /** Where a list goes on with what is greater. */
 const placeIn = (list: ReadonlyArray<Offer>, isBefore: (one: Offer) => boolean): number => {
