@@ -53,14 +53,22 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
       })
     )
 
+    /** The quickest one first: the others are sent to while it is at work. */
+    let inOrder: ReadonlyArray<RelayConnection.RelayConnection> = connections
+
+    const prefer = (quickest: string): void => {
+      if (inOrder[0]?.url === quickest) return
+      inOrder = inOrder.toSorted((a, b) => Number(b.url === quickest) - Number(a.url === quickest))
+    }
+
     const publish: Shape["publish"] = Effect.fn("Relay.publish")(function* (event, settings) {
       const frame = `["EVENT",${JSON.stringify(event)}]`
       const bytes = Buffer.byteLength(frame)
       const limits: Array<number> = []
       const takers =
         bytes <= alwaysTakenBytes
-          ? connections
-          : connections.map((it) => sparing(it, bytes, (limit) => limits.push(limit)))
+          ? inOrder
+          : inOrder.map((it) => sparing(it, bytes, (limit) => limits.push(limit)))
       verifier.vouch(event)
       return yield* Publication.run({
         event,
@@ -70,6 +78,12 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
         connections: takers,
         fork
       }).pipe(
+        Effect.tap(({ outcomes }) =>
+          Effect.sync(() => {
+            const first = outcomes.find(({ _tag }) => _tag === "Accepted")
+            if (first !== undefined) prefer(first.url)
+          })
+        ),
         Effect.mapError((error) =>
           limits.length > 0 && limits.length === connections.length
             ? new RelayError({ reason: new TooLarge({ bytes, limit: Math.max(...limits) }) })

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, FiberSet } from "effect"
 import { TestClock } from "effect/testing"
+import { WebSocket } from "ws"
 import * as Authentication from "../src/Authentication.ts"
-import { Relay, Signer } from "../src/index.ts"
+import { Relay, RelaySocket, Signer } from "../src/index.ts"
 import * as Outbox from "../src/Outbox.ts"
 import { alice, ids, note } from "./fixtures.ts"
 import * as TestRelay from "./TestRelay.ts"
@@ -23,6 +24,31 @@ describe("Relay.publish", () => {
       assert.strictEqual(report.event, event)
       assert.sameDeepMembers([...report.outcomes], [accepted(one.url), accepted(two.url)])
       assert.deepStrictEqual(ids(one.stored), [event.id])
+    })
+  )
+
+  it.live("sends first to the relay that was quickest the last time", () =>
+    Effect.gen(function* () {
+      const [slow, quick] = [yield* TestRelay.make, yield* TestRelay.make]
+      slow.behaviour.onEvent = () => undefined
+      const sent: Array<string> = []
+      const open = (url: string) => {
+        const socket = new WebSocket(url)
+        const send = socket.send.bind(socket)
+        socket.send = (data: string) => {
+          sent.push(url)
+          send(data)
+        }
+        return socket
+      }
+      const relay = yield* Relay.make({ urls: [slow.url, quick.url] }).pipe(
+        Effect.provideService(RelaySocket.RelaySocket, open)
+      )
+      yield* relay.publish(note())
+      yield* slow.until(() => slow.framesOf("EVENT").length === 1)
+      sent.length = 0
+      yield* relay.publish(note())
+      assert.deepStrictEqual(sent, [quick.url, slow.url])
     })
   )
 
