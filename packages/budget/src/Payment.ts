@@ -145,7 +145,7 @@ export const make = Effect.fnUntraced(function* ({ ledger, recovery, timeout }: 
     { limits, zone }: Reservation.Rules
   ) {
     const { settled, today } = yield* Effect.mapError(
-      ledger.settleAndCount(spend.paymentHash, proof, zone),
+      ledger.settleAndCount(spend, proof, zone),
       ({ message }) => unknown(spend, `paid, but not recorded. ${message}`)
     )
     return {

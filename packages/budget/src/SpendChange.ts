@@ -20,6 +20,12 @@ export interface Remark {
   readonly refusal?: Entry["refusal"]
 }
 
+/** Why a spend changes, and when. */
+interface Cause {
+  readonly at: number
+  readonly what: Decision
+}
+
 const unmoved = { spent: 0, held: 0, delivered: 0 } as const
 
 export const make = (rows: SpendRows.SpendRows) => {
@@ -36,10 +42,19 @@ export const make = (rows: SpendRows.SpendRows) => {
     return spend
   })
 
-  const change = Effect.fnUntraced(function* (
+  const change = (before: SpendRecord, after: SpendRecord, entry: Cause) =>
+    Effect.andThen(rows.update(after), enter(before, after, entry))
+
+  /** Undefined, and nothing has changed, if the spend is not any more what it was. */
+  const changeIfKnown = (before: SpendRecord, after: SpendRecord, entry: Cause) =>
+    Effect.flatMap(rows.updateIfKnown(before, after), (isKnown) =>
+      isKnown ? enter(before, after, entry) : Effect.undefined
+    )
+
+  const enter = Effect.fnUntraced(function* (
     before: SpendRecord,
     after: SpendRecord,
-    entry: { readonly at: number; readonly what: Decision }
+    entry: Cause
   ) {
     const was = weigh(before)
     const is = weigh(after)
@@ -48,7 +63,6 @@ export const make = (rows: SpendRows.SpendRows) => {
       held: is.held - was.held,
       delivered: is.delivered - was.delivered
     }
-    yield* rows.update(after)
     yield* rows.append({ ...entryOf(after), ...delta, ...entry })
     if (delta.spent !== 0 || delta.held !== 0 || delta.delivered !== 0) {
       yield* rows.moveTotals({ ...totalsOf(after), ...delta })
@@ -99,7 +113,18 @@ export const make = (rows: SpendRows.SpendRows) => {
       remark({ at, purchase: undefined, paymentHash: undefined, what: "unfrozen", note: "" })
     )
 
-  return { open, reopen, change, toState, release, remark, remarkOnce, freeze, unfreeze } as const
+  return {
+    open,
+    reopen,
+    change,
+    changeIfKnown,
+    toState,
+    release,
+    remark,
+    remarkOnce,
+    freeze,
+    unfreeze
+  } as const
 }
 
 const entryOf = ({ note, paymentHash, purchase }: SpendRecord) => ({

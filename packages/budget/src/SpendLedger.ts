@@ -123,38 +123,39 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const settle = (paymentHash: Bolt11.PaymentHash, proof: Proof.Proof) =>
     transaction((_, now) => book(paymentHash, proof, now))
 
-  /** The same, with what the day of now amounts to then. */
-  const settleAndCount = (
-    paymentHash: Bolt11.PaymentHash,
-    proof: Proof.Proof,
-    zone: DateTime.TimeZone
-  ) =>
+  /** The same for what was just submitted, with what the day of now amounts to then. */
+  const settleAndCount = (spend: SpendRecord, proof: Proof.Proof, zone: DateTime.TimeZone) =>
     transaction(
       Effect.fnUntraced(function* (budget, now) {
-        const settled = yield* book(paymentHash, proof, now)
+        const settled =
+          (yield* bookAs(spend, proof, now, changes.changeIfKnown)) ??
+          (yield* book(spend.paymentHash, proof, now))
         const { day } = totalsOf({ day: Reservation.today(budget, now, zone), unproven: false })
         const today = (yield* rows.totals({ day })).get(day) ?? nothing
         return { settled, today }
       })
     )
 
-  const book = Effect.fnUntraced(function* (
-    paymentHash: Bolt11.PaymentHash,
+  const book = (paymentHash: Bolt11.PaymentHash, proof: Proof.Proof, now: number) =>
+    Effect.flatMap(existing(paymentHash), (before) => bookAs(before, proof, now, changes.change))
+
+  const bookAs = Effect.fnUntraced(function* <After extends SpendRecord | undefined, E>(
+    before: SpendRecord,
     proof: Proof.Proof,
-    now: number
+    now: number,
+    change: (...of: Parameters<typeof changes.change>) => Effect.Effect<After, E>
   ) {
-    const before = yield* existing(paymentHash)
     const fee = Proof.credibleFee(proof)
     const tellsFee = before.fee === undefined && fee !== undefined
     if (before.state === "settled" && !tellsFee) return before
-    const after = yield* changes.toState(before, "settled", now, {
-      preimage: proof.preimage,
-      fee,
-      ...Lease.givenUp,
-      note: before.state === "settled" ? "the wallet told the fee" : ""
-    })
-    const alarm = Proof.alarm(before, after, proof)
-    if (alarm !== undefined) yield* changes.freeze(now, alarm, after)
+    const note = before.state === "settled" ? "the wallet told the fee" : ""
+    const after = yield* change(
+      before,
+      { ...before, ...Lease.givenUp, state: "settled", preimage: proof.preimage, fee, note },
+      { at: now, what: "settled" }
+    )
+    const alarm = after && Proof.alarm(before, after, proof)
+    if (after && alarm !== undefined) yield* changes.freeze(now, alarm, after)
     return after
   })
 

@@ -154,6 +154,17 @@ export const make = Effect.fnUntraced(function* (budget: string) {
       WHERE payment_hash = ${spend.paymentHash}`
   )
 
+  const updateKnown = prepared(
+    (spend: Slots<SpendRecord & { readonly was: SpendRecord["state"] }>) => sql`
+      UPDATE treasury_spend SET ${sql.update(changing(spend))}
+      WHERE payment_hash = ${spend.paymentHash} AND state = ${spend.was}
+      AND fence = ${spend.fence} RETURNING fence`
+  )
+
+  /** Whether the row still was in the state, and with the owner, that it was left in. */
+  const updateIfKnown = (before: SpendRecord, after: SpendRecord) =>
+    Effect.map(updateKnown({ ...after, was: before.state }), (rows) => rows.length > 0)
+
   const replace = prepared(
     (spend: Slots<SpendRecord>) => sql`
       UPDATE treasury_spend SET ${sql.update({ ...lasting(spend), ...changing(spend) })}
@@ -257,6 +268,7 @@ export const make = Effect.fnUntraced(function* (budget: string) {
     all,
     insert,
     update,
+    updateIfKnown,
     replace,
     renew,
     totals,
