@@ -46,13 +46,18 @@ export const make = Effect.fnUntraced(function* (services: {
 
   const healthy = () => backends.filter(({ health }) => health().isHealthy)
   const served = () => [...new Set(healthy().flatMap(({ health }) => health().models))]
-  const models = () => onOffer(served(), options.models)
 
-  const capacity = (): number => {
-    const offered = models()
-    const able = healthy().filter((one) => offered.some(one.mayServe))
-    return Math.ceil((options.capacity * able.length) / backends.length)
-  }
+  /** What is sold; asked for with every request, and another only when a backend's health is. */
+  let models: ReadonlyArray<string> = []
+  let capacity = 0
+
+  const followHealth = Effect.sync(() => {
+    models = onOffer(served(), options.models)
+    const able = healthy().filter((one) => models.some(one.mayServe))
+    capacity = Math.ceil((options.capacity * able.length) / backends.length)
+    if (healthy().length > 0) oneHealthy.openUnsafe()
+    if (backends.every(({ isKnown }) => isKnown())) allKnown.openUnsafe()
+  })
 
   /** A server that does not look at the name of the model must not stand in for another. */
   const ableTo = (model: string): ReadonlyArray<BackendHealth.Watched> =>
@@ -91,28 +96,23 @@ export const make = Effect.fnUntraced(function* (services: {
 
   /** Something answers, and still there is nothing to sell. */
   const tellIfUseless = Effect.suspend(() =>
-    healthy().length > 0 && models().length === 0
+    healthy().length > 0 && models.length === 0
       ? tell({ _tag: "Trouble", message: nothingOnOffer(served()) })
       : Effect.void
   )
 
-  const openLatches = Effect.sync(() => {
-    if (healthy().length > 0) oneHealthy.openUnsafe()
-    if (backends.every(({ isKnown }) => isKnown())) allKnown.openUnsafe()
-  })
-
   return {
     backend: InferenceBackend.of({
       name: backend.name,
-      models: Effect.sync(models),
+      models: Effect.sync(() => models),
       infer: (request) =>
         Stream.suspend(() => {
           const able = ableTo(request.model).map(({ backend }) => backend)
           return timed(Backends.infer(able, request, onFault))
         })
     }),
-    models,
-    capacity,
+    models: () => models,
+    capacity: () => capacity,
     health: () => backends.map(({ health }) => health()),
     known: Effect.raceFirst(
       allKnown.await,
@@ -123,9 +123,9 @@ export const make = Effect.fnUntraced(function* (services: {
         backends,
         ({ watch }) =>
           watch((now, before) =>
-            tellOf(now, before).pipe(
+            followHealth.pipe(
+              Effect.andThen(tellOf(now, before)),
               Effect.andThen(tellIfUseless),
-              Effect.andThen(openLatches),
               Effect.andThen(onChange)
             )
           ),
