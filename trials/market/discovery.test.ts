@@ -105,7 +105,7 @@ const wish = (change: Partial<Discovery.Wanted> = {}) =>
 const cheapest = Effect.fnUntraced(function* (discovery: Discovery.Shape) {
   const { rank } = yield* discovery.discover("10 seconds")
   const ranked = yield* rank(yield* wish(), new Map())
-  return ranked.map(({ price }) => Option.getOrNull(price))
+  return ranked.map(({ price }): number | null => Option.getOrNull(price))
 })
 
 const rowsIn = (home: string): number => {
