@@ -191,8 +191,8 @@ export const make = Effect.fnUntraced(function* (options: {
   return { look, findings: () => findings, agreed: () => agreed, sales } satisfies Witness
 })
 
-/** States that no job leaves. */
-const ends = ["delivered", "refunded", "lost", "refused"]
+/** States that no job leaves, and that the book never forgets, as it does refusals. */
+const ends = ["delivered", "refunded", "lost"]
 
 const paidStates = ["paid", "running", "answered", "delivered", "owed", "refunded", "lost"]
 

@@ -38,6 +38,9 @@ const morning = 6
 /** By how much the heap may have grown. */
 const tolerance = 0.1
 
+/** How many faults are told. */
+const shown = 40
+
 interface Options {
   readonly hours: number
   readonly customers: number
@@ -80,7 +83,8 @@ const live = Effect.fnUntraced(function* ({ customers, hours, pace, purchases, s
   yield* Console.log(`purchases: ${listed(night.outcomes)}; in the end: ${listed(night.jobs)}`)
   yield* Console.log(`was true:  ${listed(new Map(Object.entries(night.agreed)))}`)
   const faults = [...night.findings, ...night.disagreements, ...grown(heaps, hours)]
-  for (const fault of faults) yield* Console.log(`    ${fault}`)
+  for (const fault of faults.slice(0, shown)) yield* Console.log(`    ${fault}`)
+  if (faults.length > shown) yield* Console.log(`    and ${faults.length - shown} more`)
   if (faults.length > 0) return yield* new BadDay({ faults: faults.length })
   yield* Console.log("whatever it said was true, and the books agree to the msat")
 }, Effect.scoped)

@@ -7,7 +7,6 @@ import { Announcement, Text } from "@farthing/protocol"
 import { type ComputeProvider, InferenceBackend } from "@farthing/provider"
 import { Relay, Signer, UnixTime } from "@farthing/relay"
 import { Wallet } from "@farthing/wallet"
-import type { Scope } from "effect"
 import {
   Clock,
   Context,
@@ -52,7 +51,7 @@ export interface Shape {
 
 export class Readiness extends Context.Service<Readiness, Shape>()("@farthing/worker/Readiness") {}
 
-/** How often a part is looked at that was well; one that was not is looked at sooner. */
+/** How often a part is looked at that is ready; one that is not is looked at sooner. */
 const every = Duration.seconds(5)
 const sooner = Duration.seconds(1)
 
@@ -103,27 +102,31 @@ const make = Effect.gen(function* () {
     })
   })
 
-  /** Looks at parts, and tells how they are; a look that fails is a fault of its first part. */
-  const watch = (
-    part: Part,
-    look: Effect.Effect<void, { readonly message: string }>
-  ): Effect.Effect<void, never, Scope.Scope> =>
+  /** Looks at a part, and tells how it is; the answer is whether it is ready. */
+  const lookAt = (part: Part, look: Effect.Effect<unknown, { readonly message: string }>) =>
     look.pipe(
+      // A look that ends for good would leave behind what it saw last.
+      Effect.catchDefect((defect) => Effect.fail(notReady(`a bug: ${String(defect)}`))),
       Effect.timeoutOrElse({ duration: patience, orElse: () => Effect.fail(noAnswer) }),
       Effect.match({ onFailure: ({ message }) => Option.some(message), onSuccess: Option.none }),
       Effect.tap((fault) => found(part, fault)),
-      Effect.flatMap((fault) => Effect.sleep(Option.isNone(fault) ? every : sooner)),
+      Effect.map(Option.isNone)
+    )
+
+  const again = (look: Effect.Effect<boolean>) =>
+    look.pipe(
+      Effect.flatMap((isReady) => Effect.sleep(isReady ? every : sooner)),
       Effect.forever,
-      Effect.forkScoped,
-      Effect.asVoid
+      Effect.forkScoped
     )
 
   /** What a customer would find there: whether the relays answer, and show the announcement. */
   const relayAnswers = Effect.gen(function* () {
     const now = yield* UnixTime.now
-    const events = yield* relay.query([{ kinds: [Announcement.kind], authors: [publicKey] }], {
-      timeout: patience
-    })
+    const ours = { kinds: [Announcement.kind], authors: [publicKey] }
+    const events = yield* relay
+      .query([ours], { timeout: patience })
+      .pipe(Effect.onError(() => Effect.sync(() => (isShown = false))))
     isShown = events
       .map((event) => Announcement.fromEvent(event, now))
       .some((announced) => Result.isSuccess(announced) && announced.success.online)
@@ -132,7 +135,7 @@ const make = Effect.gen(function* () {
       return yield* notReady(
         `${connected.length} of ${relays.urls.length} relays are connected, ${relays.publishQuorum} have to be`
       )
-  }).pipe(Effect.onError(() => Effect.sync(() => (isShown = false))))
+  })
 
   const backendSells = Effect.gen(function* () {
     if ((yield* backend.models).length === 0) return yield* notReady("it has no models")
@@ -144,10 +147,15 @@ const make = Effect.gen(function* () {
     if (!isShown) return yield* notReady("no relay shows the announcement")
   })
 
-  yield* watch("relay", relayAnswers)
-  yield* watch("wallet", wallet.info)
-  yield* watch("backend", backendSells)
-  yield* watch("announced", isAnnounced)
+  yield* again(lookAt("wallet", wallet.info))
+  yield* again(lookAt("backend", backendSells))
+  yield* again(
+    Effect.zipWith(
+      lookAt("relay", relayAnswers),
+      lookAt("announced", isAnnounced),
+      (answers, announced) => answers && announced
+    )
+  )
 
   return Readiness.of({
     report: SubscriptionRef.get(seen),
