@@ -85,7 +85,7 @@ export const throughput500 = throughput({
 export const agents = throughput({
   name: "agents",
   what: "50 agents with a connection each",
-  task: { ...oneAtATime, agents: 50, listening: "seed", warmUp: 50, jobs: 200 },
+  task: { ...oneAtATime, agents: 50, listening: "seed", warmUp: 50, jobs: 150 },
   baseline: "by hand, with the seed's filter",
   bar: atLeast("ratio", 5)
 })
@@ -93,5 +93,5 @@ export const agents = throughput({
 export const nwc = throughput({
   name: "nwc",
   what: "50 agents with a connection each, and a wallet over NWC",
-  task: { ...oneAtATime, agents: 50, warmUp: 50, jobs: 200, wallet: "nwc" }
+  task: { ...oneAtATime, agents: 50, warmUp: 50, jobs: 100, wallet: "nwc" }
 })

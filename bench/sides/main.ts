@@ -1,6 +1,5 @@
-/** One side of an end-to-end comparison in a process of its own: `main.ts <side> <workload>`. */
+/** One side of an end-to-end comparison in a process of its own: given its name and the workload. */
 import { Console, Effect, FileSystem, Schema, Scope } from "effect"
-
 import { join } from "node:path"
 import * as Commits from "../src/Commits.ts"
 import * as Load from "../src/Load.ts"
@@ -35,7 +34,7 @@ const watchSpans = (spans: Spans.Collector): Watch =>
   })
 
 const main = Effect.gen(function* () {
-  const [, , side, given = ""] = process.argv
+  const [side, given = ""] = yield* Program.given
   const workload = yield* Schema.decodeEffect(Schema.fromJsonString(Workload))(given)
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "farthing-bench-" })

@@ -1,6 +1,6 @@
 /**
  * The devnet in a process of its own: a relay, and a bank that serves accounts over it. Prints
- * where they are and serves until it is stopped: `market.ts <place>`.
+ * where they are and serves until it is stopped; given its terms.
  */
 import { BankServer, Devnet, RelayServer } from "@farthing/devnet"
 import { Msat } from "@farthing/protocol"
@@ -26,9 +26,8 @@ const bank = (accounts: number, relay: string) =>
   )
 
 const main = Effect.gen(function* () {
-  const { accounts, hop } = yield* Schema.decodeEffect(Schema.fromJsonString(Terms))(
-    process.argv[2] ?? ""
-  )
+  const [given = ""] = yield* Program.given
+  const { accounts, hop } = yield* Schema.decodeEffect(Schema.fromJsonString(Terms))(given)
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "farthing-bench-" })
   const server = yield* RelayServer.make({

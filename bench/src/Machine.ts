@@ -17,5 +17,5 @@ export const commit = Effect.gen(function* () {
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
   const arguments_ = ["describe", "--always", "--dirty", "--exclude", "*"]
   const described = yield* spawner.string(ChildProcess.make("git", arguments_))
-  return described.trim()
+  return described.trim() || "unknown"
 }).pipe(Effect.orElseSucceed(() => "unknown"))

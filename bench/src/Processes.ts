@@ -10,8 +10,11 @@ const program = (path: string) => fileURLToPath(new URL(`../${path}`, import.met
 
 /** What was compiled once is not compiled for each of the many processes. */
 const start = (path: string, ...args: ReadonlyArray<string>) =>
-  ChildProcess.make(process.execPath, ["--expose-gc", program(path), ...args], {
-    env: { NODE_COMPILE_CACHE: program("node_modules/.cache") },
+  ChildProcess.make(process.execPath, ["--expose-gc", program(path)], {
+    env: {
+      BENCH_GIVEN: JSON.stringify(args),
+      NODE_COMPILE_CACHE: program("node_modules/.cache")
+    },
     extendEnv: true,
     stdin: "ignore",
     stderr: "inherit"
