@@ -1,7 +1,7 @@
 /**
  * A Nostr relay for one machine: NIP-01 with NIP-09 (deletion), NIP-11 (information), NIP-28 and
- * NIP-89 (their events), NIP-40 (expiration) and NIP-42 (authentication), over WebSockets, with
- * its events in SQLite.
+ * NIP-89 (their events), NIP-40 (expiration), NIP-42 (authentication), NIP-45 (counting), NIP-70
+ * (protected events) and NIP-77 (reconciliation), over WebSockets, with its events in SQLite.
  *
  * An `OK` means that the event is on disk. What is malformed, too large, too fast or too slow
  * costs the client its answer or its connection, and nobody else anything.
