@@ -3,6 +3,7 @@ import { Effect, FileSystem } from "effect"
 import * as Cli from "./support/Cli.ts"
 
 const nsec = `nsec1${"q".repeat(58)}`
+const password = "hunter2"
 
 /** Each is refused before anything is dialled, signed or paid. */
 const refusals: ReadonlyArray<{
@@ -98,6 +99,11 @@ const refusals: ReadonlyArray<{
   { name: "a price that is none", args: ["provider", "--price-msats", "-1"], says: /price-msats/ },
   { name: "a backend that is no URL", args: ["provider", "--backend", "here"], says: /backend/ },
   {
+    name: "a backend whose URL holds a password",
+    args: ["provider", "--backend", `http://me:${password}@127.0.0.1:1/v1`],
+    says: /without user and password/
+  },
+  {
     name: "a relay that is none, before anything is written",
     args: ["init", "--relay", "https://example.com"],
     says: /wss:/
@@ -119,7 +125,7 @@ describe("input that cannot be used is refused with exit 2 and a word on what wo
         assert.match(finished.stderr, says)
         assert.strictEqual(finished.stdout, "")
         assert.notMatch(finished.stderr, /\n\s+at |node:internal/)
-        assert.notInclude(finished.stderr, nsec)
+        for (const secret of [nsec, password]) assert.notInclude(finished.stderr, secret)
       }).pipe(Effect.provide(Cli.layer))
     )
 

@@ -285,11 +285,11 @@ describe("A bad file is refused with file, key, value and what was expected", ()
     ],
     [
       '[relays]\nurls = ["https://relay.example"]',
-      'farthing.toml: relays.urls is ["https://relay.example"]; expected a list of 1 to 20 different ws:// or wss:// URLs'
+      'farthing.toml: relays.urls is ["https://relay.example"]; expected a list of 1 to 20 different ws:// or wss:// URLs without user and password'
     ],
     [
       "[relays]\nurls = []",
-      "farthing.toml: relays.urls is []; expected a list of 1 to 20 different ws:// or wss:// URLs"
+      "farthing.toml: relays.urls is []; expected a list of 1 to 20 different ws:// or wss:// URLs without user and password"
     ],
     [
       "[relays]\npublish_quorum = 2",
@@ -302,7 +302,15 @@ describe("A bad file is refused with file, key, value and what was expected", ()
     ],
     [
       '[provider]\nfallback_urls = ["http://one.example/v1", "ws://two.example"]',
-      'farthing.toml: provider.fallback_urls is ["http://one.example/v1","ws://two.example"]; expected a list of up to 10 different http:// or https:// URLs'
+      'farthing.toml: provider.fallback_urls is ["http://one.example/v1","ws://two.example"]; expected a list of up to 10 different http:// or https:// URLs without user and password'
+    ],
+    [
+      '[provider]\nbackend_url = "http://me:hunter2@one.example/v1"',
+      "farthing.toml: provider.backend_url is (not shown); expected an http:// or https:// URL without user and password"
+    ],
+    [
+      '[relays]\nurls = ["wss://hunter2@relay.example"]',
+      "farthing.toml: relays.urls is (not shown); expected a list of 1 to 20 different ws:// or wss:// URLs without user and password"
     ],
     [
       '[provider]\nmodel_prices = { "large" = "dear" }',
@@ -310,7 +318,7 @@ describe("A bad file is refused with file, key, value and what was expected", ()
     ],
     [
       '[provider]\nname = "\\u001b[31mred"\n[telemetry]\notlp_url = "ftp://\\u001b[31mx"',
-      'farthing.toml: telemetry.otlp_url is "ftp://\\u001b[31mx"; expected an http:// or https:// URL, or "" for none'
+      'farthing.toml: telemetry.otlp_url is "ftp://\\u001b[31mx"; expected an http:// or https:// URL without user and password, or "" for none'
     ]
   ])("%s", ([toml, message]) =>
     Effect.gen(function* () {

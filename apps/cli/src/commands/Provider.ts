@@ -3,13 +3,14 @@ import { Msat } from "@farthing/protocol"
 import { ComputeProvider } from "@farthing/provider"
 import { Effect, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
+import * as Setting from "farthing/config/Setting"
 import { seller } from "../Market.ts"
 import * as Options from "../Options.ts"
 import * as Selling from "../Selling.ts"
 
 const HttpUrl = Schema.String.check(
-  Schema.makeFilter((url: string) => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol), {
-    message: "Expected a URL such as http://127.0.0.1:11434/v1"
+  Schema.makeFilter((url: string) => Option.isSome(Setting.httpUrl.decode(url)), {
+    message: `Expected ${Setting.httpUrl.expected}, such as http://127.0.0.1:11434/v1`
   })
 )
 

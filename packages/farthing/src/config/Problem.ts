@@ -53,9 +53,9 @@ export const describe = (problem: Problem): string => {
 
 const hidden = "(not shown)"
 
-/** Keys, connection URIs, mnemonics, and whatever else is written in one breath of hex. */
+/** Keys, connection URIs, users of URLs, mnemonics, and whatever is written in one breath of hex. */
 const mayBeSecret = (text: string): boolean =>
-  /nsec1|ncryptsec1|walletconnect|secret=|[0-9a-f]{32}/i.test(text) ||
+  /nsec1|ncryptsec1|walletconnect|secret=|\/\/[^/\s]*@|[0-9a-f]{32}/i.test(text) ||
   text.trim().split(/\s+/).length >= 12
 
 /** A value as it may stand in a message. */

@@ -175,24 +175,30 @@ export const oneOrMoreOf = <const L extends ReadonlyArray<string>>(
     asList
   )
 
+/** Addresses are logged, announced and counted under; so no user and no password stands in one. */
 const url = (protocols: ReadonlyArray<string>) =>
   Schema.String.check(
-    Schema.makeFilter(
-      (address: string) =>
-        address.length <= 2_000 && protocols.includes(URL.parse(address)?.protocol ?? "")
-    )
+    Schema.makeFilter((address: string) => {
+      const url = URL.parse(address)
+      return (
+        url !== null &&
+        address.length <= 2_000 &&
+        protocols.includes(url.protocol) &&
+        url.username + url.password === ""
+      )
+    })
   )
 
 export const httpUrl: Kind<string> = kind(
   url(["http:", "https:"]),
-  "an http:// or https:// URL",
+  "an http:// or https:// URL without user and password",
   asText
 )
 
 /** None, or up to ten. */
 export const httpUrls: Kind<ReadonlyArray<string>> = kind(
   Schema.UniqueArray(url(["http:", "https:"])).check(Schema.isMaxLength(10)),
-  "a list of up to 10 different http:// or https:// URLs",
+  "a list of up to 10 different http:// or https:// URLs without user and password",
   asList
 )
 
@@ -200,13 +206,13 @@ export const httpUrls: Kind<ReadonlyArray<string>> = kind(
 export const optionalHttpUrl: Kind<Option.Option<string>> = {
   decode: (value) =>
     value === "" ? Option.some(Option.none()) : Option.map(httpUrl.decode(value), Option.some),
-  expected: 'an http:// or https:// URL, or "" for none',
+  expected: 'an http:// or https:// URL without user and password, or "" for none',
   fromText: asText
 }
 
 export const relayUrls: Kind<ReadonlyArray<string>> = kind(
   Schema.UniqueArray(url(["ws:", "wss:"])).check(Schema.isMinLength(1), Schema.isMaxLength(20)),
-  "a list of 1 to 20 different ws:// or wss:// URLs",
+  "a list of 1 to 20 different ws:// or wss:// URLs without user and password",
   asList
 )
 
