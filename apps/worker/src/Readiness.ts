@@ -86,20 +86,19 @@ const make = Effect.gen(function* () {
       Metrics.tellReadiness
     )
 
+  const logOf = (part: Part, fault: Option.Option<string>) =>
+    Option.match(fault, {
+      onNone: () => Effect.logInfo(`${part} is ready`),
+      onSome: (reason) => Effect.annotateLogs(Effect.logWarning(`${part} is not ready`), { reason })
+    })
+
   const found = Effect.fnUntraced(function* (part: Part, fault: Option.Option<string>) {
     const reason = Option.map(fault, (text) => Text.printable(text))
     const before = (yield* SubscriptionRef.get(seen)).parts[part]
-    if (Option.isSome(before.reason) === Option.isSome(reason)) {
-      if (Option.isSome(reason))
-        yield* update((report) => withPart(report, part, { ...before, reason }))
-      return
-    }
-    const since = yield* Clock.currentTimeMillis
+    const isAnother = Option.isSome(before.reason) !== Option.isSome(reason)
+    const since = isAnother ? yield* Clock.currentTimeMillis : before.since
     yield* update((report) => withPart(report, part, { reason, since }))
-    yield* Option.match(reason, {
-      onNone: () => Effect.logInfo(`${part} is ready`),
-      onSome: (reason) => Effect.logWarning(`${part} is not ready`, reason)
-    })
+    if (isAnother || before === unknown) yield* logOf(part, reason)
   })
 
   /** Looks at a part, and tells how it is; the answer is whether it is ready. */

@@ -8,7 +8,8 @@ export interface Shape {
 
 export class Signals extends Context.Service<Signals, Shape>()("@farthing/worker/Signals") {}
 
-const heard: ReadonlyArray<NodeJS.Signals> = ["SIGTERM", "SIGINT"]
+/** `SIGHUP`: the terminal in which it was started is gone. */
+const heard: ReadonlyArray<NodeJS.Signals> = ["SIGTERM", "SIGINT", "SIGHUP"]
 
 /** The signals of this process; none of them ends it by itself any more. */
 export const layer = Layer.effect(

@@ -4,6 +4,9 @@ import * as Cli from "../../cli/test/support/Cli.ts"
 import * as Backend from "./support/Backend.ts"
 import * as Workers from "./support/Workers.ts"
 
+/** Why something is not ready, apart from what is told. */
+const told = /"message":"relay is not ready","about":\{"reason":"[^"]+"\}/
+
 describe("readiness", () => {
   it.live("tells which part is away, from before the market opens to after it closes", () =>
     Effect.gen(function* () {
@@ -14,6 +17,8 @@ describe("readiness", () => {
       yield* first.dev.kill("SIGTERM")
 
       const worker = yield* Workers.start(env)
+      // What is away from the beginning is told as well as what goes away.
+      assert.match(yield* worker.until("relay is not ready"), told)
       const early = yield* worker.untilReadiness(({ parts }) => parts.backend.ready)
       assert.deepStrictEqual(
         [early.ready, early.parts.relay.ready, early.parts.wallet.ready],
@@ -44,7 +49,7 @@ describe("readiness", () => {
       assert.isFalse(alone.ready)
       assert.isTrue(alone.parts.backend.ready)
       assert.strictEqual(yield* worker.metric("farthing_worker_ready"), 0)
-      assert.match(yield* worker.output, /"message":"relay is not ready [^"]+"/)
+      assert.match(yield* worker.until("relay is not ready"), told)
     }).pipe(Effect.provide(Cli.layer))
   )
 })
