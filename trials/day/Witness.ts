@@ -166,7 +166,7 @@ export const make = Effect.fnUntraced(function* (options: {
         for (const state of ends) {
           const jobs = jobsIn(booked, state) - jobsIn(worker.before, state)
           const counted = gauge(`farthing_provider_jobs_total{state="${state}"}`)
-          if (jobs !== (Number.isNaN(counted) ? 0 : counted))
+          if (jobs !== counted)
             find(`${counted} jobs were counted as ${state}, ${jobs} were booked`)
         }
         agree("counters")

@@ -67,8 +67,15 @@ const quoteTime = seconds("quote", "From a request to its invoice")
 const firstTextTime = seconds("first_text", "From the question to a backend to its first text")
 const deliveryTime = seconds("delivery", "From the payment to the last of the text at the relays")
 
-/** Counts an event; for one place, through which all of them come. */
+/**
+ * Counts an event; for one place, through which all of them come. What has not happened yet is
+ * counted as zero from the beginning: of a series that comes with its first event, nobody sees it.
+ */
 export const counting = (context: Context.Context<never>): ((event: ProviderEvent) => void) => {
+  for (const series of [jobs, amounts, refusals])
+    for (const one of series.values()) one.updateUnsafe(0, context)
+  for (const one of [fees, tokens, troubles]) one.updateUnsafe(0, context)
+
   const count = (state: State, msats?: number): void => {
     jobs.get(state)?.updateUnsafe(1, context)
     if (msats !== undefined) amounts.get(state)?.updateUnsafe(msats, context)
@@ -113,6 +120,7 @@ export const faultsOf = (
   const faults = counters("backend_faults_total", about, "reason", InferenceFault.literals, {
     backend
   })
+  for (const one of faults.values()) one.updateUnsafe(0, context)
   return (fault) => faults.get(fault)?.updateUnsafe(1, context)
 }
 

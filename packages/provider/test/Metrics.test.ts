@@ -45,7 +45,7 @@ describe("What a provider counts", () => {
       const series = yield* counted
       for (const state of ["delivered", "refunded", "lost", "refused"] as const) {
         const written = counts.find((count) => count.state === state)?.jobs ?? 0
-        assert.strictEqual(series(`jobs_total{state=${state}}`) ?? 0, written, state)
+        assert.strictEqual(series(`jobs_total{state=${state}}`), written, state)
       }
       const delivered = counts.find(({ state }) => state === "delivered")
       assert.strictEqual(series("jobs_msats_total{state=delivered}"), delivered?.amount)
@@ -68,6 +68,21 @@ describe("What a provider counts", () => {
         [1, 0, 0, 1, 4]
       )
       assert.strictEqual(series("backend_healthy{backend=scripted}"), 1)
+    }).pipe(Market.inMarket, alone)
+  )
+
+  it.live("is zero before anything has happened", () =>
+    Effect.gen(function* () {
+      yield* Market.provider()
+      const series = yield* counted
+      for (const name of [
+        "jobs_total{state=delivered}",
+        "jobs_msats_total{state=lost}",
+        "refusals_total{code=over_capacity}",
+        "backend_faults_total{backend=scripted,reason=timeout}",
+        "tokens_total{}"
+      ])
+        assert.strictEqual(series(name), 0, name)
     }).pipe(Market.inMarket, alone)
   )
 
