@@ -90,7 +90,7 @@ describe("what a worker prints", () => {
     Effect.gen(function* () {
       const fs = yield* FileSystem.FileSystem
       const market = yield* Cli.market(["--no-provider"])
-      const backend = yield* Backend.make({ model: 'ti\u001b[2Jny\n{"level":"fatal"}\u202e' })
+      const backend = yield* Backend.make({ models: ['ti\u001b[2Jny\n{"level":"fatal"}\u202e'] })
       yield* backend.finish
       const env = yield* market.account(1, { FARTHING_PROVIDER_BACKEND_URL: backend.url })
       const worker = yield* Workers.selling(env, ["--log-level", "all"])

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import * as Cli from "../../cli/test/support/Cli.ts"
 import * as Backend from "./support/Backend.ts"
+import * as Exposition from "./support/Exposition.ts"
 import * as Workers from "./support/Workers.ts"
 
 const price = 10_000
@@ -41,7 +42,11 @@ const providersIn = Effect.fnUntraced(function* (env: Cli.Env) {
 describe("a provider as a service", () => {
   it.live("is bought from, and its metrics agree with the bank and with its customer", () =>
     Effect.gen(function* () {
-      const { backend, customer, env, worker } = yield* selling()
+      // A server that is never there, at an address that metrics do not take as it is.
+      const odd = 'http://127.0.0.1:1/"a\\b"'
+      const { backend, customer, env, worker } = yield* selling({
+        FARTHING_PROVIDER_FALLBACK_URLS: odd
+      })
       yield* backend.finish
       const asked = yield* Cli.run(["ask", "Tell me a story"], customer)
       assert.strictEqual(asked.stdout, "Once upon a coin.\n", asked.stderr)
@@ -53,6 +58,15 @@ describe("a provider as a service", () => {
         (yield* balanceOf(env)) - opening
       )
       assert.strictEqual(yield* worker.metric("farthing_worker_ready"), 1)
+      const { text } = yield* worker.get("/metrics")
+      const health = Exposition.parse(text).filter(({ name }) => name.endsWith("_backend_healthy"))
+      assert.deepStrictEqual(
+        health.map(({ labels, value }) => [labels.get("backend"), value]),
+        [
+          [backend.url, 1],
+          [odd, 0]
+        ]
+      )
       assert.strictEqual((yield* worker.get("/healthz")).status, 200)
       assert.strictEqual((yield* worker.get("/")).status, 404)
     }).pipe(Effect.provide(Cli.layer))
@@ -80,6 +94,15 @@ describe("a provider as a service", () => {
       assert.strictEqual(yield* worker.exitCode, 0)
       yield* Fiber.join(told)
       assert.match(yield* worker.output, /"message":"stopped"/)
+    }).pipe(Effect.provide(Cli.layer))
+  )
+
+  it.live("takes its leave where the terminal is closed in which it was started", () =>
+    Effect.gen(function* () {
+      const { worker } = yield* selling()
+      yield* worker.kill("SIGHUP")
+      assert.strictEqual(yield* worker.exitCode, 0)
+      assert.match(yield* worker.output, /"offline"[^]*"stopped"/)
     }).pipe(Effect.provide(Cli.layer))
   )
 

@@ -15,27 +15,32 @@ export interface Backend {
 export interface Options {
   /** Default: any free port. */
   readonly port?: number
-  readonly model?: string
+  readonly models?: ReadonlyArray<string>
+  /** What it says when it may. */
+  readonly rest?: string
 }
 
 /** Serves until it is closed, or the scope is. It says a word at once and the rest when it may. */
-export const make = Effect.fnUntraced(function* ({ model = "tiny", port = 0 }: Options = {}) {
+export const make = Effect.fnUntraced(function* (options: Options = {}) {
+  const { models = ["tiny"], port = 0, rest = "upon a coin." } = options
   const { promise: end, resolve: finish } = Promise.withResolvers<void>()
   const server = createServer(async (request, response) => {
     if (request.url === "/v1/models") {
       response.setHeader("content-type", "application/json")
-      response.end(JSON.stringify({ object: "list", data: [{ id: model, object: "model" }] }))
+      response.end(
+        JSON.stringify({ object: "list", data: models.map((id) => ({ id, object: "model" })) })
+      )
       return
     }
     for await (const _ of request);
     response.setHeader("content-type", "text/event-stream")
     const say = (delta: object, finish_reason: string | null) =>
       response.write(
-        `data: ${JSON.stringify({ id: "1", object: "chat.completion.chunk", model, choices: [{ index: 0, delta, finish_reason }] })}\n\n`
+        `data: ${JSON.stringify({ id: "1", object: "chat.completion.chunk", choices: [{ index: 0, delta, finish_reason }] })}\n\n`
       )
     say({ content: "Once " }, null)
     await end
-    say({ content: "upon a coin." }, null)
+    say({ content: rest }, null)
     say({}, "stop")
     response.end("data: [DONE]\n\n")
   })

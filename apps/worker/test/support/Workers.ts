@@ -3,6 +3,7 @@ import { assert } from "@effect/vitest"
 import { Effect, Schedule, Schema } from "effect"
 import { inject } from "vitest"
 import * as Cli from "../../../cli/test/support/Cli.ts"
+import * as Exposition from "./Exposition.ts"
 
 const Part = Schema.Struct({
   ready: Schema.Boolean,
@@ -58,9 +59,8 @@ export const start = Effect.fnUntraced(function* (env: Cli.Env, args?: ReadonlyA
       Effect.repeat(readiness, { until: holds, schedule: Schedule.spaced("50 millis") }),
     metric: Effect.fnUntraced(function* (name) {
       const { text } = yield* get("/metrics")
-      const line = text.split("\n").find((line) => line.startsWith(`${name} `))
-      assert.isDefined(line, `${name} is not told:\n${text}`)
-      return Number(line.slice(name.length + 1))
+      const sample = Exposition.parse(text).find(({ series }) => series === name)
+      return sample?.value ?? assert.fail(`${name} is not told:\n${text}`)
     })
   } satisfies Worker
 })
