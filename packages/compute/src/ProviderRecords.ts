@@ -1,6 +1,8 @@
 /** How each provider did, counted in the same transaction in which a job takes its step. */
 import { Key, type Msat } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
+import { Prepared } from "@farthing/sqlite"
+import type { Slots } from "@farthing/sqlite/Prepared"
 import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { EndState } from "./Journal.ts"
@@ -17,6 +19,7 @@ export interface Returned {
 
 export const make = Effect.fnUntraced(function* (budget: string) {
   const sql = yield* SqlClient.SqlClient
+  const prepared = Prepared.make(sql)
 
   const ofProvider = (pubkey: Key.PublicKey) => sql`budget = ${budget} AND pubkey = ${pubkey}`
 
@@ -48,18 +51,25 @@ export const make = Effect.fnUntraced(function* (budget: string) {
   const roomForOne = sql`CASE WHEN json_array_length(compute_record.recent_millis) < ${timesKept}
     THEN compute_record.recent_millis ELSE json_remove(compute_record.recent_millis, '$[0]') END`
 
-  const delivered = (pubkey: Key.PublicKey, wasLost: boolean, millis: number | undefined) =>
-    sql`
+  const addDelivered = prepared(
+    (
+      by: Slots<{
+        readonly pubkey: Key.PublicKey
+        readonly jobs: number
+        readonly lost: number
+        readonly millis: string
+      }>
+    ) => sql`
       INSERT INTO compute_record ${sql.insert({
         budget,
-        pubkey,
-        jobs: wasLost ? 0 : 1,
+        pubkey: by.pubkey,
+        jobs: by.jobs,
         delivered: 1,
-        recent_millis: JSON.stringify(millis === undefined ? [] : [millis])
+        recent_millis: by.millis
       })}
       ON CONFLICT (budget, pubkey) DO UPDATE SET
         jobs = compute_record.jobs + excluded.jobs,
-        lost = compute_record.lost - ${wasLost ? 1 : 0},
+        lost = compute_record.lost - ${by.lost},
         delivered = compute_record.delivered + 1,
         lost_in_a_row = 0,
         refunded_in_a_row = 0,
@@ -67,6 +77,15 @@ export const make = Effect.fnUntraced(function* (budget: string) {
           WHEN 0 THEN compute_record.recent_millis
           ELSE json_insert(${roomForOne}, '$[#]', json_extract(excluded.recent_millis, '$[0]'))
         END`
+  )
+
+  const delivered = (pubkey: Key.PublicKey, wasLost: boolean, millis: number | undefined) =>
+    addDelivered({
+      pubkey,
+      jobs: wasLost ? 0 : 1,
+      lost: wasLost ? 1 : 0,
+      millis: JSON.stringify(millis === undefined ? [] : [millis])
+    })
 
   /** Takes the loss back, if what came back is worth the name of a refund. */
   const refunded = Effect.fnUntraced(function* (pubkey: Key.PublicKey, returned: Returned) {
@@ -82,7 +101,7 @@ export const make = Effect.fnUntraced(function* (budget: string) {
       WHERE ${ofProvider(pubkey)}`
   })
 
-  const all = sql`SELECT * FROM compute_record WHERE budget = ${budget}`.pipe(
+  const all = prepared(() => sql`SELECT * FROM compute_record WHERE budget = ${budget}`)({}).pipe(
     Effect.flatMap(decodeRecords),
     Effect.map((rows) => new Map(rows.map((row) => [row.pubkey, toRecord(row)])))
   )

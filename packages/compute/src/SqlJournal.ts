@@ -4,7 +4,9 @@
  */
 import { Treasury } from "@farthing/budget"
 import type { Key, Msat, NostrEvent } from "@farthing/protocol"
-import { Array as Arr, Clock, Duration, Effect, Layer, Option, Schema } from "effect"
+import { Prepared } from "@farthing/sqlite"
+import type { Slots } from "@farthing/sqlite/Prepared"
+import { Array as Arr, Clock, Duration, Effect, Layer, Option, Schema, Struct } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import type { Migrator, Statement } from "effect/sql"
 import { randomUUID } from "node:crypto"
@@ -28,41 +30,72 @@ const idsAtOnce = 500
 const make = Effect.fnUntraced(function* ({ budget }: Options) {
   yield* Tables.migrate(budget)
   const sql = yield* SqlClient.SqlClient
+  const prepared = Prepared.make(sql)
   const records = yield* ProviderRecords.make(budget)
   const owner = randomUUID()
 
   /** Takes a step if the job stands where the step begins; whose job it is, if it was taken. */
-  const step = Effect.fnUntraced(function* (
-    request: NostrEvent.EventId,
+  const step = <Column extends string = never>(
     to: JobState,
-    note: string,
-    columns: Readonly<Record<string, string | number | null>> = {},
+    columns: ReadonlyArray<Column> = [],
     from: ReadonlyArray<JobState> = comesFrom[to]
-  ) {
-    const now = yield* Clock.currentTimeMillis
-    const rows = yield* sql<Stepped>`
-      UPDATE compute_job
-      SET ${sql.update({ ...columns, state: to, stepped_at: now, step_note: note })}
-      WHERE request_id = ${request} AND ${sql.in("state", from)}
-      RETURNING provider, amount, refund_amount AS refund`
-    return rows[0]
-  })
-
-  const offered = (to: "quoted" | "paying") => (request: NostrEvent.EventId, offer: Offer) =>
-    step(request, to, `${offer.amount} msat, payment hash ${offer.paymentHash}`, {
-      job_name: offer.jobName,
-      bolt11: offer.bolt11,
-      amount: offer.amount,
-      payment_hash: offer.paymentHash
-    }).pipe(
-      sql.withTransaction,
-      Effect.map((stepped) => (isTaken(stepped) ? "taken" : "closed")),
-      Effect.catchIf(
-        (error) => error.reason._tag === "UniqueViolation",
-        () => Effect.succeed("reused" as const)
-      ),
-      unavailable
+  ) => {
+    const write = prepared(
+      (by: Slots<Step & { readonly [Name in Column]: Cell }>) => sql<Stepped>`
+        UPDATE compute_job
+        SET ${sql.update({
+          ...Prepared.pick(by, columns),
+          state: to,
+          stepped_at: by.now,
+          step_note: by.said
+        })}
+        WHERE request_id = ${by.request} AND ${sql.in("state", from)}
+        RETURNING provider, amount, refund_amount AS refund`
     )
+    return (
+      request: NostrEvent.EventId,
+      said: string,
+      cells: { readonly [Name in Column]: Cell }
+    ): Effect.Effect<Stepped | undefined, SqlError.SqlError> =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.map(write({ ...cells, request, said, now }), ([stepped]) => stepped)
+      )
+  }
+
+  const offered = (to: "quoted" | "paying") => {
+    const take = step(to, ["job_name", "bolt11", "amount", "payment_hash"])
+    return (request: NostrEvent.EventId, offer: Offer) =>
+      take(request, `${offer.amount} msat, payment hash ${offer.paymentHash}`, {
+        job_name: offer.jobName,
+        bolt11: offer.bolt11,
+        amount: offer.amount,
+        payment_hash: offer.paymentHash
+      }).pipe(
+        sql.withTransaction,
+        Effect.map((stepped) => (isTaken(stepped) ? "taken" : "closed")),
+        Effect.catchIf(
+          (error) => error.reason._tag === "UniqueViolation",
+          () => Effect.succeed("reused" as const)
+        ),
+        unavailable
+      )
+  }
+
+  const insert = prepared(
+    (row: Slots<{ readonly [Name in (typeof wish)[number]]: Cell }>) => sql`
+      INSERT INTO compute_job ${sql.insert({
+        ...Prepared.pick(row, wish),
+        budget,
+        state: "requested",
+        lease_owner: owner
+      })}`
+  )
+
+  const toPaid = step("paid", ["preimage", "fee", "left_today", "paid_at"])
+
+  const toDelivered = step("delivered", result, ["paid"])
+  const toForgiven = step("delivered", result, ["lost"])
+  const toPassedOver = step("unpaid", ["note"], ["quoted"])
 
   const jobs = (condition: Statement.Fragment) =>
     sql`SELECT * FROM compute_job ${condition}`.pipe(Effect.flatMap(decodeJobs))
@@ -79,24 +112,19 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
 
   return Journal.of({
     requested: (job) =>
-      Effect.flatMap(
-        Clock.currentTimeMillis,
-        (now) =>
-          sql`INSERT INTO compute_job ${sql.insert({
-            request_id: job.request.event.id,
-            budget,
-            purchase: job.purchase,
-            provider: job.request.provider,
-            provider_name: job.providerName,
-            settlement: job.settlement,
-            model: job.model ?? null,
-            state: "requested",
-            request: Rows.encodeRequest(job.request),
-            requested_at: job.requestedAt,
-            stepped_at: now,
-            lease_owner: owner,
-            lease_until: now + lease
-          })}`
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        insert({
+          request_id: job.request.event.id,
+          purchase: job.purchase,
+          provider: job.request.provider,
+          provider_name: job.providerName,
+          settlement: job.settlement,
+          model: job.model ?? null,
+          request: Rows.encodeRequest(job.request),
+          requested_at: job.requestedAt,
+          stepped_at: now,
+          lease_until: now + lease
+        })
       ).pipe(sql.withTransaction, Effect.asVoid, unavailable),
 
     quoted: offered("quoted"),
@@ -104,7 +132,7 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
     paying: offered("paying"),
 
     paid: (request, payment) =>
-      step(request, "paid", `fee ${payment.fee} msat`, {
+      toPaid(request, `fee ${payment.fee} msat`, {
         preimage: payment.preimage,
         fee: payment.fee,
         left_today: payment.leftToday ?? null,
@@ -113,7 +141,7 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
 
     delivered: Effect.fnUntraced(
       function* (receipt, millis) {
-        const columns = {
+        const cells = {
           model: receipt.model ?? null,
           text: receipt.text,
           sha256: receipt.resultSha256,
@@ -126,9 +154,8 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
         }
         const { request, resultSha256 } = receipt
         const sha256 = `sha256 ${resultSha256}`
-        const inTime = yield* step(request, "delivered", sha256, columns, ["paid"])
-        const stepped =
-          inTime ?? (yield* step(request, "delivered", `forgiven: ${sha256}`, columns, ["lost"]))
+        const inTime = yield* toDelivered(request, sha256, cells)
+        const stepped = inTime ?? (yield* toForgiven(request, `forgiven: ${sha256}`, cells))
         if (stepped === undefined) return false
         yield* records.delivered(stepped.provider, inTime === undefined, millis)
         return true
@@ -139,12 +166,12 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
 
     ended: Effect.fnUntraced(
       function* (request, state, note) {
-        const columns = { note }
         // A refund that does not come was counted as a loss when it was accepted.
         const isBroken =
-          state === "lost" && isTaken(yield* step(request, state, note, columns, ["refunding"]))
+          state === "lost" &&
+          isTaken(yield* step(state, ["note"], ["refunding"])(request, note, { note }))
         if (isBroken) return true
-        const stepped = yield* step(request, state, note, columns)
+        const stepped = yield* step(state, ["note"])(request, note, { note })
         if (stepped === undefined) return false
         if (state !== "unknown") yield* records.ended(stepped.provider, state)
         return true
@@ -154,7 +181,7 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
     ),
 
     passedOver: (request) =>
-      step(request, "unpaid", passedOver, { note: passedOver }, ["quoted"]).pipe(
+      toPassedOver(request, passedOver, { note: passedOver }).pipe(
         sql.withTransaction,
         Effect.map(isTaken),
         unavailable
@@ -163,9 +190,11 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
     refunding: Effect.fnUntraced(
       function* (request, refund) {
         const note = `refund accepted: ${refund.amount} msat to our invoice ${refund.paymentHash}`
-        const columns = { ...Rows.refundColumns(refund), note }
-        if (isTaken(yield* step(request, "refunding", note, columns, ["lost"]))) return true
-        const stepped = yield* step(request, "refunding", note, columns, ["paid"])
+        const cells = { ...Rows.refundColumns(refund), note }
+        const columns = Struct.keys(cells)
+        const again = step("refunding", columns, ["lost"])
+        if (isTaken(yield* again(request, note, cells))) return true
+        const stepped = yield* step("refunding", columns, ["paid"])(request, note, cells)
         if (stepped === undefined) return false
         yield* records.ended(stepped.provider, "lost")
         return true
@@ -176,8 +205,9 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
 
     refunded: Effect.fnUntraced(
       function* (request, receivedAt) {
-        const columns = { refund_received_at: receivedAt, note: "the money is back" }
-        const stepped = yield* step(request, "refunded", "refund received", columns)
+        const cells = { refund_received_at: receivedAt, note: "the money is back" }
+        const toRefunded = step("refunded", Struct.keys(cells))
+        const stepped = yield* toRefunded(request, "refund received", cells)
         if (stepped === undefined) return false
         const { amount, provider, refund } = stepped
         if (amount !== null && refund !== null)
@@ -273,6 +303,43 @@ export const layer = (
   options: Options
 ): Layer.Layer<Journal, Migrator.MigrationError | SqlError.SqlError, SqlClient.SqlClient> =>
   Layer.effect(Journal, make(options))
+
+/** The columns that a request fills. */
+const wish = [
+  "request_id",
+  "purchase",
+  "provider",
+  "provider_name",
+  "settlement",
+  "model",
+  "request",
+  "requested_at",
+  "stepped_at",
+  "lease_until"
+] as const
+
+/** The columns that a delivery fills. */
+const result = [
+  "model",
+  "text",
+  "sha256",
+  "finish_reason",
+  "tokens_in",
+  "tokens_out",
+  "stages",
+  "finished_at",
+  "note"
+] as const
+
+type Cell = string | number | null
+
+interface Step {
+  readonly request: NostrEvent.EventId
+  /** What the history says of it. */
+  readonly said: string
+  /** Unix milliseconds. */
+  readonly now: number
+}
 
 /** Whose job took a step, what was paid for it and what is to come back. */
 interface Stepped {

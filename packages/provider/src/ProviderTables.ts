@@ -7,9 +7,12 @@ import { Sqlite } from "@farthing/sqlite"
 import { Clock, Effect } from "effect"
 import * as OlderBook from "./OlderBook.ts"
 
+/**
+ * Rows of a kilobyte and more: in a table without rowid each of them would spill into pages of its own.
+ */
 const tables = [
   `CREATE TABLE provider_job (
-     request_id TEXT PRIMARY KEY,
+     request_id TEXT NOT NULL PRIMARY KEY,
      provider TEXT NOT NULL,
      customer TEXT NOT NULL,
      state TEXT NOT NULL CHECK (state IN ('refused', 'quoted', 'paid', 'running', 'answered',
@@ -39,7 +42,7 @@ const tables = [
        OR (refund_amount IS NOT NULL AND refund_expires_at IS NOT NULL)),
      CHECK (state <> 'refunded' OR refund_bolt11 IS NOT NULL),
      CHECK (refund_bolt11 IS NULL OR refund_hash <> payment_hash)
-   ) STRICT, WITHOUT ROWID`,
+   ) STRICT`,
 
   `CREATE INDEX provider_job_unsold ON provider_job (received_at)
      WHERE state IN ('refused', 'quoted')`,
@@ -66,7 +69,7 @@ const tables = [
      position INTEGER NOT NULL,
      event TEXT NOT NULL,
      PRIMARY KEY (request_id, position)
-   ) STRICT, WITHOUT ROWID`,
+   ) STRICT`,
 
   `CREATE TABLE provider_step (
      request_id TEXT NOT NULL REFERENCES provider_job (request_id),

@@ -1,7 +1,10 @@
 /** The book's pages on paid jobs: who works on them, and what was signed for them. */
 import type { NostrEvent } from "@farthing/protocol"
+import type { Slots } from "@farthing/sqlite/Prepared"
 import { Array as Arr, Clock, Effect, Option } from "effect"
+import type { JobState } from "./Job.ts"
 import type { Lease, Shape } from "./ProviderBook.ts"
+import type * as Refund from "./Refund.ts"
 import * as Rows from "./ProviderRows.ts"
 import { isTaken, type Pen, unavailable } from "./SqlPen.ts"
 
@@ -20,22 +23,25 @@ type PaidJobs = Pick<
   | "takeOver"
 >
 
-export const make = ({ answersOf, sql, step }: Pen): PaidJobs => {
+export const make = ({ answersOf, prepared, sql, step }: Pen): PaidJobs => {
+  const keepAnswer = prepared(
+    (row: Slots<Answer>) => sql`
+      INSERT INTO provider_answer ${sql.insert({
+        request_id: row.request,
+        position: row.position,
+        event: row.event
+      })}`
+  )
+
   const keepAnswers = (
     request: NostrEvent.EventId,
     answers: ReadonlyArray<NostrEvent.NostrEvent>
   ) =>
-    Arr.isReadonlyArrayNonEmpty(answers)
-      ? Effect.asVoid(
-          sql`INSERT INTO provider_answer ${sql.insert(
-            Arr.map(answers, (event, position) => ({
-              request_id: request,
-              position,
-              event: Rows.encodeEvent(event)
-            }))
-          )}`
-        )
-      : Effect.void
+    Effect.forEach(
+      answers,
+      (event, position) => keepAnswer({ request, position, event: Rows.encodeEvent(event) }),
+      { discard: true }
+    )
 
   const replaceAnswers = (
     request: NostrEvent.EventId,
@@ -46,16 +52,52 @@ export const make = ({ answersOf, sql, step }: Pen): PaidJobs => {
       keepAnswers(request, answers)
     )
 
+  const pay = step((by: Slots<Lease & Payment>) => ({
+    state: by.state,
+    columns: {
+      lease_owner: by.owner,
+      lease_until: by.until,
+      begun: by.begun,
+      busy: 1,
+      note: ""
+    },
+    where: sql`payment_hash = ${by.paymentHash} AND state = 'quoted'`,
+    returning: "*"
+  }))
+
+  const answer = step((by: Slots<Mine>) => ({
+    state: "answered",
+    where: sql`request_id = ${by.request} AND lease_owner = ${by.owner} AND state = 'running'`
+  }))
+
+  const deliver = step((by: Slots<Of>) => ({
+    state: "delivered",
+    columns: { busy: 0 },
+    where: sql`request_id = ${by.request} AND state = 'answered'`
+  }))
+
+  const owe = step((by: Slots<Mine & Refund.Offer & { readonly note: string }>) => ({
+    state: "owed",
+    note: by.note,
+    columns: {
+      refund_amount: by.amount,
+      refund_expires_at: by.expiresAt,
+      reason: by.reason
+    },
+    where: sql`request_id = ${by.request} AND lease_owner = ${by.owner}
+      AND state IN ('running', 'answered')`
+  }))
+
+  const note = step((by: Slots<Of & { readonly note: string }>) => ({
+    note: by.note,
+    columns: { note: by.note },
+    where: sql`request_id = ${by.request} AND state NOT IN ('refused', 'quoted')
+      AND note <> ${by.note}`
+  }))
+
   return {
     paid: (paymentHash, lease, next) =>
-      step(
-        {
-          state: next,
-          columns: { ...leased(lease), begun: next === "running" ? 1 : 0, busy: 1, note: "" }
-        },
-        sql`payment_hash = ${paymentHash} AND state = 'quoted'`,
-        "*"
-      ).pipe(
+      pay({ ...lease, paymentHash, state: next, begun: next === "running" ? 1 : 0 }).pipe(
         sql.withTransaction,
         Effect.flatMap(Rows.decodeJobs),
         Effect.map((rows) => Option.map(Arr.head(rows), Rows.toJob)),
@@ -75,10 +117,7 @@ export const make = ({ answersOf, sql, step }: Pen): PaidJobs => {
 
     answered: Effect.fnUntraced(
       function* (request, owner, answers) {
-        const rows = yield* step(
-          { state: "answered" },
-          sql`request_id = ${request} AND lease_owner = ${owner} AND state = 'running'`
-        )
+        const rows = yield* answer({ request, owner })
         if (isTaken(rows)) yield* keepAnswers(request, answers)
         return isTaken(rows)
       },
@@ -87,26 +126,12 @@ export const make = ({ answersOf, sql, step }: Pen): PaidJobs => {
     ),
 
     delivered: (request) =>
-      step(
-        { state: "delivered", columns: { busy: 0 } },
-        sql`request_id = ${request} AND state = 'answered'`
-      ).pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
+      deliver({ request }).pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
 
     owed: Effect.fnUntraced(
       function* (request, owner, offer, answers) {
-        const rows = yield* step(
-          {
-            state: "owed",
-            note: `${offer.amount} msats on offer: ${offer.reason}`,
-            columns: {
-              refund_amount: offer.amount,
-              refund_expires_at: offer.expiresAt,
-              reason: offer.reason
-            }
-          },
-          sql`request_id = ${request} AND lease_owner = ${owner}
-            AND state IN ('running', 'answered')`
-        )
+        const said = `${offer.amount} msats on offer: ${offer.reason}`
+        const rows = yield* owe({ request, owner, ...offer, note: said })
         if (isTaken(rows)) yield* replaceAnswers(request, answers)
         return isTaken(rows)
       },
@@ -133,11 +158,8 @@ export const make = ({ answersOf, sql, step }: Pen): PaidJobs => {
         unavailable
       ),
 
-    noted: (request, note) =>
-      step(
-        { note, columns: { note } },
-        sql`request_id = ${request} AND state NOT IN ('refused', 'quoted') AND note <> ${note}`
-      ).pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
+    noted: (request, said) =>
+      note({ request, note: said }).pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
 
     renew: (lease, jobs) =>
       sql<{ request_id: NostrEvent.EventId }>`
@@ -173,3 +195,22 @@ export const make = ({ answersOf, sql, step }: Pen): PaidJobs => {
 }
 
 const leased = (lease: Lease) => ({ lease_owner: lease.owner, lease_until: lease.until })
+
+interface Of {
+  readonly request: NostrEvent.EventId
+}
+
+interface Mine extends Of {
+  readonly owner: string
+}
+
+interface Payment {
+  readonly paymentHash: string
+  readonly state: JobState
+  readonly begun: number
+}
+
+interface Answer extends Of {
+  readonly position: number
+  readonly event: string
+}

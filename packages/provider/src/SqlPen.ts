@@ -1,5 +1,7 @@
 /** How the parts of the book write: every step of a paid job is in its history. */
 import type { NostrEvent } from "@farthing/protocol"
+import { Prepared } from "@farthing/sqlite"
+import type { Slot, Slots } from "@farthing/sqlite/Prepared"
 import type { Schema } from "effect"
 import { Clock, Effect } from "effect"
 import type { SqlClient, SqlError, Statement } from "effect/sql"
@@ -10,12 +12,11 @@ import * as Rows from "./ProviderRows.ts"
 /** What the parts of the book write with. */
 export interface Pen {
   readonly sql: SqlClient.SqlClient
+  readonly prepared: ReturnType<typeof Prepared.make>
   /** Changes a job where the condition holds: a step, which the database writes into its history. */
-  readonly step: <A extends object = object>(
-    change: Step,
-    condition: Statement.Fragment,
-    returning?: string
-  ) => Effect.Effect<ReadonlyArray<A>, SqlError.SqlError>
+  readonly step: <Values extends object, Row extends object = object>(
+    change: (by: Slots<Values>) => Step
+  ) => Prepared.Prepared<Values, Row>
   /** What was signed for a job and is kept, in its order. */
   readonly answersOf: (
     request: NostrEvent.EventId
@@ -24,27 +25,43 @@ export interface Pen {
 
 interface Step {
   /** Missing where the job stays what it is. */
-  readonly state?: JobState
-  readonly note?: string
-  readonly columns?: Readonly<Record<string, string | number>>
+  readonly state?: Cell<JobState>
+  readonly note?: Cell<string>
+  readonly columns?: Readonly<Record<string, Cell<string | number>>>
+  readonly where: Statement.Fragment
+  readonly returning?: string
 }
 
-export const make = (sql: SqlClient.SqlClient): Pen => ({
-  sql,
-  step: ({ columns = {}, note = "", ...state }, condition, returning = "request_id") =>
-    Effect.flatMap(
-      Clock.currentTimeMillis,
-      (now) =>
-        sql`UPDATE provider_job
-          SET ${sql.update({ ...columns, ...state, stepped_at: now, step_note: note })}
-          WHERE ${condition} RETURNING ${sql.literal(returning)}`
-    ),
-  answersOf: (request) =>
-    sql`SELECT event FROM provider_answer WHERE request_id = ${request} ORDER BY position`.pipe(
-      Effect.flatMap(Rows.decodeEvents),
-      Effect.map((rows) => rows.map(({ event }) => event))
-    )
-})
+interface Now {
+  /** Unix milliseconds. */
+  readonly now: number
+}
+
+type Cell<Value> = Value | Slot<Value>
+
+export const make = (sql: SqlClient.SqlClient): Pen => {
+  const prepared = Prepared.make(sql)
+  return {
+    sql,
+    prepared,
+    step: <Values extends object, Row extends object = object>(
+      change: (by: Slots<Values>) => Step
+    ): Prepared.Prepared<Values, Row> => {
+      const write = prepared<Values & Now, Row>((by) => {
+        const { columns, note = "", returning = "request_id", where, ...state } = change(by)
+        return sql`UPDATE provider_job
+          SET ${sql.update({ ...columns, ...state, stepped_at: by.now, step_note: note })}
+          WHERE ${where} RETURNING ${sql.literal(returning)}`
+      })
+      return (values) => Effect.flatMap(Clock.currentTimeMillis, (now) => write({ ...values, now }))
+    },
+    answersOf: (request) =>
+      sql`SELECT event FROM provider_answer WHERE request_id = ${request} ORDER BY position`.pipe(
+        Effect.flatMap(Rows.decodeEvents),
+        Effect.map((rows) => rows.map(({ event }) => event))
+      )
+  }
+}
 
 /** Whether a statement found what it was to change. */
 export const isTaken = (rows: ReadonlyArray<unknown>): boolean => rows.length > 0

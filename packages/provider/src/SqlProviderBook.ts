@@ -1,4 +1,7 @@
 /** The provider's book in a database: every step is durable before the next one is taken. */
+import type { NostrEvent } from "@farthing/protocol"
+import { Prepared } from "@farthing/sqlite"
+import type { Slots } from "@farthing/sqlite/Prepared"
 import { Effect, Layer, Option } from "effect"
 import type { Migrator, SqlError } from "effect/sql"
 import { SqlClient } from "effect/sql"
@@ -16,13 +19,22 @@ export const make = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const pen = SqlPen.make(sql)
 
-  const insert = (columns: Readonly<Record<string, string | number>>, state: JobState) =>
-    sql`INSERT INTO provider_job ${sql.insert({ ...columns, state })}
-        ON CONFLICT (request_id) DO NOTHING RETURNING request_id`.pipe(
-      sql.withTransaction,
-      Effect.map(isTaken),
-      unavailable
+  const insert = <Column extends string>(state: JobState, columns: ReadonlyArray<Column>) => {
+    const write = pen.prepared(
+      (by: Slots<{ readonly [Name in Column]: string | number }>) => sql`
+        INSERT INTO provider_job ${sql.insert({ ...Prepared.pick(by, columns), state })}
+        ON CONFLICT (request_id) DO NOTHING RETURNING request_id`
     )
+    return (cells: { readonly [Name in Column]: string | number }) =>
+      write(cells).pipe(sql.withTransaction, Effect.map(isTaken), unavailable)
+  }
+
+  const refuse = insert("refused", [...arrival, "note"])
+  const quote = insert("quoted", [...arrival, ...terms])
+  const find = pen.prepared(
+    (by: Slots<{ readonly request: NostrEvent.EventId }>) =>
+      sql`SELECT 1 FROM provider_job WHERE request_id = ${by.request}`
+  )
 
   return ProviderBook.of({
     ...SqlPaidJobs.make(pen),
@@ -53,41 +65,31 @@ export const make = Effect.gen(function* () {
         unavailable
       ),
 
-    knows: (request) =>
-      sql`SELECT 1 FROM provider_job WHERE request_id = ${request}`.pipe(
-        Effect.map(isTaken),
-        unavailable
-      ),
+    knows: (request) => find({ request }).pipe(Effect.map(isTaken), unavailable),
 
     refused: (provider, request, code) =>
-      insert(
-        {
-          request_id: request.id,
-          provider,
-          customer: request.customer,
-          received_at: request.receivedAt,
-          note: code
-        },
-        "refused"
-      ),
+      refuse({
+        request_id: request.id,
+        provider,
+        customer: request.customer,
+        received_at: request.receivedAt,
+        note: code
+      }),
 
-    quoted: (provider, job, quote) =>
-      insert(
-        {
-          request_id: job.id,
-          provider,
-          customer: job.customer,
-          received_at: job.receivedAt,
-          request: Rows.encodeRequest(job.message),
-          model: job.model,
-          amount: job.amount,
-          bolt11: job.bolt11,
-          payment_hash: job.paymentHash,
-          invoice_expires_at: job.invoiceExpiresAt,
-          quote: Rows.encodeEvent(quote)
-        },
-        "quoted"
-      ),
+    quoted: (provider, job, said) =>
+      quote({
+        request_id: job.id,
+        provider,
+        customer: job.customer,
+        received_at: job.receivedAt,
+        request: Rows.encodeRequest(job.message),
+        model: job.model,
+        amount: job.amount,
+        bolt11: job.bolt11,
+        payment_hash: job.paymentHash,
+        invoice_expires_at: job.invoiceExpiresAt,
+        quote: Rows.encodeEvent(said)
+      }),
 
     unpaid: (provider, since) =>
       sql`SELECT * FROM provider_job
@@ -140,3 +142,17 @@ export const layer: Layer.Layer<
   Migrator.MigrationError | SqlError.SqlError,
   SqlClient.SqlClient
 > = Layer.effect(ProviderBook, make)
+
+/** The columns of whatever comes in. */
+const arrival = ["request_id", "provider", "customer", "received_at"] as const
+
+/** The columns of what is offered. */
+const terms = [
+  "request",
+  "model",
+  "amount",
+  "bolt11",
+  "payment_hash",
+  "invoice_expires_at",
+  "quote"
+] as const

@@ -1,5 +1,7 @@
 /** The book's pages on refunds: what is on offer, what was claimed, and how it ended. */
+import type { NostrEvent } from "@farthing/protocol"
 import { Effect, Option } from "effect"
+import type { Slots } from "@farthing/sqlite/Prepared"
 import type { Owed, Shape } from "./ProviderBook.ts"
 import * as Rows from "./ProviderRows.ts"
 import { isTaken, type Pen, unavailable } from "./SqlPen.ts"
@@ -14,6 +16,36 @@ export const make = ({ answersOf, sql, step }: Pen): Refunds => {
     Effect.forEach(rows, (row) =>
       Effect.map(answersOf(row.request_id), (answers): Owed => Rows.toOwed(row, answers))
     )
+
+  const claim = step(
+    (
+      by: Slots<
+        Of & { readonly bolt11: string; readonly paymentHash: string; readonly note: string }
+      >
+    ) => ({
+      note: by.note,
+      columns: { refund_bolt11: by.bolt11, refund_hash: by.paymentHash },
+      where: sql`request_id = ${by.request} AND state = 'owed' AND refund_bolt11 IS NULL
+      AND NOT EXISTS (SELECT 1 FROM provider_job AS other
+        WHERE other.payment_hash = ${by.paymentHash} OR other.refund_hash = ${by.paymentHash})`
+    })
+  )
+
+  // Money that has left tells the truth, even where the offer was given up meanwhile.
+  const refund = step((by: Slots<Of & { readonly note: string }>) => ({
+    state: "refunded",
+    note: by.note,
+    columns: { busy: 0 },
+    where: sql`request_id = ${by.request} AND state IN ('owed', 'lost')
+      AND refund_bolt11 IS NOT NULL`
+  }))
+
+  const lose = step((by: Slots<Of & { readonly note: string }>) => ({
+    state: "lost",
+    note: by.note,
+    columns: { busy: 0 },
+    where: sql`request_id = ${by.request} AND state = 'owed'`
+  }))
 
   return {
     offers: (provider) =>
@@ -48,28 +80,20 @@ export const make = ({ answersOf, sql, step }: Pen): Refunds => {
       ),
 
     claimed: (request, invoice) =>
-      step(
-        {
-          note: `to be paid to ${invoice.paymentHash}`,
-          columns: { refund_bolt11: invoice.bolt11, refund_hash: invoice.paymentHash }
-        },
-        sql`request_id = ${request} AND state = 'owed' AND refund_bolt11 IS NULL
-          AND NOT EXISTS (SELECT 1 FROM provider_job AS other
-            WHERE other.payment_hash = ${invoice.paymentHash}
-              OR other.refund_hash = ${invoice.paymentHash})`
-      ).pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
+      claim({ request, ...invoice, note: `to be paid to ${invoice.paymentHash}` }).pipe(
+        sql.withTransaction,
+        Effect.map(isTaken),
+        unavailable
+      ),
 
-    // Money that has left tells the truth, even where the offer was given up meanwhile.
     refunded: (request, note) =>
-      step(
-        { state: "refunded", note, columns: { busy: 0 } },
-        sql`request_id = ${request} AND state IN ('owed', 'lost') AND refund_bolt11 IS NOT NULL`
-      ).pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
+      refund({ request, note }).pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
 
-    lost: (request, reason) =>
-      step(
-        { state: "lost", note: reason, columns: { busy: 0 } },
-        sql`request_id = ${request} AND state = 'owed'`
-      ).pipe(sql.withTransaction, Effect.map(isTaken), unavailable)
+    lost: (request, note) =>
+      lose({ request, note }).pipe(sql.withTransaction, Effect.map(isTaken), unavailable)
   }
+}
+
+interface Of {
+  readonly request: NostrEvent.EventId
 }

@@ -56,5 +56,11 @@ export const make =
     }
   }
 
+/** The slots of columns that have the names of their values. */
+export const pick = <Name extends string>(
+  slots: { readonly [Key in Name]: unknown },
+  names: ReadonlyArray<Name>
+): Record<string, unknown> => Object.fromEntries(names.map((name) => [name, slots[name]]))
+
 const slots = <Values extends object>(): Slots<Values> =>
   new Proxy({} as Slots<Values>, { get: (_, name) => new Slot(name) })
