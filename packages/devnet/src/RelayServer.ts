@@ -3,7 +3,8 @@
  * NIP-89 (their events), NIP-40 (expiration), NIP-42 (authentication), NIP-45 (counting), NIP-70
  * (protected events) and NIP-77 (reconciliation), over WebSockets, with its events in SQLite.
  *
- * An `OK` means that the event is on disk. What is malformed, too large, too fast or too slow
+ * An `OK` means that the event is on disk. Who listens or asks gets it before that: what they saw
+ * may be gone after a loss of power, but then nobody was told `OK`. What is malformed, too large, too fast or too slow
  * costs the client its answer or its connection, and nobody else anything.
  */
 import { UnixTime } from "@farthing/relay"

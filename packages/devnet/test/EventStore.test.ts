@@ -2,15 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as EventStore from "@farthing/devnet/relay/EventStore"
 import { Key, type NostrEvent } from "@farthing/protocol"
 import { Effect } from "effect"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { alice, event } from "./TestRelay.ts"
-
-const folder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "store-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-)
+import { alice, event, file } from "./TestRelay.ts"
 
 const put = (store: EventStore.EventStore, one: NostrEvent.NostrEvent) =>
   store.put(one, JSON.stringify(one))
@@ -24,7 +16,7 @@ const everything = (store: EventStore.EventStore) =>
 describe("the store of events", () => {
   it.live("finds what is put before it is committed, and keeps it after", () =>
     Effect.gen(function* () {
-      const filename = join(yield* folder, "relay.db")
+      const filename = yield* file
       const one = yield* event()
       yield* Effect.scoped(
         Effect.gen(function* () {
@@ -42,7 +34,7 @@ describe("the store of events", () => {
 
   it.live("what is not committed is not there the next time", () =>
     Effect.gen(function* () {
-      const filename = join(yield* folder, "relay.db")
+      const filename = yield* file
       const one = yield* event()
       yield* Effect.scoped(Effect.map(EventStore.open({ filename }), (store) => put(store, one)))
       assert.deepEqual(everything(yield* EventStore.open({ filename })), [])
@@ -51,7 +43,7 @@ describe("the store of events", () => {
 
   it.live("an event that cannot be stored leaves nothing, and takes none of the others along", () =>
     Effect.gen(function* () {
-      const store = yield* EventStore.open({ filename: join(yield* folder, "relay.db") })
+      const store = yield* EventStore.open({ filename: yield* file })
       const [one, two] = [yield* event(), yield* event()]
       const broken = { ...(yield* event({ tags: [["t", "x"]] })), created_at: 1.5 }
       put(store, one)
@@ -65,7 +57,7 @@ describe("the store of events", () => {
 
   it.live("all who commit at the same time are told", () =>
     Effect.gen(function* () {
-      const store = yield* EventStore.open({ filename: join(yield* folder, "relay.db") })
+      const store = yield* EventStore.open({ filename: yield* file })
       const told = yield* Effect.forEach(
         [1, 2, 3, 4, 5],
         () =>

@@ -11,6 +11,8 @@ export interface RawClient {
   readonly send: (...message: Message) => void
   /** The next message that has not been taken yet. */
   readonly next: Effect.Effect<Message>
+  /** What has come and has not been taken. */
+  readonly unread: ReadonlyArray<Message>
   /** The `OK` to this event, passing over other messages. */
   readonly publish: (event: NostrEvent.NostrEvent) => Effect.Effect<Message>
   /** What is stored for the filters: the events up to EOSE; the subscription is closed again. */
@@ -62,6 +64,7 @@ const fromSocket = (socket: WebSocket): RawClient => {
     socket,
     send,
     next,
+    unread: heard,
     publish: (event) =>
       Effect.suspend(() => {
         send("EVENT", event)

@@ -3,12 +3,9 @@ import { RelayServer } from "@farthing/devnet"
 import type { NostrEvent } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Exit, References, Scope } from "effect"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { connect } from "./RawClient.ts"
-import { event, start } from "./TestRelay.ts"
+import { event, file, start } from "./TestRelay.ts"
 
 describe("NIP-11: the information document", () => {
   it.live("is served with its limits, for every origin", () =>
@@ -256,11 +253,6 @@ describe("limits", () => {
 })
 
 describe("the server", () => {
-  const file = Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "relay-"))),
-    (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-  ).pipe(Effect.map((path) => join(path, "relay.db")))
-
   it.live("keeps its events over a restart, and what was deleted stays deleted", () =>
     Effect.gen(function* () {
       const store = { filename: yield* file }

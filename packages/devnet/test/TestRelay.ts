@@ -3,6 +3,9 @@ import { RelayServer } from "@farthing/devnet"
 import { Key, NostrEvent } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Effect } from "effect"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { connect } from "./RawClient.ts"
 
 export const alice = Key.generate()
@@ -19,6 +22,12 @@ export const start = (options?: RelayServer.Options) =>
     const { url } = yield* RelayServer.make(options)
     return { url, client: yield* connect(url) }
   })
+
+/** Where events can be kept, in a folder that goes away with the scope. */
+export const file = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "relay-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+).pipe(Effect.map((folder) => join(folder, "relay.db")))
 
 export const ids = (events: ReadonlyArray<NostrEvent.NostrEvent>) => events.map(({ id }) => id)
 

@@ -11,6 +11,8 @@ import * as Log from "./Log.ts"
 export interface Options {
   /** Path of the file, or `:memory:`. The parent directory has to exist. */
   readonly filename: string
+  /** How its log comes to be on disk; default: `fdatasync`. */
+  readonly sync?: Log.Sync
 }
 
 export interface EventFile {
@@ -26,7 +28,10 @@ export class StoreError extends Schema.TaggedError<StoreError>()("StoreError", {
 }) {}
 
 /** Creates what is not there, with mode 0600. */
-export const open = ({ filename }: Options): Effect.Effect<EventFile, StoreError, Scope.Scope> => {
+export const open = ({
+  filename,
+  sync
+}: Options): Effect.Effect<EventFile, StoreError, Scope.Scope> => {
   const failed = (cause: unknown) =>
     new StoreError({ filename, message: cause instanceof Error ? cause.message : String(cause) })
   const attempt = <A>(body: () => A) => Effect.try({ try: body, catch: failed })
@@ -38,7 +43,7 @@ export const open = ({ filename }: Options): Effect.Effect<EventFile, StoreError
     )
     yield* attempt(() => prepare(db))
     const log = yield* Effect.acquireRelease(
-      attempt(() => (DatabaseFile.isInMemory(filename) ? Log.none : Log.open(filename))),
+      attempt(() => (DatabaseFile.isInMemory(filename) ? Log.none : Log.open(filename, sync))),
       (log) => Effect.sync(log.close)
     )
     return { db, log }
