@@ -9,6 +9,8 @@ export interface Listener {
   /** The relay is about to be asked, for the first time or again: what for? */
   readonly onAsk: () => ReadonlyArray<Filter.Filter>
   readonly onEvent: (event: unknown, bytes: number) => void
+  /** Whether the event is one that has been taken already: then it is not read. */
+  readonly onCopy: (glance: RelayMessage.Glance) => boolean
   readonly onStored: () => void
   readonly onRefused: (message: string) => void
   /** The relay is busy; it will be asked again a while later. */

@@ -1,5 +1,5 @@
 /** The events on their way to one relay: each stays until the relay has answered. */
-import { Effect } from "effect"
+import { Array as Arr, Effect } from "effect"
 import type * as Authentication from "./Authentication.ts"
 import type { Inquiries, Inquiry } from "./Inquiries.ts"
 import type { Outcome } from "./Relay.ts"
@@ -38,7 +38,13 @@ interface Sending {
   /** For how many seconds the relay has not answered. */
   silence: number
   /** The question whether the relay has it. */
-  look: Inquiry | undefined
+  look: Look | undefined
+}
+
+/** A question which of some events the relay has. */
+interface Look {
+  readonly ids: Set<string>
+  inquiry: Inquiry | undefined
 }
 
 /** How often a relay that is too busy is sent an event again: after one, two and four seconds. */
@@ -49,6 +55,9 @@ const mostAttempts = 3
  * some say by a NOTICE that they were too busy to take it.
  */
 const looks: ReadonlyArray<number> = [2, 6, 14]
+
+/** Relays take no filter that names very much. */
+const mostIds = 100
 
 export const make = (options: {
   readonly url: string
@@ -65,9 +74,13 @@ export const make = (options: {
 
   const settle = (id: string, _tag: Outcome["_tag"], message: string): void => {
     const sending = sendings.get(id)
-    sendings.delete(id)
-    sending?.look?.close()
+    forget(id)
     for (const tell of sending?.listeners ?? []) tell({ _tag, url, message })
+  }
+
+  const forget = (id: string): void => {
+    unlook(id)
+    sendings.delete(id)
   }
 
   const send = (sending: Sending): void => {
@@ -81,34 +94,52 @@ export const make = (options: {
     send(sending)
   }
 
-  /** Whether the relay has it, though it does not say so; if not, it gets the same bytes again. */
-  const lookFor = (id: string, sending: Sending): void => {
-    const over = (): void => {
-      sending.look?.close()
-      sending.look = undefined
+  /** Nobody wants to know any more whether the relay has it. */
+  const unlook = (id: string): void => {
+    const sending = sendings.get(id)
+    const look = sending?.look
+    if (sending === undefined || look === undefined) return
+    sending.look = undefined
+    look.ids.delete(id)
+    if (look.ids.size === 0) look.inquiry?.close()
+  }
+
+  /** Whether the relay has them, though it does not say so; if not, it gets the same bytes again. */
+  const lookFor = (ids: ReadonlyArray<string>): void => {
+    for (const id of ids) unlook(id)
+    const look: Look = { ids: new Set(ids), inquiry: undefined }
+    for (const id of ids) sendings.get(id)!.look = look
+    const over = (): ReadonlyArray<string> => {
+      const left = [...look.ids]
+      for (const id of left) unlook(id)
+      return left
     }
-    over()
-    sending.look = ask({
-      onAsk: () => [{ ids: [id] }],
+    look.inquiry = ask({
+      onAsk: () => [{ ids: [...look.ids] }],
       onEvent: (event) => {
-        if (isEvent(event, id)) settle(id, "Accepted", "")
+        const id = idOf(event)
+        if (id !== undefined && look.ids.has(id)) settle(id, "Accepted", "")
       },
+      onCopy: () => false,
       onStored: () => {
-        over()
-        if (sendings.get(id) === sending) sendAgain(sending)
+        for (const id of over()) sendAgain(sendings.get(id)!)
       },
       onRefused: over,
       onPutOff: over,
       onUnreachable: over
     })
+    if (look.ids.size === 0) look.inquiry.close()
   }
 
   const count = Effect.sync(() => {
+    if (!isUp()) return
+    const silent: Array<string> = []
     for (const [id, sending] of sendings) {
-      if (!isUp() || !sending.sent || !looks.includes(++sending.silence)) continue
-      if (sending.isKept) lookFor(id, sending)
+      if (!sending.sent || !looks.includes(++sending.silence)) continue
+      if (sending.isKept) silent.push(id)
       else sendAgain(sending)
     }
+    for (const ids of Arr.chunksOf(silent, mostIds)) lookFor(ids)
   })
 
   /** Lives as long as something waits for an answer. */
@@ -148,8 +179,7 @@ export const make = (options: {
       return () => {
         sending.listeners.delete(onOutcome)
         if (sending.listeners.size > 0 || sendings.get(id) !== sending) return
-        sendings.delete(id)
-        sending.look?.close()
+        forget(id)
       }
     },
     answered: (id, accepted, message) => {
@@ -178,8 +208,10 @@ export const make = (options: {
   }
 }
 
-const isEvent = (event: unknown, id: string): boolean =>
-  typeof event === "object" && event !== null && "id" in event && event.id === id
+const idOf = (event: unknown): string | undefined =>
+  typeof event === "object" && event !== null && "id" in event && typeof event.id === "string"
+    ? event.id
+    : undefined
 
 const newSending = (frame: string, isKept: boolean): Sending => ({
   frame,

@@ -62,6 +62,11 @@ export const usualLimit = 500
 /** However much a relay has. */
 const mostPages = 1_000
 
+/** The ids of one second that are kept apart; nobody sends more of one second. */
+const mostOfASecond = 32_768
+
+const idLength = 64
+
 /** A relay that ignores a field of the filter may have nothing that fits for so long. */
 const mostFruitless = 20
 
@@ -76,13 +81,13 @@ export const makeAnswer = (before?: Pick<Stretch, "until" | "edge">): Answer => 
       count++
       if (fits) fitting++
       const { created_at: at, id } = fieldsOf(raw)
-      if (typeof at !== "number" || typeof id !== "string") return
+      if (typeof at !== "number" || typeof id !== "string" || id.length !== idLength) return
       if (at === before?.until && before.edge.has(id)) repeated++
       if (at < oldest) {
         oldest = at
         if (edge.length > 0) edge = []
       }
-      if (at === oldest) edge.push(id)
+      if (at === oldest && edge.length < mostOfASecond) edge.push(flat(id))
     },
     count: () => count,
     fitting: () => fitting,
@@ -101,6 +106,12 @@ export const make = ({ maxLimit, onOutOfReach }: Options): Paging => {
 
   const mayBeCut = (count: number): boolean => count >= Math.min(leastPage, maxLimit() ?? leastPage)
 
+  /** Who does not state where it cuts off does so at a round number, and not at 73. */
+  const isCap = (count: number): boolean => {
+    const stated = maxLimit()
+    return stated === undefined ? count % leastPage === 0 : count >= stated
+  }
+
   const remaining = (stretch: Stretch, answer: Answer): ReadonlyArray<Stretch> => {
     const { downTo, until = Number.POSITIVE_INFINITY } = stretch
     const [count, oldest] = [answer.count(), answer.oldest()]
@@ -109,10 +120,11 @@ export const make = ({ maxLimit, onOutOfReach }: Options): Paging => {
     const isAll = !mayBeCut(count) || count < (stretch.filter.limit ?? 0)
     if (isAll || left <= 0 || oldest > until || oldest < downTo) return []
     if (oldest < until) return [{ ...stretch, until: oldest, left, edge: new Set(answer.edge()) }]
-    if (news > 0) return [{ ...stretch, left, edge: new Set([...stretch.edge, ...answer.edge()]) }]
+    if (news > 0 && stretch.edge.size + answer.edge().length <= mostOfASecond)
+      return [{ ...stretch, left, edge: new Set([...stretch.edge, ...answer.edge()]) }]
     const before = { ...stretch, until: until - 1, edge: nothing }
     const within = count < largest ? [] : narrower(stretch, until, count)
-    if (count >= largest && within.length === 0) onOutOfReach(until)
+    if (count >= largest && isCap(count) && within.length === 0) onOutOfReach(until)
     return [...within, ...(before.until < downTo ? [] : [before])]
   }
 
@@ -163,6 +175,9 @@ export const make = ({ maxLimit, onOutOfReach }: Options): Paging => {
     }
   }
 }
+
+/** A piece of a frame would keep the whole of it in memory. */
+const flat = (id: string): string => Buffer.from(id, "latin1").toString("latin1")
 
 const nothing: ReadonlySet<string> = new Set()
 

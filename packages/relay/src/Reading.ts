@@ -7,6 +7,7 @@ import type { Clock } from "effect"
 import type { Inquiry } from "./Inquiries.ts"
 import * as Paging from "./Paging.ts"
 import type { RelayConnection } from "./RelayConnection.ts"
+import type * as RelayMessage from "./RelayMessage.ts"
 import * as UnixTime from "./UnixTime.ts"
 
 /**
@@ -35,6 +36,8 @@ export interface Options {
   readonly complete: boolean
   /** Takes an event; whether it is one that was asked for. */
   readonly take: (raw: unknown, bytes: number) => boolean
+  /** Whether an event of this id was asked for, and has been taken. */
+  readonly isCopy: (id: string) => boolean
   readonly hasRoom: () => boolean
   /** Every event that arrived at or after this unix second is remembered by whoever takes them. */
   readonly horizon: () => number | undefined
@@ -54,6 +57,7 @@ export const make = (options: Options): Reading => {
   const { onChange } = options
   let parts: ReadonlyArray<Part> = []
   let paused = false
+  let warned = false
 
   const standing = (): Standing => {
     const all = parts.map((part) => part.standing())
@@ -62,6 +66,12 @@ export const make = (options: Options): Reading => {
     return all.every((one) => one === "refused") || (options.complete && all.includes("refused"))
       ? "refused"
       : "stored"
+  }
+
+  /** Whoever knows that some are missing need not hear it again with every dial. */
+  const onOutOfReach = (second: number): void => {
+    if (!warned) options.onOutOfReach(second)
+    warned = true
   }
 
   /** Reads the same with fewer filters in a REQ. */
@@ -73,7 +83,7 @@ export const make = (options: Options): Reading => {
   }
 
   const open = (filters: ReadonlyArray<Filter.Filter>): void => {
-    const part = makePart(options, filters, { isPaused: () => paused, divide })
+    const part = makePart(options, filters, { isPaused: () => paused, onOutOfReach, divide })
     parts = [...parts, part]
     part.begin()
   }
@@ -112,14 +122,15 @@ const makePart = (
   filters: ReadonlyArray<Filter.Filter>,
   whole: {
     readonly isPaused: () => boolean
+    readonly onOutOfReach: (second: number) => void
     readonly divide: (part: Part, filters: ReadonlyArray<Filter.Filter>) => void
   }
 ): Part => {
-  const { clock, complete, connection, hasRoom, onRefusal, take } = options
+  const { clock, complete, connection, hasRoom, isCopy, onRefusal, take } = options
   const now = (): number => UnixTime.fromMillis(clock.currentTimeMillisUnsafe())
   const paging = Paging.make({
     maxLimit: () => connection.limits()?.maxLimit,
-    onOutOfReach: options.onOutOfReach
+    onOutOfReach: whole.onOutOfReach
   })
 
   let standing: Standing
@@ -209,6 +220,11 @@ const makePart = (
         return [filter]
       },
       onEvent: (raw, bytes) => content.note(raw, take(raw, bytes)),
+      onCopy: (glance) => {
+        const known = isCopy(glance.id)
+        if (known) content.note(glance, true)
+        return known
+      },
       onStored: turn,
       // It sent no more than it did: that is all there is to be had.
       onRefused: turn,
@@ -222,8 +238,15 @@ const makePart = (
     if (standing === "unreachable" || standing === "busy") standing = undefined
   }
 
-  const onEvent = (raw: unknown, bytes: number): void => {
-    const fits = take(raw, bytes)
+  const onEvent = (raw: unknown, bytes: number): void => heard(raw, take(raw, bytes))
+
+  const onCopy = (glance: RelayMessage.Glance): boolean => {
+    const known = isCopy(glance.id)
+    if (known) heard(glance, true)
+    return known
+  }
+
+  const heard = (raw: unknown, fits: boolean): void => {
     if (answer === undefined) {
       if (fits) heardAt = now()
       return
@@ -255,6 +278,7 @@ const makePart = (
           return askedFor.map((filter) => clamped(filter, limits?.maxLimit))
         },
         onEvent,
+        onCopy,
         onStored,
         onRefused: (message) => onRefused(message, "refused"),
         onPutOff: (message) => onRefused(message, "busy"),

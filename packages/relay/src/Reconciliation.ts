@@ -5,7 +5,7 @@
 import type { Filter, NostrEvent } from "@farthing/protocol"
 import * as Negentropy from "@farthing/protocol/Negentropy"
 import { Effect, Option, Result } from "effect"
-import * as RelayInformation from "./RelayInformation.ts"
+import type * as RelayInformation from "./RelayInformation.ts"
 
 export interface Reconciliation {
   /** The ids of what is missing; none where the relay does not say it. */
@@ -21,8 +21,6 @@ export interface Reconciliation {
   readonly reset: () => void
 }
 
-const nip = 77
-
 /** How long a relay may think about a message. */
 const answerTimeout = "10 seconds"
 
@@ -35,15 +33,18 @@ const mostMissing = 20_000
 /** Where a relay does not say what it takes; in bytes. */
 const usualFrame = 65_536
 
+/** No message is made smaller. */
+const leastFrame = 4_096
+
 /** What stands around a message in its frame, beside the filter; in bytes. */
 const envelope = 1_024
 
 export const make = (options: {
-  readonly url: string
+  readonly onceInformed: RelayInformation.Learner["onceKnown"]
   readonly isUp: () => boolean
   readonly send: (frame: string) => void
 }): Reconciliation => {
-  const { isUp, send, url } = options
+  const { isUp, onceInformed, send } = options
   const waiting = new Map<string, (message: Option.Option<string>) => void>()
   let counter = 0
 
@@ -63,13 +64,12 @@ export const make = (options: {
   }
 
   /** The bytes of the largest message that the relay takes, if it knows how to reconcile. */
-  const messageLimit = Effect.map(
-    RelayInformation.fetch(url),
-    Option.flatMap(({ limitation, supported_nips = [] }) =>
-      supported_nips.includes(nip)
-        ? Option.some(((limitation?.max_message_length ?? usualFrame) - envelope) / 2)
-        : Option.none()
-    )
+  const messageLimit = Effect.callback<Option.Option<number>>((resume) =>
+    onceInformed(({ maxFrameBytes = usualFrame, reconciles = false }) => {
+      const limit = Math.floor((maxFrameBytes - envelope) / 2)
+      const isPossible = reconciles && limit >= leastFrame
+      resume(Effect.succeed(isPossible ? Option.some(limit) : Option.none()))
+    })
   )
 
   const talk = Effect.fnUntraced(function* (

@@ -45,6 +45,9 @@ export interface Options {
 
 const noAnswer = "no answer in time"
 
+/** What waits for a relay that reads nothing, in bytes; more ends the connection. */
+const maxBacklog = 16 * 1024 * 1024
+
 /** A connection that lasts shorter is one of a relay that hangs up on us. */
 const steady = Duration.seconds(10)
 
@@ -65,7 +68,11 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
     let answered = false
 
     const isUp = (): boolean => socket !== undefined
-    const send = (frame: string): void => socket?.send(frame)
+    const send = (frame: string): void => {
+      if (socket === undefined) return
+      if (socket.bufferedAmount > maxBacklog) return socket.terminate()
+      socket.send(frame)
+    }
     const authentication = Authentication.make({ url, signer: options.signer, send, fork })
     const information = RelayInformation.learner({ url, isUp, fork })
     const inquiries = Inquiries.make({
@@ -76,13 +83,25 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
       millis: () => clock.currentTimeMillisUnsafe(),
       room: () => information.limits()?.maxSubscriptions ?? Number.POSITIVE_INFINITY
     })
-    const reconciliation = Reconciliation.make({ url, isUp, send })
+    const reconciliation = Reconciliation.make({
+      onceInformed: information.onceKnown,
+      isUp,
+      send
+    })
     const outbox = Outbox.make({ url, isUp, send, authentication, fork, ask: inquiries.add })
 
     const onFrame = (data: RawData, isBinary: boolean): void => {
       if (isBinary || !Buffer.isBuffer(data)) return ignored("garbage")
       if (data.length > options.maxFrameBytes) return ignored("size")
-      const message = RelayMessage.decode(data.toString())
+      const text = data.toString()
+      const glance = RelayMessage.glance(text)
+      if (glance !== undefined) {
+        answered = true
+        const listener = inquiries.running(glance.subscription)
+        if (listener === undefined) return ignored("subscription")
+        if (listener.onCopy(glance)) return
+      }
+      const message = RelayMessage.decode(text)
       if (message === undefined) return ignored("garbage")
       switch (message._tag) {
         case "Event": {

@@ -52,6 +52,8 @@ export interface Limits {
   readonly maxSubscriptions?: number | undefined
   readonly maxFilters?: number | undefined
   readonly maxLimit?: number | undefined
+  /** Whether it knows how to say what it has (NIP-77). */
+  readonly reconciles?: boolean
 }
 
 /** The limits of one relay, learnt from its document. */
@@ -96,9 +98,12 @@ export const learner = (options: {
   }
 }
 
-const limitsIn = ({ limitation = {} }: RelayInformation): Limits => ({
+const reconciliation = 77
+
+const limitsIn = ({ limitation = {}, supported_nips = [] }: RelayInformation): Limits => ({
   maxFrameBytes: limitation.max_message_length,
   maxSubscriptions: limitation.max_subscriptions,
   maxFilters: limitation.max_filters,
-  maxLimit: limitation.max_limit
+  maxLimit: limitation.max_limit,
+  reconciles: supported_nips.includes(reconciliation)
 })

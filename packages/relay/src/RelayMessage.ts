@@ -48,6 +48,37 @@ export const decode = (text: string): RelayMessage | undefined => {
   }
 }
 
+/** What can be told of the frame of an event without reading it. */
+export interface Glance {
+  readonly subscription: string
+  readonly id: string
+  readonly created_at: number
+}
+
+const eventPrefix = '["EVENT","'
+const idKey = '"id":"'
+const idLength = 64
+const dateKey = '"created_at":'
+
+/**
+ * Finds id and date of an event, at a fraction of what it costs to read it; `undefined` where that
+ * is not so simple. No string of JSON holds these keys, because its quotes are escaped. A relay that
+ * hides others in the event hides but what it sends.
+ */
+export const glance = (text: string): Glance | undefined => {
+  if (!text.startsWith(eventPrefix)) return undefined
+  const end = text.indexOf('"', eventPrefix.length)
+  const idAt = text.indexOf(idKey, end) + idKey.length
+  const dateAt = text.indexOf(dateKey, end) + dateKey.length
+  if (idAt < idKey.length || dateAt < dateKey.length || text[idAt + idLength] !== '"')
+    return undefined
+  return {
+    subscription: text.slice(eventPrefix.length, end),
+    id: text.slice(idAt, idAt + idLength),
+    created_at: Number.parseInt(text.slice(dateAt, dateAt + 16), 10)
+  }
+}
+
 /** Whether an OK of `false` means that the relay has the event, or a newer one in its place. */
 export const isHeldAlready = (message: string): boolean => /^(duplicate|replaced):/i.test(message)
 

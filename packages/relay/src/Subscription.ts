@@ -74,10 +74,10 @@ export const make = (options: Options): Subscription => {
   const receive = (raw: unknown, bytes: number): boolean => {
     lastSign = clock.currentTimeMillisUnsafe()
     if (paused) return false
-    if (isSeen(raw)) return true
     const decoded = NostrEvent.decode(raw)
     if (Result.isFailure(decoded)) return leave("event")
     const event = decoded.success
+    if (isTaken(event.id)) return true
     if (!Filter.anyMatches(filters, event)) return leave("filter")
     if (!verifier.isGenuine(event)) return leave("forged")
     seen.add(event.id, stored === "awaited")
@@ -95,12 +95,13 @@ export const make = (options: Options): Subscription => {
 
   // An id is seen once its event was verified. Another copy can say nothing new: an id commits
   // to the whole event.
-  const isSeen = (raw: unknown): boolean =>
-    typeof raw === "object" &&
-    raw !== null &&
-    "id" in raw &&
-    typeof raw.id === "string" &&
-    (seen.has(raw.id) || (isKnown !== undefined && isKnown(raw.id)))
+  const isTaken = (id: string): boolean => seen.has(id) || (isKnown !== undefined && isKnown(id))
+
+  const isCopy = (id: string): boolean => {
+    if (paused || !isTaken(id)) return false
+    lastSign = clock.currentTimeMillisUnsafe()
+    return true
+  }
 
   const pause = (): void => {
     paused = true
@@ -154,6 +155,7 @@ export const make = (options: Options): Subscription => {
         clock,
         complete: options.complete,
         take: receive,
+        isCopy,
         hasRoom: () => buffer.length < options.bufferSize / 2,
         horizon: seen.horizon,
         onChange: () => {
