@@ -45,9 +45,6 @@ export interface Options {
 
 const noAnswer = "no answer in time"
 
-/** What waits for a relay that reads nothing, in bytes; more ends the connection. */
-const maxBacklog = 16 * 1024 * 1024
-
 /** A connection that lasts shorter is one of a relay that hangs up on us. */
 const steady = Duration.seconds(10)
 
@@ -68,11 +65,7 @@ export const make: (options: Options) => Effect.Effect<RelayConnection, never, S
     let answered = false
 
     const isUp = (): boolean => socket !== undefined
-    const send = (frame: string): void => {
-      if (socket === undefined) return
-      if (socket.bufferedAmount > maxBacklog) return socket.terminate()
-      socket.send(frame)
-    }
+    const send = (frame: string): void => socket?.send(frame)
     const authentication = Authentication.make({ url, signer: options.signer, send, fork })
     const information = RelayInformation.learner({ url, isUp, fork })
     const inquiries = Inquiries.make({

@@ -35,23 +35,31 @@ export const closed = (socket: WebSocket): Effect.Effect<void> =>
     socket.once("close", () => resume(Effect.void))
   })
 
+/** What may wait for a peer that does not read as fast as it is written to, in bytes. */
+const maxBacklog = 8 * 1024 * 1024
+
 /**
  * Pings at every heartbeat, and ends when three of them brought no sign of life: a peer that died
- * without a word closes nothing.
+ * without a word closes nothing. Ends too when very much waits for the peer and does not get less
+ * in a heartbeat: one that talks and does not listen would fill our memory.
  */
 export const silent = (socket: WebSocket, heartbeat: Duration.Input): Effect.Effect<void> =>
   Effect.suspend(() => {
     let unanswered = 0
+    let backlog = Number.POSITIVE_INFINITY
+    let grows = false
     const onSign = (): void => {
       unanswered = 0
     }
     for (const sign of ["message", "ping", "pong"] as const) socket.on(sign, onSign)
     const beat = Effect.suspend(() => {
       unanswered++
+      grows = socket.bufferedAmount > maxBacklog && socket.bufferedAmount >= backlog
+      backlog = socket.bufferedAmount
       socket.ping()
       return Effect.sleep(heartbeat)
     })
-    return Effect.repeat(beat, { until: () => unanswered >= 3 })
+    return Effect.repeat(beat, { until: () => unanswered >= 3 || grows })
   }).pipe(Effect.asVoid)
 
 /** Ends the connection without waiting for the other side. */

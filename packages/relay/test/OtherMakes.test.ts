@@ -15,6 +15,8 @@ const closeAll = (server: TestRelay.TestRelay, reason: string) =>
       for (const [, id] of server.framesOf("REQ")) send(client, "CLOSED", id, reason)
   })
 
+const idOf = (event: unknown): unknown => (event as { readonly id?: unknown }).id
+
 describe("a relay that ends a subscription which it had taken", () => {
   for (const reason of [
     "error: shutting down idle subscription",
@@ -182,6 +184,27 @@ describe("a relay that never says OK", () => {
       assert.deepStrictEqual(outcomes, [{ _tag: "Accepted", url: server.url, message: "" }])
       assert.lengthOf(server.framesOf("EVENT"), 1)
       assert.deepStrictEqual(server.framesOf("REQ")[0]?.[2], { ids: [event.id] })
+    })
+  )
+
+  it.live("is asked for many events in few REQs, and gets again those that it has not got", () =>
+    Effect.gen(function* () {
+      const server = yield* TestRelay.make
+      const relay = yield* Relay.make({ urls: [server.url] })
+      const events = Array.from({ length: 150 }, () => note())
+      const [lost] = events
+      server.behaviour.onEvent = (event) => {
+        const sent = server.framesOf("EVENT").filter(([, it]) => idOf(it) === event.id)
+        if (event.id !== lost?.id || sent.length > 1) server.stored.push(event)
+        return event.id === lost?.id && sent.length > 1 ? [true, ""] : undefined
+      }
+      yield* Effect.forEach(events, (event) => relay.publish(event), {
+        concurrency: "unbounded",
+        discard: true
+      })
+      assert.lengthOf(server.framesOf("EVENT"), events.length + 1)
+      assert.lengthOf(server.framesOf("REQ"), 2)
+      yield* server.until(() => server.framesOf("CLOSE").length === 2)
     })
   )
 })

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { type Filter, Key, type NostrEvent } from "@farthing/protocol"
 import { Effect, Queue, Stream } from "effect"
 import { Relay, UnixTime } from "../src/index.ts"
+import * as Paging from "../src/Paging.ts"
 import { following, ids, note, unsigned } from "./fixtures.ts"
 import * as TestRelay from "./TestRelay.ts"
 
@@ -84,6 +85,36 @@ describe("a relay that sends fewer events than it has", () => {
       assert.lengthOf(newer, 100)
     })
   )
+
+  it("is said to withhold some of a second only where it sends no more than somebody might", () => {
+    const withheld: Array<number> = []
+    const read = (count: number, maxLimit?: number) => {
+      const paging = Paging.make({
+        maxLimit: () => maxLimit,
+        onOutOfReach: () => withheld.push(count)
+      })
+      const answer = (before = Paging.makeAnswer()) => {
+        for (const event of crowded(count, count)) before.note(event, true)
+        return before
+      }
+      const edge = new Set(answer().edge())
+      paging.add([{ filter: {}, until: second, downTo: second, left: Infinity, edge }], count)
+      while (paging.next() !== undefined) paging.advance(answer(paging.answer()))
+    }
+    read(73)
+    read(100)
+    read(100, 5_000)
+    read(100, 100)
+    assert.deepStrictEqual(withheld, [100, 100])
+  })
+
+  it("costs a bounded memory, whatever it says was of one second", () => {
+    const answer = Paging.makeAnswer()
+    for (const event of crowded(50_000, 50_000)) answer.note(event, false)
+    answer.note({ created_at: second, id: "x".repeat(100_000) }, false)
+    assert.strictEqual(answer.count(), 50_001)
+    assert.isBelow(answer.edge().length, 40_000)
+  })
 
   it.live("is asked for no more than is wanted", () =>
     Effect.gen(function* () {

@@ -163,6 +163,32 @@ describe("Relay.publish", () => {
     })
   )
 
+  it.live("leaves a relay that reads nothing, though it talks, and sends all when it is back", () =>
+    Effect.gen(function* () {
+      const server = yield* TestRelay.make
+      const relay = yield* Relay.make({ urls: [server.url], heartbeat: "500 millis" })
+      yield* relay.publish(note())
+      const [deaf] = server.clients
+      deaf?.pause()
+      yield* Effect.forkScoped(
+        Effect.forever(
+          Effect.delay(
+            Effect.sync(() => deaf?.pong()),
+            "100 millis"
+          )
+        )
+      )
+      const content = "x".repeat(40_000)
+      const events = Array.from({ length: 700 }, () => note({ content }))
+      yield* Effect.forEach(events, (event) => relay.publish(event), {
+        concurrency: "unbounded",
+        discard: true
+      })
+      assert.strictEqual(server.dialled(), 2)
+      assert.lengthOf([...new Set(ids(server.stored))], events.length + 1)
+    })
+  )
+
   it.live("withdraws an event that nobody waits for any more", () =>
     Effect.gen(function* () {
       const server = yield* TestRelay.make

@@ -4,10 +4,12 @@ import * as Relay from "../src/Relay.ts"
 import { ids, note } from "./fixtures.ts"
 import * as TestRelay from "./TestRelay.ts"
 
-/** A relay that says that it knows NIP-77, and a client that is connected to it. */
-const meet = Effect.gen(function* () {
+const knowing = { supported_nips: [1, 77] }
+
+/** A relay that says this of itself, and a client that is connected to it. */
+const meet = Effect.fnUntraced(function* (information: object | undefined) {
   const server = yield* TestRelay.make
-  server.behaviour.information = { supported_nips: [1, 77] }
+  server.behaviour.information = information
   const relay = yield* Relay.make({ urls: [server.url] })
   yield* relay.query([{ kinds: [1], limit: 1 }])
   return { relay, server, ask: relay.difference(server.url, { kinds: [1] }, [note()]) }
@@ -16,7 +18,7 @@ const meet = Effect.gen(function* () {
 /** What the client makes of an answer to its first message. */
 const after = (answer: (subscription: string) => ReadonlyArray<unknown>) =>
   Effect.gen(function* () {
-    const { ask, server } = yield* meet
+    const { ask, server } = yield* meet(knowing)
     const asking = yield* Effect.forkChild(ask)
     yield* server.until(() => server.framesOf("NEG-OPEN").length > 0)
     const [frame] = server.framesOf("NEG-OPEN")
@@ -29,18 +31,30 @@ const after = (answer: (subscription: string) => ReadonlyArray<unknown>) =>
 describe("the difference to a relay", () => {
   it.live("is not asked for where the relay does not say that it knows how", () =>
     Effect.gen(function* () {
-      const { ask, server } = yield* meet
-      for (const information of [undefined, {}, { supported_nips: [1, "77"] }]) {
-        server.behaviour.information = information
+      for (const information of [
+        undefined,
+        {},
+        { supported_nips: [1, "77"] },
+        { supported_nips: [77], limitation: { max_message_length: 2_000 } }
+      ]) {
+        const { ask, server } = yield* meet(information)
         assert.isTrue(Option.isNone(yield* ask))
+        assert.lengthOf(server.framesOf("NEG-OPEN"), 0)
       }
-      assert.lengthOf(server.framesOf("NEG-OPEN"), 0)
+    })
+  )
+
+  it.live("takes the relay's word for what it knows, once", () =>
+    Effect.gen(function* () {
+      const { ask, server } = yield* meet({})
+      yield* Effect.andThen(ask, ask)
+      assert.strictEqual(server.informationRequests(), 1)
     })
   )
 
   it.live("is not known of a relay that is none of ours, or not connected", () =>
     Effect.gen(function* () {
-      const { ask, relay, server } = yield* meet
+      const { ask, relay, server } = yield* meet(knowing)
       assert.isTrue(Option.isNone(yield* relay.difference("ws://127.0.0.1:1", {}, [])))
       yield* server.down
       assert.isTrue(Option.isNone(yield* ask))
@@ -70,7 +84,7 @@ describe("the difference to a relay", () => {
 
   it.live("is not known of a relay that goes away", () =>
     Effect.gen(function* () {
-      const { ask, server } = yield* meet
+      const { ask, server } = yield* meet(knowing)
       const asking = yield* Effect.forkChild(ask)
       yield* server.until(() => server.framesOf("NEG-OPEN").length > 0)
       server.cut()
@@ -80,7 +94,7 @@ describe("the difference to a relay", () => {
 
   it.live("is given up with a relay that always knows of another difference", () =>
     Effect.gen(function* () {
-      const { ask, server } = yield* meet
+      const { ask, server } = yield* meet(knowing)
       const asking = yield* Effect.forkChild(ask)
       let told = 0
       const turns = () => server.framesOf("NEG-OPEN").length + server.framesOf("NEG-MSG").length
