@@ -9,6 +9,7 @@
  *   Config   ─ wallet ───┴─ seller
  * ```
  */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Treasury } from "@farthing/budget"
 import { ComputeClient } from "@farthing/compute"
 import {
@@ -25,7 +26,6 @@ import { Sqlite } from "@farthing/sqlite"
 import { NoWallet, NwcWallet } from "@farthing/wallet"
 import { Context, Effect, Layer, Option, Schema } from "effect"
 import type { Duration } from "effect"
-import { FetchHttpClient } from "effect/http"
 import * as Config from "./Config.ts"
 import { Environment } from "./Environment.ts"
 import * as Home from "./Home.ts"
@@ -150,7 +150,7 @@ export const customer = computeClient.pipe(
 )
 
 const server = (url: string) =>
-  OpenAiBackend.layer({ baseUrl: url }).pipe(Layer.provide(FetchHttpClient.layer))
+  OpenAiBackend.layer({ baseUrl: url }).pipe(Layer.provide(NodeHttpClient.layerNodeHttp))
 
 /**
  * What turns prompts into text: the server at a URL, else the embedded one; and then each of

@@ -3,8 +3,8 @@
  * says that somebody collects them. Where nobody does, nothing is traced, so that spans cost
  * nothing.
  */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Effect, Layer, Option, References, Tracer } from "effect"
-import { FetchHttpClient } from "effect/http"
 import { Otlp } from "effect/observability"
 import * as Config from "./Config.ts"
 
@@ -21,7 +21,9 @@ export const layer = (options: Options): Layer.Layer<never, never, Config.Config
       Option.match(telemetry.otlpUrl, {
         onNone: () => Layer.succeed(References.TracerEnabled)(false),
         onSome: (baseUrl) =>
-          Otlp.layerJson({ baseUrl, resource: options }).pipe(Layer.provide(FetchHttpClient.layer))
+          Otlp.layerJson({ baseUrl, resource: options }).pipe(
+            Layer.provide(NodeHttpClient.layerNodeHttp)
+          )
       })
     )
   )

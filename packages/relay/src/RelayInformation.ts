@@ -1,7 +1,8 @@
 /** What a relay says about itself (NIP-11). */
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import type { Fiber } from "effect"
 import { Effect, Exit, Option, Schema, Stream } from "effect"
-import { FetchHttpClient, HttpClient } from "effect/http"
+import { HttpClient } from "effect/http"
 
 const limit = Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0)))
 
@@ -40,9 +41,8 @@ export const fetch: (url: string) => Effect.Effect<Option.Option<RelayInformatio
     },
     Effect.timeout("2 seconds"),
     Effect.orElseSucceed(() => Option.none<RelayInformation>()),
-    Effect.provide(FetchHttpClient.layer),
-    // A relay does not get to choose what else we fetch.
-    Effect.provideService(FetchHttpClient.RequestInit, { redirect: "error" })
+    // It follows nobody elsewhere, and takes 20 MB less than `fetch`, which compiles its parser anew.
+    Effect.provide(NodeHttpClient.layerNodeHttp)
   )
 
 /** What a relay takes, as far as it says so. */
