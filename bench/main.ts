@@ -3,7 +3,7 @@
  * own, ours and the baseline in turn. Prints what each row found as soon as it is there, and the
  * table; exits with 1 where a bar is missed.
  */
-import { Console, Duration, Effect, Option, Schema } from "effect"
+import { Console, Duration, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { rows } from "./rows.ts"
 import * as Machine from "./src/Machine.ts"
@@ -16,7 +16,10 @@ import { holds, type Row } from "./src/Row.ts"
 const names = Argument.Literals(
   "row",
   rows.map(({ name }) => name)
-).pipe(Argument.variadic(), Argument.withDescription("Only these rows"))
+).pipe(
+  Argument.variadic(),
+  Argument.withDescription(`Only these rows: ${rows.map(({ name }) => name).join(", ")}`)
+)
 
 const flags = {
   json: Flag.String("json").pipe(
@@ -71,15 +74,12 @@ const bench = Command.make(
       yield* Console.log(`\n${Report.comparison(before, Results.changes(before, results))}`)
     if (Option.isSome(json)) yield* Results.write(json.value, results)
     const missed = Results.measurementsOf(results).filter((it) => holds(it) === false)
-    if (missed.length > 0) return yield* new Missed({ count: missed.length })
-    return undefined
+    if (missed.length === 0) return
+    yield* Console.error(`\n${missed.length} of the bars are missed`)
+    yield* Effect.sync(() => {
+      process.exitCode = 1
+    })
   })
 )
-
-class Missed extends Schema.TaggedError<Missed>()("Missed", { count: Schema.Int }) {
-  override get message(): string {
-    return `${this.count} of the bars are missed`
-  }
-}
 
 Program.run(Command.run(bench, { version: "0.0.0" }))
