@@ -58,7 +58,7 @@ const listener = Effect.fnUntraced(function* (url: string, since: number) {
 /** All that is published is of one second: who reads it has to know that it gets all of it. */
 const asStated: OtherRelay.Make = {
   manners: [],
-  information: { limitation: { max_limit: published } }
+  information: { limitation: { max_limit: 2 * published } }
 }
 
 /** Somebody publishes all the time, and the relay between dies again and again. */
