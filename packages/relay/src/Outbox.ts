@@ -54,7 +54,7 @@ const mostAttempts = 3
  * After so many seconds without an answer a relay is asked for the event: some never say OK, and
  * some say by a NOTICE that they were too busy to take it.
  */
-const looks: ReadonlyArray<number> = [2, 6, 14]
+const looks: ReadonlyArray<number> = [1, 3, 7, 15]
 
 /** Relays take no filter that names very much. */
 const mostIds = 100
