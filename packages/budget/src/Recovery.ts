@@ -147,12 +147,13 @@ const isOf = (wallet: Wallet.WalletId) =>
   `it was given to the wallet ${wallet}: configure that one to learn its end`
 
 export const available = <A>(
-  question: Effect.Effect<A, Wallet.WalletError>
+  question: Effect.Effect<A, Wallet.WalletError>,
+  patience = lookupTimeout
 ): Effect.Effect<A, WalletUnavailable> =>
   question.pipe(
     Effect.mapError(({ message }) => new WalletUnavailable({ message })),
     Effect.timeoutOrElse({
-      duration: lookupTimeout,
+      duration: patience,
       orElse: () =>
         Effect.fail(new WalletUnavailable({ message: "The wallet did not answer in time." }))
     })

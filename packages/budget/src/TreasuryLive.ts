@@ -192,7 +192,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const first = before.spends.find((spend) => !WalletAudit.isForeign(spend, id))
     if (first === undefined) return Audit.ofBooks(before, id)
     const since = UnixTime.fromMillis(first.reservedAt)
-    const { outgoing } = yield* available(wallet.transactions({ since: since - margin }))
+    const listing = wallet.transactions({ since: since - margin })
+    const { outgoing } = yield* available(listing, listingTimeout)
     const after = yield* ledger.everything
     return Audit.ofBooksAndWallet({ before, after }, { id, outgoing, since })
   }).pipe(Effect.withSpan("Treasury.audit"))
@@ -210,6 +211,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     audit
   }
 })
+
+/** Wallets list what they did in pages, each of which is waited for; a long history has many. */
+const listingTimeout = Duration.minutes(15)
 
 const withinCap = (limits: Limits.Limits, amount: Msat.Msat, callersCap: Msat.Msat) => {
   const { limit, most } = Limits.capOf(limits, callersCap)

@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Payer } from "@farthing/wallet"
-import { Effect } from "effect"
+import { Payer, Wallet } from "@farthing/wallet"
+import { Effect, Fiber, Layer } from "effect"
 import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
 import type * as Audit from "../src/Audit.ts"
 import * as Treasury from "../src/Treasury.ts"
 import * as TreasuryLive from "../src/TreasuryLive.ts"
-import { invoice, open, sats, spend, world } from "./Fixture.ts"
+import { database, invoice, open, sats, spend, wallet, world } from "./Fixture.ts"
 
 const kinds = (findings: ReadonlyArray<Audit.Finding>) => findings.map(({ kind }) => kind)
 
@@ -21,6 +22,21 @@ const after = (tamper: (sql: SqlClient.SqlClient) => Effect.Effect<unknown, unkn
     yield* tamper(yield* SqlClient.SqlClient)
     return kinds((yield* (yield* Treasury.Treasury).audit).findings)
   }).pipe(Effect.provide(world()))
+
+/** A wallet that takes ten minutes to list what it did. */
+const slow = Layer.effect(
+  Wallet.Wallet,
+  Effect.map(Wallet.Wallet, (wallet) => ({
+    ...wallet,
+    transactions: (range) => Effect.delay(wallet.transactions(range), "10 minutes")
+  }))
+)
+
+const slowWorld = Treasury.layer({ network: "regtest", limits: open }).pipe(
+  Layer.provide(slow),
+  Layer.provideMerge(wallet),
+  Layer.provideMerge(database)
+)
 
 describe("Treasury.audit", () => {
   it.effect("finds nothing in a ledger that is whole, even before the first spend", () =>
@@ -86,6 +102,16 @@ describe("Treasury.audit", () => {
       assert.deepStrictEqual(kinds(findings), ["outside_treasury"])
       assert.strictEqual(findings[0]?.paymentHash, other.paymentHash)
     }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("waits for a wallet that has a long history to list", () =>
+    Effect.gen(function* () {
+      const treasury = yield* Treasury.Treasury
+      yield* pay
+      const audit = yield* Effect.forkChild(treasury.audit, { startImmediately: true })
+      yield* TestClock.adjust("10 minutes")
+      assert.deepStrictEqual((yield* Fiber.join(audit)).findings, [])
+    }).pipe(Effect.provide(slowWorld))
   )
 
   it.effect("does not take the payments of another budget with the same wallet for strangers", () =>
