@@ -71,21 +71,21 @@ const throughput = ({ bar, baseline = "by hand", name, task, what }: Throughput)
 export const throughput50 = throughput({
   name: "throughput-50",
   what: "50 purchases at a time, one connection",
-  task: { ...oneAtATime, concurrency: 50, warmUp: 100, jobs: 300 },
+  task: { ...oneAtATime, concurrency: 50, warmUp: 300, jobs: 300 },
   bar: atLeast("ratio", 1)
 })
 
 export const throughput500 = throughput({
   name: "throughput-500",
   what: "500 purchases at a time, one connection",
-  task: { ...oneAtATime, concurrency: 500, warmUp: 250, jobs: 500 },
+  task: { ...oneAtATime, concurrency: 500, warmUp: 500, jobs: 500 },
   bar: atLeast("ratio", 1)
 })
 
 export const agents = throughput({
   name: "agents",
   what: "50 agents with a connection each",
-  task: { ...oneAtATime, agents: 50, listening: "seed", warmUp: 50, jobs: 150 },
+  task: { ...oneAtATime, agents: 50, listening: "seed", warmUp: 200, jobs: 200 },
   baseline: "by hand, with the seed's filter",
   bar: atLeast("ratio", 5)
 })
@@ -93,5 +93,5 @@ export const agents = throughput({
 export const nwc = throughput({
   name: "nwc",
   what: "50 agents with a connection each, and a wallet over NWC",
-  task: { ...oneAtATime, agents: 50, warmUp: 50, jobs: 100, wallet: "nwc" }
+  task: { ...oneAtATime, agents: 50, warmUp: 100, jobs: 100, wallet: "nwc" }
 })

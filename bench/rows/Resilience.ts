@@ -113,7 +113,7 @@ export const resume: Row = {
   })
 }
 
-const task = { ...Duel.oneAtATime, warmUp: 30, jobs: 100 }
+const task = { ...Duel.oneAtATime, warmUp: 100, jobs: 100 }
 
 /** Which place of its list a customer gives to the healthy relay is not for it to know. */
 const places = 3
