@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { AgentMessage, Announcement, Key, Msat, NostrEvent } from "@farthing/protocol"
-import { Relay, UnixTime } from "@farthing/relay"
+import { Key } from "@farthing/protocol"
+import { Relay } from "@farthing/relay"
 import { Clock, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Sqlite } from "@farthing/sqlite"
 import { Discovery, layer, type Options } from "../src/Discovery.ts"
+import { announce } from "./TestAnnouncing.ts"
 import { passing } from "./TestTime.ts"
 
 /** With a database that is gone afterwards. */
@@ -14,41 +15,6 @@ const discovery = (options: Partial<Options> = {}) =>
   )
 
 const market = discovery().pipe(Layer.provideMerge(Relay.layerMemory))
-
-const secret = Key.generate()
-
-/** An announcement as it goes out; by default a good one that lasts half an hour. */
-const announce = Effect.fnUntraced(function* (
-  change: Partial<Announcement.Announcement> = {},
-  options: { readonly at?: number; readonly by?: Key.SecretKey } = {}
-) {
-  const relay = yield* Relay.Relay
-  const now = yield* UnixTime.now
-  const at = options.at ?? now
-  const announcement: Announcement.Announcement = {
-    identifier: "offer",
-    name: "provider",
-    about: "",
-    picture: Option.none(),
-    lud16: Option.none(),
-    channel: NostrEvent.EventId.make("c".repeat(64)),
-    relays: [],
-    network: Option.some("regtest"),
-    price: Option.some(Msat.make(1000)),
-    models: [],
-    modelPrices: {},
-    kinds: [AgentMessage.textGeneration],
-    capabilities: [],
-    settlements: ["upfront"],
-    tagsAnswers: true,
-    online: true,
-    expiresAt: Option.some(now + 1800),
-    ...change
-  }
-  yield* relay.publish(
-    NostrEvent.sign(Announcement.toTemplate(announcement, at), options.by ?? secret)
-  )
-})
 
 const found = Effect.flatMap(Discovery, (discovery) => discovery.discover("3 seconds"))
 

@@ -24,19 +24,30 @@ const history = ({ delivered, jobs, lost, medianMillis, refunded }: Provider.Rec
         ...(medianMillis === undefined ? [] : [`median ${Show.seconds(medianMillis)}`])
       ].join(", ")
 
-const lines = (
+/** A terminal's; in characters. */
+const lineLength = 80
+
+/** Who sells what at which price; many models stand on a line of their own. */
+const offer = (
   { heardAt, online, provider }: ProviderList.Entry,
   now: number
 ): ReadonlyArray<string> => {
+  const models = Text.printable(provider.models.join(", "), lineLength - 2)
+  const parts = [
+    Show.name(provider.name),
+    Show.price(provider.price),
+    ...(online ? [] : [`away, last heard ${Show.ago(now - heardAt)}`])
+  ]
+  if (models === "") return [parts.join(" · ")]
+  const inOne = [...parts, models].join(" · ")
+  return inOne.length <= lineLength ? [inOne] : [parts.join(" · "), `  ${models}`]
+}
+
+const lines = (entry: ProviderList.Entry, now: number): ReadonlyArray<string> => {
+  const { provider } = entry
   const avoided = avoidedUntil(provider, now)
-  const models = Text.printable(provider.models.join(", "), 40)
   return [
-    [
-      Show.name(provider.name),
-      Show.price(provider.price),
-      ...(models === "" ? [] : [models]),
-      ...(online ? [] : [`away, last heard ${Show.ago(now - heardAt)}`])
-    ].join(" · "),
+    ...offer(entry, now),
     `  ${Show.npub(provider.pubkey)}`,
     `  ${history(provider.record)}`,
     ...(avoided === undefined
