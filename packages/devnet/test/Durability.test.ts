@@ -59,10 +59,10 @@ describe("a relay with a file", () => {
       const filename = yield* file
       const relay = yield* relayProcess(filename)
       const client = yield* connect(relay.url)
-      const events = yield* Effect.replicateEffect(event(), 5_000)
+      const events = yield* Effect.replicateEffect(event(), 3_000)
       for (const one of events) client.send("EVENT", one)
       const kept: Array<unknown> = []
-      while (kept.length < 500) {
+      while (kept.length < 300) {
         const [word, id, isKept] = yield* client.next
         if (word === "OK" && isKept === true) kept.push(id)
       }
