@@ -86,12 +86,6 @@ const make = Effect.gen(function* () {
       Metrics.tellReadiness
     )
 
-  const logOf = (part: Part, fault: Option.Option<string>) =>
-    Option.match(fault, {
-      onNone: () => Effect.logInfo(`${part} is ready`),
-      onSome: (reason) => Effect.annotateLogs(Effect.logWarning(`${part} is not ready`), { reason })
-    })
-
   const found = Effect.fnUntraced(function* (part: Part, fault: Option.Option<string>) {
     const reason = Option.map(fault, (text) => Text.printable(text))
     const before = (yield* SubscriptionRef.get(seen)).parts[part]
@@ -175,6 +169,12 @@ const make = Effect.gen(function* () {
 })
 
 export const layer = Layer.effect(Readiness, make)
+
+const logOf = (part: Part, fault: Option.Option<string>) =>
+  Option.match(fault, {
+    onNone: () => Effect.logInfo(`${part} is ready`),
+    onSome: (reason) => Effect.annotateLogs(Effect.logWarning(`${part} is not ready`), { reason })
+  })
 
 const withPart = (report: Report, part: Part, state: State): Omit<Report, "ready"> => ({
   stopping: report.stopping,

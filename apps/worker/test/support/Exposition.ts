@@ -100,7 +100,7 @@ const check = ({ name, samples, type }: Family): void => {
 /** Buckets hold those before them, and the last one holds all. */
 const checkHistogram = (name: string, samples: ReadonlyArray<Sample>): void => {
   const others = ({ labels }: Sample) =>
-    JSON.stringify([...labels].filter(([label]) => label !== "le").sort())
+    JSON.stringify([...labels].filter(([label]) => label !== "le").toSorted())
   for (const [key, its] of Map.groupBy(samples, others)) {
     const buckets = its.filter((one) => one.name === `${name}_bucket`)
     const bounds = buckets.map(({ labels }) => numberOf(labels.get("le") ?? ""))
