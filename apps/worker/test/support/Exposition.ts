@@ -88,7 +88,9 @@ export const parse = (text: string): ReadonlyArray<Sample> => {
 
 const check = ({ name, samples, type }: Family): void => {
   assert.isNotEmpty(samples, `${name} is told of and not told`)
-  const identities = samples.map(({ labels, name }) => JSON.stringify([name, [...labels].sort()]))
+  const identities = samples.map(({ labels, name }) =>
+    JSON.stringify([name, [...labels].toSorted()])
+  )
   assert.strictEqual(new Set(identities).size, samples.length, `${name} is told twice`)
   if (type === "counter") {
     assert.match(name, /_total$/)
