@@ -16,18 +16,18 @@ const budget = Msat.make(100_000)
 
 /** Sells and buys once, both watched by the same collector, and tells what was collected. */
 const watched = Effect.fnUntraced(function* (wishes: {
-  readonly customer: boolean
-  readonly provider: boolean
+  readonly customer?: boolean
+  readonly provider?: boolean
 }) {
   const collector = yield* Collector.make
   const place = yield* Stage.place()
   const lives = yield* Scope.make()
-  const someone = (name: string, wishes: boolean) =>
+  const someone = (name: string, wishes: boolean | undefined) =>
     People.person(place, {
       name,
       environment: {
         FARTHING_TELEMETRY_OTLP_URL: collector.url,
-        FARTHING_TELEMETRY_TRACE_CONTEXT: String(wishes)
+        ...(wishes === undefined ? {} : { FARTHING_TELEMETRY_TRACE_CONTEXT: String(wishes) })
       }
     })
   const receipt = yield* Effect.gen(function* () {
@@ -83,11 +83,13 @@ layer(Stage.layer, { excludeTestServices: true })("a purchase under watch", (it)
     })
   )
 
-  it.effect("is a trace on each side, where one of them does not", () =>
+  it.effect("is a trace on each side, where one of them does not, or nobody said so", () =>
     Effect.gen(function* () {
       for (const wishes of [
         { customer: true, provider: false },
-        { customer: false, provider: true }
+        { customer: false, provider: true },
+        {},
+        { customer: true }
       ]) {
         const { spans } = yield* watched(wishes)
         const purchase = Spans.one(spans, "ComputeClient.requestInference")
