@@ -51,8 +51,7 @@ export const migrate = Sqlite.migrate("compute_announcement_migrations", {
 export interface Heard {
   readonly listing: Listing
   readonly name: string
-  /** The event as JSON. */
-  readonly event: string
+  readonly event: NostrEvent.NostrEvent
   /** Unix seconds. */
   readonly heardAt: number
 }
@@ -119,7 +118,7 @@ export const make = Effect.fnUntraced(function* (network: Network.Network) {
     JSON.stringify(ownPricesOf(listing)),
     JSON.stringify(listing.settlements),
     listing.weight,
-    event
+    JSON.stringify(event)
   ]
 
   /** Keeps them all in one transaction. */

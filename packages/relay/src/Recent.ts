@@ -1,35 +1,40 @@
 /**
- * A map of bounded size that keeps what was used last. It forgets a generation at a time, the one
- * that was not used for longest. Every operation takes constant time.
+ * A map of bounded size that keeps what was used last. It forgets some at a time, those that were
+ * not used for longest. What it holds lies in one map: a look into it misses the cache once.
  */
 export interface Recent<in out K, in out V> {
   readonly get: (key: K) => V | undefined
   readonly set: (key: K, value: V) => void
 }
 
-/** Many small ones, so that a full map is hardly smaller just after it forgot one. */
-const generations = 8
+/** A full map forgets an eighth: few, so that it is hardly smaller, and not each time. */
+const share = 8
 
 export const make = <K, V>(capacity: number): Recent<K, V> => {
-  const generation = Math.max(1, Math.floor(capacity / generations))
-  let young = new Map<K, V>()
-  /** The younger ones first. */
-  let aged: ReadonlyArray<Map<K, V>> = []
-  const set = (key: K, value: V): void => {
-    if (young.size >= generation) {
-      aged = [young, ...aged.slice(0, generations - 2)]
-      young = new Map()
+  const atOnce = Math.ceil(capacity / share)
+  /** What was used last stands last. */
+  const entries = new Map<K, V>()
+
+  const forget = (): void => {
+    let left = atOnce
+    for (const key of entries.keys()) {
+      if (left-- === 0) return
+      entries.delete(key)
     }
-    young.set(key, value)
   }
+
   return {
     get: (key) => {
-      const recent = young.get(key)
-      if (recent !== undefined) return recent
-      const value = aged.find((map) => map.has(key))?.get(key)
-      if (value !== undefined) set(key, value)
+      const value = entries.get(key)
+      if (value === undefined) return undefined
+      entries.delete(key)
+      entries.set(key, value)
       return value
     },
-    set
+    set: (key, value) => {
+      entries.delete(key)
+      if (entries.size >= capacity) forget()
+      entries.set(key, value)
+    }
   }
 }

@@ -6,10 +6,10 @@
 export interface SeenIds {
   readonly has: (id: string) => boolean
   /**
-   * While `filling` (relays are still sending what they stored) hardly anything is forgotten:
-   * a relay that is asked again starts from the beginning.
+   * Whether it is new. While `filling` (relays are still sending what they stored) hardly anything
+   * is forgotten: a relay that is asked again starts from the beginning.
    */
-  readonly add: (id: string, filling: boolean) => void
+  readonly add: (id: string, filling: boolean) => boolean
   /**
    * Every event that arrived at or after this unix second is remembered; `undefined` as long as
    * nothing was forgotten. A relay that is asked again is not asked for older events.
@@ -19,7 +19,7 @@ export interface SeenIds {
 
 /** Ids that came one after the other; they are forgotten together. */
 interface Generation {
-  readonly ids: Set<string>
+  count: number
   /** Every event that arrived at or after this unix second is in it, or in a younger one. */
   readonly since: number | undefined
 }
@@ -32,24 +32,40 @@ const rememberedWhileFilling = 262_144
 
 /** `now` is the time in unix seconds. */
 export const make = (now: () => number): SeenIds => {
-  let young: Generation = { ids: new Set(), since: undefined }
+  /** Of all generations, in the order in which they came: a look misses the cache once. */
+  const ids = new Set<string>()
+  let young: Generation = { count: 0, since: undefined }
   /** The younger ones first. */
   let aged: ReadonlyArray<Generation> = []
   let horizon: number | undefined
+
+  const forget = (generations: ReadonlyArray<Generation>): void => {
+    let left = generations.reduce((sum, { count }) => sum + count, 0)
+    for (const id of ids) {
+      if (left-- === 0) return
+      ids.delete(id)
+    }
+  }
 
   const grow = (filling: boolean): void => {
     const most = (filling ? rememberedWhileFilling : remembered) / generationSize
     const all = [young, ...aged]
     aged = all.slice(0, most)
-    if (aged.length < all.length) horizon = aged.at(-1)?.since
-    young = { ids: new Set(), since: now() + 1 }
+    if (aged.length < all.length) {
+      forget(all.slice(most))
+      horizon = aged.at(-1)?.since
+    }
+    young = { count: 0, since: now() + 1 }
   }
 
   return {
-    has: (id) => young.ids.has(id) || aged.some(({ ids }) => ids.has(id)),
+    has: (id) => ids.has(id),
     add: (id, filling) => {
-      if (young.ids.size >= generationSize) grow(filling)
-      young.ids.add(id)
+      const before = ids.size
+      if (ids.add(id).size === before) return false
+      if (young.count >= generationSize) grow(filling)
+      young.count++
+      return true
     },
     horizon: () => horizon
   }

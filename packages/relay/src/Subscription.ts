@@ -1,10 +1,11 @@
 /**
  * One subscription over all relays: takes what they send, lets through what is genuine, wanted
- * and new, and hands it on in batches at the consumer's pace.
+ * and new, and hands it on in batches at the consumer's pace. Signatures are checked a batch at a
+ * time too: the tables of the curve stay in the processor's cache then.
  */
 import { Filter, NostrEvent } from "@farthing/protocol"
 import type { Clock, Pull } from "effect"
-import { Cause, Duration, Effect, Result } from "effect"
+import { Array as Arr, Cause, Duration, Effect, Result } from "effect"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as IgnoredFrames from "./IgnoredFrames.ts"
 import type { RelayConnection } from "./RelayConnection.ts"
@@ -48,6 +49,9 @@ export interface Options {
 /** What waits for the consumer, in frame bytes; small events count by number. */
 const maxBufferedBytes = 16 * 1024 * 1024
 
+/** So many are checked and handed on at once; then it is others' turn. */
+const mostAtOnce = 256
+
 export const make = (options: Options): Subscription => {
   const { clock, connections, filters, ignored, isKnown, onRelayStored, verifier } = options
   const now = (): number => UnixTime.fromMillis(clock.currentTimeMillisUnsafe())
@@ -55,6 +59,7 @@ export const make = (options: Options): Subscription => {
   const silenceMillis = Duration.toMillis(options.storedTimeout)
   const startedAt = clock.currentTimeMillisUnsafe()
 
+  /** What has arrived; nobody knows yet whether it is genuine. */
   let buffer: Array<NostrEvent.NostrEvent> = []
   let bufferedBytes = 0
   let paused = false
@@ -79,14 +84,16 @@ export const make = (options: Options): Subscription => {
     const event = decoded.success
     if (isTaken(event.id)) return true
     if (!Filter.anyMatches(filters, event)) return leave("filter")
-    if (!verifier.isGenuine(event)) return leave("forged")
-    seen.add(event.id, stored === "awaited")
     buffer.push(event)
     bufferedBytes += bytes
     if (buffer.length >= options.bufferSize || bufferedBytes >= maxBufferedBytes) pause()
     awaken()
     return true
   }
+
+  /** Another copy may have arrived before the first was checked; it is known by then. */
+  const isGenuine = (event: NostrEvent.NostrEvent): boolean =>
+    verifier.isGenuine(event) ? seen.add(event.id, stored !== "told") : leave("forged")
 
   const leave = (reason: IgnoredFrames.Reason): false => {
     ignored(reason)
@@ -169,12 +176,12 @@ export const make = (options: Options): Subscription => {
   review()
 
   const pull: Subscription["pull"] = Effect.suspend(() => {
+    if (buffer.length > mostAtOnce) return handOn(buffer.splice(0, mostAtOnce))
     if (buffer.length > 0) {
-      const batch = buffer
+      const rest = buffer
       buffer = []
       bufferedBytes = 0
-      for (const reading of readings) reading.proceed()
-      return Effect.succeed(batch as [NostrEvent.NostrEvent, ...Array<NostrEvent.NostrEvent>])
+      return handOn(rest)
     }
     if (closed) return Cause.done()
     if (paused) resume()
@@ -187,6 +194,13 @@ export const make = (options: Options): Subscription => {
     if (failure !== undefined) return Effect.fail(failure)
     return Effect.andThen(asleep, pull)
   })
+
+  const handOn = (arrived: ReadonlyArray<NostrEvent.NostrEvent>): Subscription["pull"] => {
+    const batch = arrived.filter(isGenuine)
+    for (const reading of readings) reading.proceed()
+    if (!Arr.isReadonlyArrayNonEmpty(batch)) return Effect.andThen(Effect.yieldNow, pull)
+    return buffer.length === 0 ? Effect.succeed(batch) : Effect.as(Effect.yieldNow, batch)
+  }
 
   const told = new Set<string>()
 
