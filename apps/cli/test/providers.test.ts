@@ -76,8 +76,9 @@ describe("the list of providers", () => {
         ["", "--model", "large", "--max-price", "29"],
         ["corner Bazaar antiques", "--no-online"]
       ] as const) {
-        const { lines } = yield* list(...flags)
+        const { lines, stderr } = yield* list(...flags)
         assert.strictEqual(names(lines).join(" "), expected, flags.join(" "))
+        assert.strictEqual(stderr.includes("nobody fits"), expected === "")
         for (const line of lines) assert.isAtMost(line.length, 80)
       }
       assert.include((yield* list("--model", "large")).lines[0], "30 sats")

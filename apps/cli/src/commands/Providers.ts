@@ -136,7 +136,11 @@ export const command = Command.make(
     const now = yield* UnixTime.now
     if (output.json) return yield* output.value(list.entries.map((it) => fields(it, now)))
     for (const line of list.entries.flatMap((it) => lines(it, now))) yield* output.line(line)
-    if (list.entries.length === 0) yield* output.note("nobody sells on these relays now")
+    if (list.entries.length === 0) {
+      const filters: ReadonlyArray<Option.Option<unknown>> = [model, maxPrice, settlement, online]
+      const isFiltered = filters.some(Option.isSome)
+      yield* output.note(isFiltered ? "nobody fits" : "nobody sells on these relays now")
+    }
     for (const note of notes(list, now)) yield* output.note(note)
   })
 ).pipe(Command.withDescription("List who sells inference"), Command.provide(Market.onlooker))

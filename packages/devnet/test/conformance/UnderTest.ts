@@ -1,7 +1,7 @@
 /**
  * The relay that is held to the NIPs: the one whose address the environment gives as `RELAY_URL`,
- * else one of our own. Everybody here is new and everything is salted, so that a relay that many
- * use will do.
+ * else one of our own. Everybody here is new and everything is salted, so that a relay that others
+ * use will do, unless they write more at the same time than it answers at once.
  */
 import { assert } from "@effect/vitest"
 import { RelayServer } from "@farthing/devnet"
