@@ -11,7 +11,7 @@ describe("Ctrl-C during `ask`", () => {
       const wallet = yield* ForeignWallet.serve(market.relay, ForeignWallet.mute)
       const env = yield* market.account(0, { FARTHING_WALLET_NWC_URI: wallet.uri })
       const ask = yield* Cli.start(["ask", "hello", "--json"], env)
-      yield* ask.until('"stage":"pay"')
+      yield* wallet.untilAsked("pay_invoice")
       yield* ask.kill("SIGINT")
       assert.strictEqual(yield* ask.exitCode, 130)
       assert.match(yield* ask.output, /interrupted while paying: the money may have left/)
@@ -56,7 +56,7 @@ describe("Ctrl-C during `ask`", () => {
         ...env,
         FARTHING_WALLET_NWC_URI: wallet.uri
       })
-      yield* paying.until('"stage":"pay"')
+      yield* wallet.untilAsked("pay_invoice")
       yield* paying.kill("SIGINT")
       server.finish()
       yield* provider.until("delivered")

@@ -184,7 +184,7 @@ describe("Relay.publish", () => {
         concurrency: "unbounded",
         discard: true
       })
-      assert.strictEqual(server.dialled(), 2)
+      assert.isAtLeast(server.dialled(), 2)
       assert.lengthOf([...new Set(ids(server.stored))], events.length + 1)
     })
   )

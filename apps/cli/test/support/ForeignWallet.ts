@@ -32,10 +32,12 @@ const open = async (relayUrl: string, script: Script) => {
     relay.publish(finalizeEvent({ kind, created_at: now(), tags, content }, secret))
   await publish(13194, [["encryption", "nip44_v2"]], "get_info get_balance pay_invoice")
   const asked: Array<string> = []
+  const waiting: Array<() => void> = []
   relay.subscribe([{ kinds: [23194], "#p": [service], since: now() }], {
     onevent: async (event) => {
       const { method } = JSON.parse(decrypt(event.content, key))
       asked.push(method)
+      for (const look of waiting.splice(0)) look()
       const result = script[method]
       if (result === undefined) return
       const content = encrypt(JSON.stringify({ result_type: method, result }), key)
@@ -50,6 +52,15 @@ const open = async (relayUrl: string, script: Script) => {
   return {
     /** The methods that it was asked for, in their order. */
     asked,
+    /** Waits until it was asked for this. */
+    untilAsked: (method: string) =>
+      Effect.callback<void>((resume) => {
+        const look = () => {
+          if (asked.includes(method)) resume(Effect.void)
+          else waiting.push(look)
+        }
+        look()
+      }),
     uri: `nostr+walletconnect://${service}?relay=${encodeURIComponent(relayUrl)}&secret=${hex}`,
     close: () => relay.close()
   }
