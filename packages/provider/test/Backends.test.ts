@@ -83,6 +83,16 @@ describe("backends in order", () => {
   )
 })
 
+/** Lets everybody else go on. */
+const turn = Effect.callback<void>((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
+
+const onceRunning = (seller: Effect.Success<ReturnType<typeof Market.provider>>, jobs: number) =>
+  Effect.repeat(Effect.andThen(turn, seller.readiness), {
+    until: ({ running }) => running === jobs
+  })
+
 describe("a provider whose backends fail their checks", () => {
   /** Fails its checks as long as the test likes. */
   const ailing = () => {
@@ -148,16 +158,14 @@ describe("a provider whose backends fail their checks", () => {
         yield* buyer.buy()
         yield* seller.next("Paid")
       }
-      const busy = yield* Effect.repeat(seller.readiness, { until: ({ running }) => running === 1 })
+      const busy = yield* onceRunning(seller, 1)
       assert.deepInclude(busy, { capacity: 1, running: 1, waiting: 1 })
       yield* buyer.ask()
       assert.strictEqual((yield* buyer.hear("JobError")).message.code, "over_capacity")
       isAway(false)
       yield* TestClock.adjust("40 seconds")
       yield* seller.next("Well")
-      const busier = yield* Effect.repeat(seller.readiness, {
-        until: ({ running }) => running === 2
-      })
+      const busier = yield* onceRunning(seller, 2)
       assert.deepInclude(busier, { capacity: 2, running: 2, waiting: 0 })
       yield* buyer.ask()
       yield* buyer.hear("Invoice")
