@@ -85,7 +85,7 @@ const outcomes = Layer.effect(
       trades,
       ([name, make, terms]) =>
         Effect.map(Effect.exit(Trade.run(make, terms)), (exit) => [name, exit] as const),
-      { concurrency: "unbounded" }
+      { concurrency: 6 }
     )
     const byName = new Map(found)
     return { of: (name) => byName.get(name)! }

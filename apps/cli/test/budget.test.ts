@@ -13,6 +13,7 @@ describe("the budget holds", () => {
           FARTHING_RUNWAY_MAX_FEE_SATS: "0",
           FARTHING_RUNWAY_MAX_FEE_PERCENT: "0",
           // Fifty processes that start at once on two cores keep each other waiting.
+          FARTHING_RELAYS_PUBLISH_TIMEOUT: "90 seconds",
           FARTHING_COMPUTE_DISCOVERY_TIMEOUT: "90 seconds",
           FARTHING_COMPUTE_QUOTE_TIMEOUT: "90 seconds",
           FARTHING_COMPUTE_JOB_TIMEOUT: "3 minutes"

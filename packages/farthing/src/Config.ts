@@ -37,7 +37,11 @@ export interface Shape {
   readonly network: Network.Network
   /** Where the secret key comes from; `Identity` reads it. */
   readonly identity: IdentitySources
-  readonly relays: { readonly urls: ReadonlyArray<string>; readonly publishQuorum: number }
+  readonly relays: {
+    readonly urls: ReadonlyArray<string>
+    readonly publishQuorum: number
+    readonly publishTimeout: Duration.Duration
+  }
   readonly wallet: {
     readonly kind: "nwc" | "spark"
     readonly nwcUri: Option.Option<NwcUri.NwcUri>
@@ -143,7 +147,11 @@ export const load = Effect.fnUntraced(function* (options: Options = {}) {
       nsecFile: inFolder(identity.nsec_file),
       mnemonicFile: inFolder(identity.mnemonic_file)
     },
-    relays: { urls: relays.urls, publishQuorum: relays.publish_quorum },
+    relays: {
+      urls: relays.urls,
+      publishQuorum: relays.publish_quorum,
+      publishTimeout: relays.publish_timeout
+    },
     wallet: {
       kind: wallet.kind,
       nwcUri: Option.flatMap(nwcUri, (secret) => nwcUriOf(reader, secret)),

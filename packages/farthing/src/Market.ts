@@ -65,6 +65,7 @@ export const relay = Layer.unwrap(
     return Relay.layer({
       urls: relays.urls,
       quorum: relays.publishQuorum,
+      publishTimeout: relays.publishTimeout,
       signer: yield* Signer.Signer
     })
   })

@@ -20,7 +20,11 @@ describe("Without a file", () => {
           nsecFile: Option.none(),
           mnemonicFile: Option.none()
         },
-        relays: { urls: ["ws://127.0.0.1:7777"], publishQuorum: 1 },
+        relays: {
+          urls: ["ws://127.0.0.1:7777"],
+          publishQuorum: 1,
+          publishTimeout: Duration.seconds(10)
+        },
         wallet: { kind: "nwc", nwcUri: Option.none(), mnemonic: Option.none() },
         runway: {
           limits: {
@@ -100,7 +104,8 @@ describe("Without a file", () => {
       assert.strictEqual(config.network, "mainnet")
       assert.deepStrictEqual(config.relays, {
         urls: ["wss://one.example", "wss://two.example"],
-        publishQuorum: 2
+        publishQuorum: 2,
+        publishTimeout: Duration.seconds(10)
       })
       assert.strictEqual(config.wallet.kind, "spark")
       assert.strictEqual(Redacted.value(Option.getOrThrow(config.wallet.mnemonic)), "abandon about")

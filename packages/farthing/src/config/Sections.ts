@@ -24,7 +24,8 @@ const identity = {
 
 const relays = {
   urls: withDefault(Setting.relayUrls, ["ws://127.0.0.1:7777"], "where the market is"),
-  publish_quorum: withDefault(Setting.whole(1, 20), 1, "relays that have to accept an event")
+  publish_quorum: withDefault(Setting.whole(1, 20), 1, "relays that have to accept an event"),
+  publish_timeout: withDefault(timeout, "10 seconds", "for a relay to accept an event")
 }
 
 const wallet = {
