@@ -1,7 +1,8 @@
 import { defineConfig } from "tsdown"
 
 export default defineConfig({
-  entry: ["src/main.ts"],
+  // The thread that checks signatures starts from a file of its own.
+  entry: { main: "src/main.ts", SignatureWorker: "../../packages/relay/src/SignatureWorker.ts" },
   format: "esm",
   platform: "node",
   dts: false,
