@@ -2,6 +2,9 @@
  * Range-based set reconciliation (NIP-77, Negentropy protocol version 1): two sides that hold sets
  * of events find out which ids one has and the other has not, at a cost that grows with the
  * difference and hardly with the sets. Pure, for both sides.
+ *
+ * That of nostr-tools only begins, it does not answer, and numbers beyond 31 bits wrap; the tests
+ * talk to it.
  */
 import { Result, Schema } from "effect"
 import { createHash } from "node:crypto"
