@@ -51,7 +51,8 @@ export const migrate = Sqlite.migrate("compute_announcement_migrations", {
 export interface Heard {
   readonly listing: Listing
   readonly name: string
-  readonly event: NostrEvent.NostrEvent
+  /** The event as JSON. */
+  readonly event: string
   /** Unix seconds. */
   readonly heardAt: number
 }
@@ -118,7 +119,7 @@ export const make = Effect.fnUntraced(function* (network: Network.Network) {
     JSON.stringify(ownPricesOf(listing)),
     JSON.stringify(listing.settlements),
     listing.weight,
-    JSON.stringify(event)
+    event
   ]
 
   /** Keeps them all in one transaction. */

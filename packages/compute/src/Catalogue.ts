@@ -57,6 +57,7 @@ export const open = Effect.fnUntraced(function* (
   ): void => {
     for (const event of events) {
       newestWord = Math.max(newestWord, event.created_at)
+      if (book.knows(event.id)) continue
       const read = Listing.read(event, network, now)
       if (Option.isNone(read)) continue
       const announced = read.value
@@ -65,7 +66,7 @@ export const open = Effect.fnUntraced(function* (
       unwritten.set(listing.id, {
         listing,
         name: announced.name,
-        event,
+        event: JSON.stringify(event),
         heardAt: now
       })
       onNews(() => Provider.fromAnnouncement(announced))
@@ -98,7 +99,9 @@ export const open = Effect.fnUntraced(function* (
     const before = chosen.get(listing.id)
     if (before !== undefined) return before
     const heard = unwritten.get(listing.id)
-    return heard === undefined ? undefined : providerOf(heard.event, now)
+    return heard === undefined
+      ? undefined
+      : AnnouncementTable.parse(heard.event).map((event) => providerOf(event, now))[0]
   }
 
   const providerOf = (event: NostrEvent.NostrEvent, now: number): Provider.Provider | undefined =>
