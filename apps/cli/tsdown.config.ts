@@ -1,8 +1,7 @@
 import { defineConfig } from "tsdown"
 
 export default defineConfig({
-  // The thread that checks signatures starts from a file of its own.
-  entry: { main: "src/main.ts", SignatureWorker: "../../packages/relay/src/SignatureWorker.ts" },
+  entry: ["src/main.ts"],
   format: "esm",
   platform: "node",
   dts: false,

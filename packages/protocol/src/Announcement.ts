@@ -222,7 +222,7 @@ const distinct = (items: ReadonlyArray<string>): ReadonlyArray<string> =>
   items.length === 0 ? none : distinctOf(items)
 
 const distinctOf = (items: ReadonlyArray<string>): ReadonlyArray<string> =>
-  (items.length === 1 ? items : Array.from(new Set(items)))
+  Array.from(new Set(items))
     .filter((item) => item !== "" && item.length <= limits.item)
     .slice(0, limits.items)
 
@@ -243,13 +243,11 @@ const networkOf = (tags: TagIndex): Option.Option<Network.Network> | undefined =
   return isNetwork(network) ? Option.some(network) : undefined
 }
 
-const isKind = Schema.is(NostrEvent.Kind)
-
 const kindsOf = (jobs: ReadonlyArray<string>): ReadonlyArray<number> => {
   const kinds = distinct(jobs)
     .filter((job) => /^\d{1,5}$/.test(job))
     .map(Number)
-    .filter(isKind)
+    .filter(Schema.is(NostrEvent.Kind))
   return kinds.length === 0 ? [AgentMessage.textGeneration] : kinds
 }
 
@@ -267,17 +265,13 @@ const perRequest = new Set(["", "per-request", "per_request", "request"])
 
 const msatsPer: Readonly<Record<string, number>> = { msats: 1, msat: 1, sats: 1000, sat: 1000 }
 
-/** The first that is understood counts. */
-const generalPrice = (event: NostrEvent.NostrEvent): Option.Option<Msat.Msat> => {
-  for (const tag of event.tags) {
-    const price = priceTags.has(tag[0] ?? "") ? readPrice(tag) : Option.none()
-    if (Option.isSome(price)) return price
-  }
-  return Option.none()
-}
+const generalPrice = (event: NostrEvent.NostrEvent): Option.Option<Msat.Msat> =>
+  Option.firstSomeOf(
+    event.tags.filter((tag) => priceTags.has(tag[0] ?? "")).map((tag) => readPrice(tag.slice(1)))
+  )
 
 /** An amount, then unit and currency, each of which may be missing. */
-const readPrice = ([, amount = "", ...words]: ReadonlyArray<string>): Option.Option<Msat.Msat> => {
+const readPrice = ([amount = "", ...words]: ReadonlyArray<string>): Option.Option<Msat.Msat> => {
   const terms = words.map((word) => word.trim().toLowerCase())
   const currencies = terms.filter((term) => Object.hasOwn(msatsPer, term))
   const units = terms.filter((term) => !Object.hasOwn(msatsPer, term))

@@ -133,7 +133,7 @@ export interface Options {
   readonly heartbeat?: Duration.Input
   /** Frames above this size are ignored; default 512 KiB. */
   readonly maxFrameBytes?: number
-  /** How many events wait for a slow consumer before the relays are stopped; default 16,384. */
+  /** How many events wait for a slow consumer before the relays are stopped; default 4,096. */
   readonly bufferSize?: number
   /** Decides whether an event is genuine; default `NostrEvent.verify`. */
   readonly verify?: (event: NostrEvent.NostrEvent) => boolean

@@ -31,7 +31,7 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
     const clock = yield* Clock.Clock
     const ignored = IgnoredFrames.counter(yield* Effect.context())
     const fork = yield* FiberSet.makeRuntime()
-    const verifier = yield* Verifier.make(options.verify)
+    const verifier = Verifier.make(options.verify)
     const subscriptions = new Set<Subscription.Subscription>()
 
     const connections = yield* Effect.forEach(urls, (url) =>
@@ -109,8 +109,7 @@ export const make: (options: Options) => Effect.Effect<Shape, never, Scope.Scope
                 verifier,
                 ignored,
                 clock,
-                bufferSize: options.bufferSize ?? 16_384,
-                fork,
+                bufferSize: options.bufferSize ?? 4_096,
                 onOutOfReach: (url, second) => void fork(outOfReach(url, second)),
                 ...settings
               })

@@ -1,13 +1,13 @@
 /**
  * One subscription over all relays: takes what they send, lets through what is genuine, wanted
- * and new, and hands it on in batches at the consumer's pace.
+ * and new, and hands it on in batches at the consumer's pace. Signatures are checked a batch at a
+ * time too: the tables of the curve stay in the processor's cache then.
  */
 import { Filter, NostrEvent } from "@farthing/protocol"
 import type { Clock, Pull } from "effect"
 import { Array as Arr, Cause, Duration, Effect, Result } from "effect"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as IgnoredFrames from "./IgnoredFrames.ts"
-import * as Inbox from "./Inbox.ts"
 import type { RelayConnection } from "./RelayConnection.ts"
 import * as Reading from "./Reading.ts"
 import { Refused, RelayError, Unreachable } from "./RelayError.ts"
@@ -30,8 +30,6 @@ export interface Options {
   readonly ignored: IgnoredFrames.Count
   readonly clock: Clock.Clock
   readonly bufferSize: number
-  /** Runs for as long as the relays are there. */
-  readonly fork: (effect: Effect.Effect<void>) => void
   /** For how long a relay may be silent before its EOSE. */
   readonly storedTimeout: Duration.Input
   /** Runs in the stream, after the stored events; may end it. */
@@ -48,6 +46,12 @@ export interface Options {
   readonly onOutOfReach: (url: string, second: number) => void
 }
 
+/** What waits for the consumer, in frame bytes; small events count by number. */
+const maxBufferedBytes = 16 * 1024 * 1024
+
+/** So many are checked and handed on at once; then it is others' turn. */
+const mostAtOnce = 256
+
 export const make = (options: Options): Subscription => {
   const { clock, connections, filters, ignored, isKnown, onRelayStored, verifier } = options
   const now = (): number => UnixTime.fromMillis(clock.currentTimeMillisUnsafe())
@@ -55,6 +59,9 @@ export const make = (options: Options): Subscription => {
   const silenceMillis = Duration.toMillis(options.storedTimeout)
   const startedAt = clock.currentTimeMillisUnsafe()
 
+  /** What has arrived; nobody knows yet whether it is genuine. */
+  let buffer: Array<NostrEvent.NostrEvent> = []
+  let bufferedBytes = 0
   let paused = false
   let stored: "awaited" | "due" | "told" = "awaited"
   let refusal = ""
@@ -62,20 +69,8 @@ export const make = (options: Options): Subscription => {
   let closed = false
   let lastSign = startedAt
   let wake: (() => void) | undefined
-  /** Something has happened since the last look. */
-  let isAwake = false
-
-  const inbox = Inbox.make({
-    verifier,
-    capacity: options.bufferSize,
-    isFilling: () => stored !== "told",
-    fork: options.fork,
-    onForged: () => ignored("forged"),
-    onChecked: () => awaken()
-  })
 
   const awaken = (): void => {
-    isAwake = true
     const waiting = wake
     wake = undefined
     waiting?.()
@@ -89,11 +84,16 @@ export const make = (options: Options): Subscription => {
     const event = decoded.success
     if (isTaken(event.id)) return true
     if (!Filter.anyMatches(filters, event)) return leave("filter")
-    inbox.add(event, bytes)
-    if (inbox.isFull()) pause()
+    buffer.push(event)
+    bufferedBytes += bytes
+    if (buffer.length >= options.bufferSize || bufferedBytes >= maxBufferedBytes) pause()
     awaken()
     return true
   }
+
+  /** Another copy may have arrived before the first was checked; it is known by then. */
+  const isGenuine = (event: NostrEvent.NostrEvent): boolean =>
+    verifier.isGenuine(event) ? seen.add(event.id, stored !== "told") : leave("forged")
 
   const leave = (reason: IgnoredFrames.Reason): false => {
     ignored(reason)
@@ -163,7 +163,7 @@ export const make = (options: Options): Subscription => {
         complete: options.complete,
         take: receive,
         isCopy,
-        hasRoom: inbox.hasRoom,
+        hasRoom: () => buffer.length < options.bufferSize / 2,
         horizon: seen.horizon,
         onChange: () => {
           review()
@@ -176,11 +176,14 @@ export const make = (options: Options): Subscription => {
   review()
 
   const pull: Subscription["pull"] = Effect.suspend(() => {
-    isAwake = false
-    const genuine = inbox.take()
-    if (genuine !== undefined) return handOn(genuine)
+    if (buffer.length > mostAtOnce) return handOn(buffer.splice(0, mostAtOnce))
+    if (buffer.length > 0) {
+      const rest = buffer
+      buffer = []
+      bufferedBytes = 0
+      return handOn(rest)
+    }
     if (closed) return Cause.done()
-    if (!inbox.isEmpty()) return Effect.andThen(asleep, pull)
     if (paused) resume()
     const relay = onRelayStored === undefined ? undefined : untold()
     if (relay !== undefined) return Effect.andThen(onRelayStored!(relay), pull)
@@ -192,12 +195,11 @@ export const make = (options: Options): Subscription => {
     return Effect.andThen(asleep, pull)
   })
 
-  /** A copy may have arrived before the first was checked: it is known by now. */
-  const handOn = (genuine: Inbox.Batch): Subscription["pull"] => {
-    const batch = genuine.filter(({ id }) => seen.add(id, stored !== "told"))
+  const handOn = (arrived: ReadonlyArray<NostrEvent.NostrEvent>): Subscription["pull"] => {
+    const batch = arrived.filter(isGenuine)
     for (const reading of readings) reading.proceed()
-    const next = Arr.isReadonlyArrayNonEmpty(batch) ? Effect.succeed(batch) : pull
-    return next
+    if (!Arr.isReadonlyArrayNonEmpty(batch)) return Effect.andThen(Effect.yieldNow, pull)
+    return buffer.length === 0 ? Effect.succeed(batch) : Effect.as(Effect.yieldNow, batch)
   }
 
   const told = new Set<string>()
@@ -214,7 +216,6 @@ export const make = (options: Options): Subscription => {
 
   // Woken after the last frame of one read of the socket, so that they come in one batch.
   const asleep = Effect.callback<void>((resume) => {
-    if (isAwake) return resume(Effect.void)
     wake = () => queueMicrotask(() => resume(Effect.void))
     return Effect.sync(() => (wake = undefined))
   })
