@@ -6,9 +6,11 @@ import type { Template } from "./NostrEvent.ts"
 /** The most bytes that an event of ours may have, unless its relay states fewer (NIP-11). */
 export const maxEventBytes = 48_000
 
-// Room for what stands around the text: id, key, signature and tags of the event, and the
-// other fields of the message.
-const envelopeBytes = 2_000
+/**
+ * Room for what stands around the text: id, key, signature and tags of the event, and the other
+ * fields of the message.
+ */
+export const envelopeBytes = 2_000
 
 // Id, public key and signature in hex, with their names and the frame of the command.
 const signatureBytes = 64 + 64 + 128 + 64

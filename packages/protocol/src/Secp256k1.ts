@@ -1,5 +1,6 @@
 /**
- * The curve: every signature that Farthing makes or checks goes through this module.
+ * The curve: every signature that Farthing makes or checks, and every secret that it shares with
+ * a peer, goes through this module.
  *
  * It picks the fastest implementation that is present when it loads: libsecp256k1 as a native
  * addon, the same as WebAssembly, or plain JavaScript. All give the same answers; the others
@@ -29,6 +30,12 @@ export const publicKey = (secret: Uint8Array): Uint8Array => publicKeyCompressed
 
 /** The compressed public key (33 bytes) of a secret key; throws a `RangeError` if it is none. */
 export const publicKeyCompressed: (secret: Uint8Array) => Uint8Array = curve.publicKeyCompressed
+
+/**
+ * What two keys have in common (ECDH): the x coordinate (32 bytes) of one's secret key times the
+ * other's x-only public key, not hashed. Throws a `RangeError` if either is no key.
+ */
+export const sharedX: (secret: Uint8Array, publicKey: Uint8Array) => Uint8Array = curve.sharedX
 
 const noAux = new Uint8Array(32)
 

@@ -1,6 +1,7 @@
 import { schnorr, secp256k1 } from "@noble/curves/secp256k1.js"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
+import { createHmac } from "node:crypto"
 import { execFileSync } from "node:child_process"
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -113,6 +114,30 @@ describe.each(implementations)("BIP-340 vectors, $implementation", (curve) => {
   })
 })
 
+describe.each(implementations)("NIP-44 conversation keys, $implementation", (curve) => {
+  const vectors: Record<
+    "conversationKey" | "noConversationKey",
+    ReadonlyArray<KeyVector>
+  > = JSON.parse(readFileSync(join(import.meta.dirname, "vectors/nip44.json"), "utf8"))
+
+  it.each(vectors.conversationKey)("$sec1", ({ conversation_key, pub2, sec1 }) => {
+    const shared = curve.sharedX(bytes(sec1), bytes(pub2))
+    const key = createHmac("sha256", "nip44-v2").update(shared).digest("hex")
+    assert.strictEqual(key, conversation_key)
+  })
+
+  it.each(vectors.noConversationKey)("none: $note", ({ pub2, sec1 }) => {
+    assert.throws(() => curve.sharedX(bytes(sec1), bytes(pub2)), RangeError, /^not a \w+ key$/)
+  })
+})
+
+interface KeyVector {
+  readonly sec1: string
+  readonly pub2: string
+  readonly conversation_key?: string
+  readonly note?: string
+}
+
 describe("All implementations agree", () => {
   it.prop("on public keys", [secret], ([d]) => {
     const publicKey = agreed((curve) => Hex.fromBytes(curve.publicKeyCompressed(d)))
@@ -122,6 +147,33 @@ describe("All implementations agree", () => {
   it.prop("on which x coordinates have a point", [bytes32], ([x]) => {
     agreed((curve) => curve.isPublicKey(x))
   })
+
+  it.prop(
+    "on what two keys share, from either side",
+    [secret, secret],
+    ([d, e]) => {
+      const [mine, theirs] = [Secp256k1.publicKey(d), Secp256k1.publicKey(e)]
+      const shared = agreed((curve) => Hex.fromBytes(curve.sharedX(d, theirs)))
+      assert.strictEqual(
+        agreed((curve) => Hex.fromBytes(curve.sharedX(e, mine))),
+        shared
+      )
+    },
+    few
+  )
+
+  it.prop(
+    "on which points share nothing",
+    [secret, bytes32],
+    ([d, x]) => {
+      agreed((curve) => {
+        const share = () => curve.sharedX(d, x)
+        if (curve.isPublicKey(x)) assert.lengthOf(share(), 32)
+        else assert.throws(share, RangeError, /^not a public key$/)
+      })
+    },
+    few
+  )
 
   it.prop(
     "on Schnorr signatures",
@@ -246,19 +298,22 @@ describe("Hostile input is not valid, and nothing is thrown", () => {
     }
   })
 
-  it("what signs throws a RangeError that does not tell the secret", () => {
+  it("what uses a secret throws a RangeError that does not tell the secret", () => {
     for (const wrong of [...[0n, n, n + 1n].map(number), new Uint8Array(31), new Uint8Array(33)])
       for (const curve of implementations)
         for (const use of [
           () => curve.schnorrSigner(wrong),
           () => curve.ecdsaSign(message, wrong),
-          () => curve.publicKeyCompressed(wrong)
+          () => curve.publicKeyCompressed(wrong),
+          () => curve.sharedX(wrong, publicKey)
         ])
           assert.throws(use, RangeError, /^not a secret key$/)
     for (const curve of implementations) {
       assert.throws(() => curve.schnorrSigner(d)(new Uint8Array(31), message), RangeError)
       assert.throws(() => curve.schnorrSigner(d)(message, new Uint8Array(31)), RangeError)
       assert.throws(() => curve.ecdsaSign(new Uint8Array(33), d), RangeError)
+      for (const wrong of [new Uint8Array(31), publicKey.subarray(1), ...[p, n + 1n].map(number)])
+        assert.throws(() => curve.sharedX(d, wrong), RangeError, /^not a public key$/)
     }
   })
 })

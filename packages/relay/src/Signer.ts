@@ -2,10 +2,9 @@
  * The keeper of a Nostr identity: signs events, encrypts to and decrypts from a peer (NIP-44).
  * The secret key never leaves it.
  */
-import { Key, NostrEvent } from "@farthing/protocol"
-import { Context, Effect, Layer, Schema } from "effect"
-import type { Redacted } from "effect"
-import { randomBytes } from "node:crypto"
+import { Hex, Key, NostrEvent, Secp256k1 } from "@farthing/protocol"
+import { Context, Effect, Layer, Redacted, Schema } from "effect"
+import { createHmac, randomBytes } from "node:crypto"
 import * as nip44 from "nostr-tools/nip44"
 import * as Recent from "./Recent.ts"
 import * as UnixTime from "./UnixTime.ts"
@@ -29,6 +28,13 @@ export interface Shape {
   ) => Effect.Effect<string, EncryptionError>
   /** NIP-44 version 2. */
   readonly decrypt: (peer: Key.PublicKey, payload: string) => Effect.Effect<string, EncryptionError>
+  /**
+   * The conversation key of NIP-44 version 2 (32 bytes): a secret of this identity and the peer,
+   * the same on both sides; with oneself, a secret of this identity alone.
+   */
+  readonly conversationKey: (
+    peer: Key.PublicKey
+  ) => Effect.Effect<Redacted.Redacted<Uint8Array>, EncryptionError>
 }
 
 export class Signer extends Context.Service<Signer, Shape>()("@farthing/relay/Signer") {}
@@ -41,12 +47,12 @@ const rememberedPeers = 256
 /** A signer that holds its secret in this process. */
 export const make = (secret: Key.SecretKey): Shape => {
   const publicKey = Key.publicKeyOf(secret)
-  const conversations = Recent.make<Key.PublicKey, Uint8Array>(rememberedPeers)
+  const conversations = Recent.make<Key.PublicKey, ConversationKey>(rememberedPeers)
 
-  const conversationWith = (peer: Key.PublicKey): Uint8Array => {
+  const conversationWith = (peer: Key.PublicKey): ConversationKey => {
     const known = conversations.get(peer)
     if (known !== undefined) return known
-    const key = nip44.getConversationKey(Key.secretBytes(secret), peer)
+    const key = conversationKeyOf(secret, peer)
     conversations.set(peer, key)
     return key
   }
@@ -61,21 +67,35 @@ export const make = (secret: Key.SecretKey): Shape => {
       if (plaintext.length === 0 || Buffer.byteLength(plaintext) > maxPlaintextBytes)
         return yield* new EncryptionError({ message: "A text has to have 1 to 65,535 bytes" })
       return yield* Effect.try({
-        try: () => nip44.encrypt(plaintext, conversationWith(peer), randomBytes(32)),
-        catch: () => new EncryptionError({ message: "The peer's key is no point of the curve" })
+        try: () =>
+          nip44.encrypt(plaintext, Redacted.value(conversationWith(peer)), randomBytes(32)),
+        catch: notOnCurve
       })
     }),
     decrypt: Effect.fnUntraced(function* (peer, payload) {
       if (payload.length > maxPayloadLength)
         return yield* new EncryptionError({ message: "The payload is too long for NIP-44" })
       return yield* Effect.try({
-        try: () => nip44.decrypt(payload, conversationWith(peer)),
+        try: () => nip44.decrypt(payload, Redacted.value(conversationWith(peer))),
         catch: () =>
           new EncryptionError({ message: "The payload is not NIP-44, or not made for these keys" })
       })
-    })
+    }),
+    conversationKey: (peer) => Effect.try({ try: () => conversationWith(peer), catch: notOnCurve })
   }
 }
+
+type ConversationKey = Redacted.Redacted<Uint8Array>
+
+/** NIP-44: HKDF-extract (RFC 5869) over the x coordinate that both keys give. */
+const conversationKeyOf = (secret: Key.SecretKey, peer: Key.PublicKey): ConversationKey =>
+  Redacted.make(
+    createHmac("sha256", "nip44-v2")
+      .update(Secp256k1.sharedX(Key.secretBytes(secret), Hex.toBytes(peer)))
+      .digest()
+  )
+
+const notOnCurve = () => new EncryptionError({ message: "The peer's key is no point of the curve" })
 
 export const layer = (secret: Key.SecretKey): Layer.Layer<Signer> =>
   Layer.sync(Signer, () => make(secret))

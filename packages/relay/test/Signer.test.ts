@@ -2,11 +2,24 @@ import { assert, describe, it } from "@effect/vitest"
 import { Hex, Key, NostrEvent } from "@farthing/protocol"
 import { Effect, Redacted } from "effect"
 import { TestClock } from "effect/testing"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { inspect } from "node:util"
 import { Signer } from "../src/index.ts"
 import { alice, bob } from "./fixtures.ts"
 
-const secret = (scalar: string) => Redacted.make(scalar.padStart(64, "0"))
+interface Vector {
+  readonly sec1: string
+  readonly sec2: string
+  readonly conversation_key: string
+  readonly nonce: string
+  readonly plaintext: string
+  readonly payload: string
+}
+
+const vectors: ReadonlyArray<Vector> = JSON.parse(
+  readFileSync(join(import.meta.dirname, "vectors/nip44.json"), "utf8")
+).encrypted
 
 const draft = { kind: 1, tags: [["t", "x"]], content: "hello" }
 
@@ -36,12 +49,38 @@ describe("Signer", () => {
     })
   )
 
-  it.effect("agrees with the vectors of NIP-44", () =>
+  it.effect.each(vectors)(
+    "agrees with NIP-44 on $nonce",
+    ({ conversation_key, payload, plaintext, sec1, sec2 }) =>
+      Effect.gen(function* () {
+        const [one, other] = [Redacted.make(sec1), Redacted.make(sec2)]
+        for (const [mine, theirs] of [
+          [one, other],
+          [other, one]
+        ] as const) {
+          const signer = Signer.make(mine)
+          const peer = Key.publicKeyOf(theirs)
+          const key = yield* signer.conversationKey(peer)
+          assert.strictEqual(Hex.fromBytes(Redacted.value(key)), conversation_key)
+          assert.strictEqual(yield* signer.decrypt(peer, payload), plaintext)
+        }
+      })
+  )
+
+  it.effect("shares with itself a secret that it shares with nobody else", () =>
     Effect.gen(function* () {
-      const peer = Key.publicKeyOf(secret("2"))
-      const payload =
-        "AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABee0G5VSK0/9YypIObAtDKfYEAjD35uVkHyB0F4DwrcNaCXlCWZKaArsGrY6M9wnuTMxWfp1RTN9Xga8no+kF5Vsb"
-      assert.strictEqual(yield* Signer.make(secret("1")).decrypt(peer, payload), "a")
+      const [mine, theirs] = [Signer.make(alice), Signer.make(bob)]
+      const own = yield* mine.conversationKey(mine.publicKey)
+      assert.lengthOf(Redacted.value(own), 32)
+      assert.notDeepEqual(
+        Redacted.value(own),
+        Redacted.value(yield* mine.conversationKey(theirs.publicKey))
+      )
+      assert.notDeepEqual(
+        Redacted.value(own),
+        Redacted.value(yield* theirs.conversationKey(mine.publicKey))
+      )
+      assert.notInclude(inspect(own) + String(own), Hex.fromBytes(Redacted.value(own)))
     })
   )
 
@@ -72,6 +111,10 @@ describe("Signer", () => {
         )
       const notOnCurve = Hex.fromBytes(new Uint8Array(32).fill(255)) as Key.PublicKey
       assert.instanceOf(yield* Effect.flip(signer.encrypt(notOnCurve, "x")), Signer.EncryptionError)
+      assert.instanceOf(
+        yield* Effect.flip(signer.conversationKey(notOnCurve)),
+        Signer.EncryptionError
+      )
       assert.instanceOf(
         yield* Effect.flip(signer.decrypt(Key.publicKeyOf(bob), payload)),
         Signer.EncryptionError

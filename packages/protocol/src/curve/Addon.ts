@@ -7,6 +7,13 @@ export interface Addon {
   readonly publicKeyCreate: (secret: Uint8Array, compressed: true) => Uint8Array
   readonly publicKeyTweakMul: (point: Uint8Array, scalar: Uint8Array) => Uint8Array
   readonly publicKeyCombine: (points: ReadonlyArray<Uint8Array>) => Uint8Array
+  /** In constant time: what the function makes of the product's coordinates, into the output. */
+  readonly ecdh: (
+    point: Uint8Array,
+    secret: Uint8Array,
+    options: { readonly hashfn: (x: Uint8Array, y: Uint8Array) => Uint8Array },
+    output: Uint8Array
+  ) => Uint8Array
   /** In place, as are the two that follow. */
   readonly privateKeyNegate: (scalar: Uint8Array) => Uint8Array
   readonly privateKeyTweakAdd: (scalar: Uint8Array, addend: Uint8Array) => Uint8Array

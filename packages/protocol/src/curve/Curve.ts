@@ -17,6 +17,8 @@ export interface Curve {
   readonly publicKeyCompressed: (secret: Uint8Array) => Uint8Array
   /** Whether 32 bytes are the x coordinate of a point (`lift_x` of BIP-340). */
   readonly isPublicKey: (x: Uint8Array) => boolean
+  /** The x coordinate of the secret key times the point with an even y that has this x. */
+  readonly sharedX: (secret: Uint8Array, x: Uint8Array) => Uint8Array
   /** Work that depends on the secret key alone is done once. */
   readonly schnorrSigner: (secret: Uint8Array) => SchnorrSigner
   readonly schnorrVerify: (
@@ -54,13 +56,19 @@ export const isZero = (scalar: Uint8Array): boolean => Buffer.compare(scalar, ze
 export const isSecretKey = (bytes: Uint8Array): boolean => isScalar(bytes) && !isZero(bytes)
 
 /**
- * Puts the shared checks before an implementation: what signs throws a `RangeError` on wrong
- * lengths and secrets, what verifies returns false, and nothing else is thrown.
+ * Puts the shared checks before an implementation: what uses a secret throws a `RangeError` on
+ * wrong lengths, secrets and points, what verifies returns false, and nothing else is thrown.
  */
 export const checked = (curve: Curve): Curve => ({
   implementation: curve.implementation,
   publicKeyCompressed: (secret) => curve.publicKeyCompressed(secretKey(secret)),
   isPublicKey: (x) => x.length === 32 && attempt(() => curve.isPublicKey(x)) === true,
+  sharedX: (secret, x) => {
+    const d = secretKey(secret)
+    const shared = x.length === 32 ? attempt(() => curve.sharedX(d, x)) : undefined
+    if (shared === undefined) throw new RangeError("not a public key")
+    return shared
+  },
   schnorrSigner: (secret) => {
     const sign = curve.schnorrSigner(secretKey(secret))
     return (message, aux) => sign(bytes32("message", message), bytes32("aux", aux))

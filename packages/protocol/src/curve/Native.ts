@@ -13,6 +13,8 @@ const make = (addon: Addon.Addon): Curve => ({
   implementation: "native",
   publicKeyCompressed: (secret) => addon.publicKeyCreate(secret, true),
   isPublicKey: (x) => addon.publicKeyVerify(Schnorr.evenPoint(x)),
+  sharedX: (secret, x) =>
+    addon.ecdh(Schnorr.evenPoint(x), secret, { hashfn: (sharedX) => sharedX }, new Uint8Array(32)),
   schnorrSigner: Schnorr.makeSigner(addon),
   schnorrVerify: Schnorr.makeVerifier(addon),
   ecdsaSign: (hash, secret) => {

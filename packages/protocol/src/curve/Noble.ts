@@ -1,6 +1,7 @@
 /** Plain JavaScript, `@noble/curves`: slow, and there on every platform. */
 import { schnorr, secp256k1 } from "@noble/curves/secp256k1.js"
 import type { Curve } from "./Curve.ts"
+import { evenPoint } from "./Schnorr.ts"
 
 export const curve: Curve = {
   implementation: "noble",
@@ -9,6 +10,7 @@ export const curve: Curve = {
     schnorr.utils.lift_x(BigInt(`0x${Buffer.from(x).toString("hex")}`))
     return true
   },
+  sharedX: (secret, x) => secp256k1.getSharedSecret(secret, evenPoint(x), true).slice(1),
   schnorrSigner: (secret) => {
     const d = Uint8Array.from(secret)
     return (message, aux) => schnorr.sign(message, d, aux)

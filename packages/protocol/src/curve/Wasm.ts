@@ -2,6 +2,7 @@
 import { createRequire } from "node:module"
 import type * as Tiny from "tiny-secp256k1"
 import type { Curve } from "./Curve.ts"
+import { evenPoint } from "./Schnorr.ts"
 
 /** None where the package or its `.wasm` file is missing. */
 export const load = (): Curve | undefined => {
@@ -16,6 +17,8 @@ const make = (tiny: typeof Tiny): Curve => ({
   implementation: "wasm",
   publicKeyCompressed: (secret) => present(tiny.pointFromScalar(secret, true)),
   isPublicKey: (x) => tiny.xOnlyPointAddTweak(x, noTweak) !== null,
+  // Not in constant time, which nobody can see who hears of one key agreement with each peer.
+  sharedX: (secret, x) => present(tiny.pointMultiply(evenPoint(x), secret, true)).slice(1),
   schnorrSigner: (secret) => {
     const d = Uint8Array.from(secret)
     return (message, aux) => tiny.signSchnorr(message, d, aux)
