@@ -49,7 +49,8 @@ const wallet = Layer.mergeAll(
       Effect.succeed({
         preimage: preimages.get(invoice.paymentHash) ?? Bolt11.Preimage.make("00".repeat(32)),
         fee: Msat.zero
-      })
+      }),
+    lock: () => Effect.never
   })
 )
 

@@ -31,6 +31,12 @@ export const wallet = Layer.effectContext(
       info: around("Wallet.info", wallet.info),
       balance: around("Wallet.balance", wallet.balance),
       makeInvoice: (request) => around("Wallet.makeInvoice", wallet.makeInvoice(request)),
+      makeHoldInvoice: (request) =>
+        around("Wallet.makeHoldInvoice", wallet.makeHoldInvoice(request)),
+      settleHoldInvoice: (preimage) =>
+        around("Wallet.settleHoldInvoice", wallet.settleHoldInvoice(preimage)),
+      cancelHoldInvoice: (hash) =>
+        around("Wallet.cancelHoldInvoice", wallet.cancelHoldInvoice(hash)),
       lookupIncoming: (hash) => around("Wallet.lookupIncoming", wallet.lookupIncoming(hash)),
       lookupOutgoing: (hash) => around("Wallet.lookupOutgoing", wallet.lookupOutgoing(hash)),
       transactions: (range) => around("Wallet.transactions", wallet.transactions(range))
@@ -40,7 +46,8 @@ export const wallet = Layer.effectContext(
         Payer.Payer,
         Payer.Payer.of({
           ...payer,
-          pay: (request) => around("Payer.pay", payer.pay(request))
+          pay: (request) => around("Payer.pay", payer.pay(request)),
+          lock: (request) => around("Payer.lock", payer.lock(request))
         })
       )
     )

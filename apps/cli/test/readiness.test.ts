@@ -29,7 +29,7 @@ const recoveries = Effect.fnUntraced(function* (held: Msat.Msat) {
       id,
       alias: "",
       network: "regtest",
-      capabilities: { hold: false, feeCap: false }
+      capabilities: { hold: false, lock: false, feeCap: false }
     })
   })
   const treasury = Layer.mock(Treasury.Treasury)({

@@ -192,7 +192,8 @@ describe("an interrupted payment", () => {
           Layer.provide(
             Layer.succeed(Payer.Payer, {
               capsFee: true,
-              pay: () => Effect.die("a defect of the wallet")
+              pay: () => Effect.die("a defect of the wallet"),
+              lock: () => Effect.die("a defect of the wallet")
             })
           ),
           Layer.provideMerge(wallet),
@@ -247,6 +248,7 @@ describe("a fee that the wallet does not tell", () => {
       const payer = yield* Payer.Payer
       const asked = yield* Ref.make(0)
       return Context.make(Payer.Payer, {
+        ...payer,
         capsFee: false,
         pay: (request) =>
           Effect.map(payer.pay({ ...request, maxFee: Msat.most }), ({ preimage }) => ({

@@ -81,7 +81,8 @@ export const make = (preimageOf: (hash: Bolt11.PaymentHash) => Bolt11.Preimage) 
         >()
         requests.push({ order, answer, done: false })
         return yield* Deferred.await(answer)
-      })
+      }),
+    lock: () => Effect.never
   }).pipe(
     Context.add(Wallet.Wallet, {
       id: walletId,

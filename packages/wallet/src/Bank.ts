@@ -13,7 +13,7 @@
 import { Bolt11, Key, Msat, Network } from "@farthing/protocol"
 import type { Effect, Option, Stream } from "effect"
 import { Context, Schema } from "effect"
-import type { Paid, PaymentFailed, PaymentUnknown, PayRequest } from "./Payer.ts"
+import type { Locked, Paid, PaymentFailed, PaymentUnknown, PayRequest } from "./Payer.ts"
 import type { Incoming, InvoiceRequest, Outgoing } from "./Wallet.ts"
 
 /** What the payer is charged on top of an amount: `base + ⌈amount × ppm / 1,000,000⌉`. */
@@ -25,6 +25,8 @@ export interface FeeSchedule {
 export interface MakeInvoice extends InvoiceRequest {
   /** The caller's hash makes it a hold invoice; without one the bank draws the preimage. */
   readonly paymentHash?: Bolt11.PaymentHash
+  /** Blocks for which the money of a hold invoice is locked; default 144. */
+  readonly minFinalCltvDelta?: number
 }
 
 /** Something that happened to an account's money. */
@@ -36,8 +38,6 @@ export type Change =
 export interface IssuedInvoice extends Incoming {
   /** None until it is settled. */
   readonly preimage: Option.Option<Bolt11.Preimage>
-  /** Unix seconds until which a held payment can be settled; then it goes back to the payer. */
-  readonly heldUntil: Option.Option<number>
 }
 
 /** An account's invoices and payments. */
@@ -87,6 +87,11 @@ export interface Shape {
     account: string,
     request: PayRequest
   ) => Effect.Effect<Paid, PaymentFailed | PaymentUnknown>
+  /** Pays once. The payment of a hold invoice returns when the money is held. */
+  readonly lock: (
+    account: string,
+    request: PayRequest
+  ) => Effect.Effect<Locked, PaymentFailed | PaymentUnknown>
   /** An invoice of this account. */
   readonly findInvoice: (
     account: string,

@@ -12,7 +12,7 @@ import * as BankPayments from "./BankPayments.ts"
 import * as BankSchema from "./BankSchema.ts"
 import * as BankStore from "./BankStore.ts"
 import * as BankWatch from "./BankWatch.ts"
-import type { PayRequest } from "./Payer.ts"
+import type { Locked, Paid, PayRequest } from "./Payer.ts"
 import { PaymentFailed, PaymentUnknown } from "./Payer.ts"
 
 export interface Options {
@@ -31,6 +31,9 @@ const noFees: FeeSchedule = { base: Msat.zero, ppm: 0 }
 
 /** BOLT 11's default for a plain invoice; a day for one whose payment waits for its owner. */
 const finalCltvDelta = { plain: 18, hold: 144 }
+
+/** Blocks; nodes of the Lightning network lock money for two weeks at the most. */
+const longestDelta = 2_016
 
 export const make = (
   options: Options
@@ -78,6 +81,7 @@ export const make = (
       request: MakeInvoice
     ) {
       yield* guard(payableAmount(request.amount))
+      yield* guard(soundDelta(request.minFinalCltvDelta))
       const now = yield* UnixTime.now
       const preimage = (yield* BankKeys.randomSecret) as Bolt11.Preimage
       const paymentHash = request.paymentHash ?? Bolt11.hashOf(preimage)
@@ -95,7 +99,9 @@ export const make = (
             paymentHash,
             paymentSecret: yield* BankKeys.randomSecret,
             description: request.description,
-            minFinalCltvDelta: hold ? finalCltvDelta.hold : finalCltvDelta.plain
+            minFinalCltvDelta: hold
+              ? (request.minFinalCltvDelta ?? finalCltvDelta.hold)
+              : finalCltvDelta.plain
           },
           nodeKey
         ),
@@ -135,27 +141,24 @@ export const make = (
       yield* BankPayments.cancel(store, { payee, paymentHash, now }).pipe(transaction, guard)
     })
 
-    const pay = Effect.fn("Bank.pay")(function* (payer: string, request: PayRequest) {
-      const { invoice } = request
-      const unknown = (cause: { readonly message: string }) =>
-        new PaymentUnknown({ paymentHash: invoice.paymentHash, message: cause.message })
+    const begin = Effect.fnUntraced(function* (
+      payer: string,
+      request: PayRequest
+    ): Effect.fn.Return<Locked, PaymentFailed | PaymentUnknown> {
+      const { paymentHash, amount } = request.invoice
+      const unknown = ({ message }: SqlError.SqlError) =>
+        new PaymentUnknown({ paymentHash, message })
       const now = yield* UnixTime.now
-      const fee = feeFor(Option.getOrElse(invoice.amount, () => Msat.zero))
+      const fee = feeFor(Option.getOrElse(amount, () => Msat.zero))
       const begun = yield* BankPayments.begin(store, { payer, request, fee, now }).pipe(
         transaction,
         Effect.catchTag("SqlError", (error) => Effect.fail(unknown(error)))
       )
-      const done =
-        begun?.state === "pending"
-          ? yield* watch.outcome(invoice.paymentHash).pipe(Effect.mapError(unknown))
-          : begun
-      if (done?.state !== "settled" || done.preimage === null) {
-        return yield* new PaymentFailed({
-          reason: "refused",
-          message: "The payee gave the money back, or did not take it in time"
-        })
-      }
-      return { preimage: done.preimage, fee: done.fee }
+      return begun?.state === "pending"
+        ? {
+            end: watch.outcome(paymentHash).pipe(Effect.mapError(unknown), Effect.flatMap(paidBy))
+          }
+        : { end: Effect.succeed(yield* paidBy(begun)) }
     })
 
     return Bank.of({
@@ -168,7 +171,10 @@ export const make = (
       makeInvoice,
       settleHold,
       cancelHold,
-      pay,
+      pay: Effect.fn("Bank.pay")((payer, request) =>
+        Effect.flatMap(begin(payer, request), ({ end }) => end)
+      ),
+      lock: Effect.fn("Bank.lock")(begin),
       changes: (account) => Stream.mapError(watch.changes(account), unavailable),
       balance: Effect.fn("Bank.balance")((account: string) =>
         requireAccount(store, account).pipe(Effect.map(Msat.make), guard)
@@ -235,6 +241,17 @@ const customerName = (account: string) =>
     ? Effect.fail(new InvalidRequest({ message: `No account can be called "${account}"` }))
     : Effect.void
 
+/** What a payment that is over came to. */
+const paidBy = (payment: BankStore.PaymentRow | undefined): Effect.Effect<Paid, PaymentFailed> =>
+  payment?.state === "settled" && payment.preimage !== null
+    ? Effect.succeed({ preimage: payment.preimage, fee: payment.fee })
+    : Effect.fail(
+        new PaymentFailed({
+          reason: "refused",
+          message: "The payee gave the money back, or did not take it in time"
+        })
+      )
+
 /** The balance of a customer's account, in msat. */
 const requireAccount = Effect.fnUntraced(function* (store: BankStore.BankStore, account: string) {
   const balance = BankSchema.houseAccounts.includes(account)
@@ -247,6 +264,13 @@ const payableAmount = (amount: Msat.Msat) =>
   amount === 0
     ? Effect.fail(new InvalidRequest({ message: "An invoice needs an amount" }))
     : Effect.void
+
+const soundDelta = (blocks = finalCltvDelta.hold) =>
+  Number.isInteger(blocks) && blocks > 0 && blocks <= longestDelta
+    ? Effect.void
+    : Effect.fail(
+        new InvalidRequest({ message: `Money is locked for 1 to ${longestDelta} blocks` })
+      )
 
 const isUniqueViolation = (error: unknown): error is SqlError.SqlError =>
   SqlError.isSqlError(error) && error.reason._tag === "UniqueViolation"

@@ -257,7 +257,7 @@ export const toInvoice = (row: InvoiceRow, now: number): IssuedInvoice => ({
   createdAt: row.created_at,
   settledAt: Option.fromNullOr(row.settled_at),
   preimage: row.state === "settled" ? Option.fromNullOr(row.preimage) : Option.none(),
-  heldUntil: Option.fromNullOr(row.held_until)
+  heldUntil: row.state === "held" ? Option.fromNullOr(row.held_until) : Option.none()
 })
 
 export const toPayment = (row: PaymentRow): Outgoing => ({

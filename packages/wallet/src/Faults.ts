@@ -9,10 +9,10 @@ import { Context, Effect, Layer, Option } from "effect"
 import type { Shape as BankShape } from "./Bank.ts"
 import { Bank } from "./Bank.ts"
 import { randomSecret } from "./BankKeys.ts"
-import type { FailureReason, Paid, PayRequest } from "./Payer.ts"
+import type { FailureReason, Locked, PayRequest } from "./Payer.ts"
 import { PaymentFailed, PaymentUnknown } from "./Payer.ts"
 
-/** What goes wrong with a payment. */
+/** What goes wrong with a payment; where it is a lock, paying means locking. */
 export type PayFault =
   /** Nothing is paid, and the bank says so. */
   | { readonly _tag: "FailBeforePaying"; readonly reason: FailureReason }
@@ -63,7 +63,15 @@ export const layer: Layer.Layer<Bank | Faults, never, Bank> = Layer.effectContex
       ...bank,
       pay: (account, request) =>
         Effect.flatMap(next(account, isPayFault), (fault) =>
-          fault === undefined ? bank.pay(account, request) : payWith(bank, fault, account, request)
+          fault === undefined
+            ? bank.pay(account, request)
+            : Effect.flatMap(lockWith(bank, fault, account, request), ({ end }) => end)
+        ),
+      lock: (account, request) =>
+        Effect.flatMap(next(account, isPayFault), (fault) =>
+          fault === undefined
+            ? bank.lock(account, request)
+            : lockWith(bank, fault, account, request)
         ),
       balance: (account) =>
         Effect.flatMap(next(account, isBalanceLie), (lie) =>
@@ -101,13 +109,13 @@ const isStaleInvoice = (fault: Fault) => fault._tag === "StaleInvoice"
 const isPayFault = (fault: Fault): fault is PayFault =>
   !isBalanceLie(fault) && !isStaleInvoice(fault)
 
-const payWith = (
+const lockWith = (
   bank: BankShape,
   fault: PayFault,
   account: string,
   request: PayRequest
-): Effect.Effect<Paid, PaymentFailed | PaymentUnknown> => {
-  const paid = bank.pay(account, request)
+): Effect.Effect<Locked, PaymentFailed | PaymentUnknown> => {
+  const locked = bank.lock(account, request)
   const broken = new PaymentUnknown({
     paymentHash: request.invoice.paymentHash,
     message: "The bank broke down"
@@ -120,17 +128,16 @@ const payWith = (
     case "BreakBeforePaying":
       return Effect.fail(broken)
     case "PayThenFail":
-      return Effect.andThen(paid, Effect.fail(failed(fault.reason)))
+      return Effect.andThen(locked, Effect.fail(failed(fault.reason)))
     case "PayThenSilence":
-      return Effect.andThen(paid, Effect.never)
+      return Effect.andThen(locked, Effect.never)
     case "PayThenBreak":
-      return Effect.andThen(paid, Effect.fail(broken))
+      return Effect.andThen(locked, Effect.fail(broken))
     case "PaySlowly":
-      return Effect.delay(paid, fault.delay)
+      return Effect.delay(locked, fault.delay)
     case "WrongPreimage":
-      return Effect.zipWith(paid, randomSecret, ({ fee }, secret) => ({
-        preimage: Bolt11.Preimage.make(secret),
-        fee
+      return Effect.zipWith(locked, randomSecret, ({ end }, secret) => ({
+        end: Effect.map(end, ({ fee }) => ({ preimage: Bolt11.Preimage.make(secret), fee }))
       }))
     case "Overcharge":
       return overcharge(bank, fault.by, account, request)
@@ -144,7 +151,7 @@ const failed = (reason: FailureReason) =>
 const overcharge = Effect.fnUntraced(
   function* (bank: BankShape, by: Msat.Msat, account: string, request: PayRequest) {
     const uncapped = { ...request, maxFee: Msat.most }
-    const paid = yield* bank.pay(account, uncapped)
+    const { end } = yield* bank.lock(account, uncapped)
     yield* bank.open("overcharges")
     const surplus = yield* bank.makeInvoice("overcharges", {
       amount: by,
@@ -153,9 +160,12 @@ const overcharge = Effect.fnUntraced(
     })
     const invoice = yield* Effect.fromResult(Bolt11.decode(surplus.bolt11))
     const extra = yield* bank.pay(account, { ...uncapped, invoice })
+    const surcharge = Msat.add(by, extra.fee ?? Msat.zero)
     return {
-      preimage: paid.preimage,
-      fee: Msat.sum([paid.fee ?? Msat.zero, by, extra.fee ?? Msat.zero])
+      end: Effect.map(end, ({ fee, preimage }) => ({
+        preimage,
+        fee: Msat.add(fee ?? Msat.zero, surcharge)
+      }))
     }
   },
   (effect, _bank, _by, _account, request) =>

@@ -24,7 +24,7 @@ export const make = Effect.fnUntraced(function* ({ account }: Options) {
       id,
       alias: account,
       network: bank.network,
-      capabilities: { hold: true, feeCap: true }
+      capabilities: { hold: true, lock: true, feeCap: true }
     }),
     balance: walletErrors(bank.balance(account)),
     makeInvoice: (request) =>
@@ -51,7 +51,11 @@ export const make = Effect.fnUntraced(function* ({ account }: Options) {
     )
   })
 
-  const payer = Payer.of({ capsFee: true, pay: (request) => bank.pay(account, request) })
+  const payer = Payer.of({
+    capsFee: true,
+    pay: (request) => bank.pay(account, request),
+    lock: (request) => bank.lock(account, request)
+  })
 
   return Context.make(Wallet, wallet).pipe(Context.add(Payer, payer))
 })
@@ -64,6 +68,7 @@ const toIncoming = (invoice: IssuedInvoice): Incoming => ({
   bolt11: invoice.bolt11,
   amount: invoice.amount,
   state: invoice.state,
+  heldUntil: invoice.heldUntil,
   createdAt: invoice.createdAt,
   settledAt: invoice.settledAt
 })

@@ -8,6 +8,7 @@ import { Unsupported, Wallet, WalletError, WalletId } from "./Wallet.ts"
 
 /** `message` says what to do to have a wallet. */
 export const layer = (message: string): Layer.Layer<Wallet | Payer> => {
+  const refused = Effect.fail(new PaymentFailed({ reason: "refused", message }))
   const missing = Effect.fail(new WalletError({ reason: new Unsupported({ message }) }))
   return Layer.succeedContext(
     Context.make(
@@ -30,7 +31,8 @@ export const layer = (message: string): Layer.Layer<Wallet | Payer> => {
         Payer,
         Payer.of({
           capsFee: false,
-          pay: () => Effect.fail(new PaymentFailed({ reason: "refused", message }))
+          pay: () => refused,
+          lock: () => refused
         })
       )
     )

@@ -30,6 +30,8 @@ export interface Terms {
   readonly expiresAt: number
   /** How long to wait for the answer. */
   readonly timeout: Duration.Input
+  /** Then only the delivery has to be in time; the answer may come whenever it comes. */
+  readonly patient?: boolean
 }
 
 export type RequestOf<M extends Nip47.Method> = Extract<Nip47.Request, { readonly method: M }>
@@ -109,16 +111,14 @@ export const make: (options: Options) => Effect.Effect<NwcConnection, never, Sco
 
     const exchange = Effect.fnUntraced(function* (
       event: NostrEvent.NostrEvent,
-      timeout: Duration.Input
+      { patient = false, timeout }: Terms
     ) {
       const answered = yield* Deferred.make<NostrEvent.NostrEvent>()
       waiting.set(event.id, answered)
-      return yield* Deferred.await(answered).pipe(
-        Effect.raceFirst(Effect.andThen(deliver(event, timeout), Effect.never)),
-        Effect.timeoutOrElse({
-          duration: timeout,
-          orElse: () => new NoAnswer({ message: "The wallet did not answer in time" })
-        }),
+      const answer = Deferred.await(answered).pipe(
+        Effect.raceFirst(Effect.andThen(deliver(event, timeout), Effect.never))
+      )
+      return yield* (patient ? answer : inTime(answer, timeout)).pipe(
         Effect.ensuring(Effect.sync(() => waiting.delete(event.id)))
       )
     })
@@ -128,8 +128,9 @@ export const make: (options: Options) => Effect.Effect<NwcConnection, never, Sco
       notifications: Stream.fromPubSub(heard),
       ask: Effect.fnUntraced(function* <M extends Nip47.Method>(
         request: RequestOf<M>,
-        { expiresAt, timeout }: Terms
+        terms: Terms
       ) {
+        const { expiresAt, timeout } = terms
         const event = yield* Effect.andThen(listening.await, prepare(request, expiresAt)).pipe(
           Effect.timeoutOrElse({
             duration: Duration.times(Duration.fromInputUnsafe(timeout), reachShare),
@@ -140,7 +141,7 @@ export const make: (options: Options) => Effect.Effect<NwcConnection, never, Sco
               })
           })
         )
-        const answer = yield* exchange(event, timeout)
+        const answer = yield* exchange(event, terms)
         return yield* understand<M>(signer, request.method, answer)
       })
     }
@@ -154,6 +155,12 @@ const answer = (
     const asked = event.tags.find((tag) => tag[0] === "e")?.[1]
     const deferred = asked === undefined ? undefined : waiting.get(asked)
     return deferred === undefined ? Effect.void : Deferred.succeed(deferred, event)
+  })
+
+const inTime = <A, E>(answer: Effect.Effect<A, E>, timeout: Duration.Input) =>
+  Effect.timeoutOrElse(answer, {
+    duration: timeout,
+    orElse: () => new NoAnswer({ message: "The wallet did not answer in time" })
   })
 
 const notificationIn = (

@@ -13,6 +13,7 @@ export const toIncoming = (transaction: Nip47.Transaction): Option.Option<Incomi
         bolt11: transaction.invoice ?? "",
         amount: transaction.amount,
         state: incomingState(transaction),
+        heldUntil: Option.none(),
         createdAt: transaction.created_at ?? 0,
         settledAt: settledAt(transaction)
       })
@@ -66,6 +67,7 @@ export const toMadeInvoice = (
     bolt11: invoice.bolt11,
     amount: wanted.amount,
     state: "pending",
+    heldUntil: Option.none(),
     createdAt: invoice.createdAt,
     settledAt: Option.none()
   })

@@ -8,9 +8,9 @@
 import type { Bolt11, NwcUri } from "@farthing/protocol"
 import { Key, Network, Nip47, Text } from "@farthing/protocol"
 import { Relay, Signer, UnixTime } from "@farthing/relay"
-import { Context, Duration, Effect, Layer, Option, Result, Schema, Stream } from "effect"
-import type { Scope } from "effect"
+import { Context, Duration, Effect, Layer, Option, Result, Schema, Scope, Stream } from "effect"
 import * as NwcConnection from "./NwcConnection.ts"
+import * as NwcLock from "./NwcLock.ts"
 import * as NwcPayment from "./NwcPayment.ts"
 import * as NwcTransaction from "./NwcTransaction.ts"
 import type { PayRequest } from "./Payer.ts"
@@ -91,7 +91,11 @@ export const make = Effect.fnUntraced(function* (
       id,
       alias: Text.printable(alias ?? "", 80),
       network: yield* networkOf(network),
-      capabilities: { hold: holdMethods.every((it) => offered.includes(it)), feeCap: false }
+      capabilities: {
+        hold: holdMethods.every((it) => offered.includes(it)),
+        lock: lockMethods.every((it) => offered.includes(it)),
+        feeCap: false
+      }
     }
   })
 
@@ -186,26 +190,43 @@ export const make = Effect.fnUntraced(function* (
     )
   })
 
-  const pay = Effect.fn("NwcWallet.pay")(function* ({ expiresAt, invoice }: PayRequest) {
-    if ((yield* UnixTime.now) > expiresAt) return yield* failed("expired", "The order has expired")
-    if (Option.isNone(invoice.amount)) return yield* failed("refused", "The invoice has no amount")
+  const paymentOf = ({ invoice: { paymentHash } }: PayRequest): NwcPayment.Payment => ({
+    paymentHash,
+    record: lookupOutgoing(paymentHash)
+  })
 
-    const { paymentHash } = invoice
-    const payment = { paymentHash, record: lookupOutgoing(paymentHash) }
-    return yield* connection
+  /** Sends the order once, and returns what it came to. */
+  const order = (request: PayRequest, { patient }: { readonly patient: boolean }) =>
+    connection
       .ask<"pay_invoice">(
-        { method: "pay_invoice", params: { invoice: invoice.bolt11 } },
-        { expiresAt, timeout: paymentTimeout }
+        { method: "pay_invoice", params: { invoice: request.invoice.bolt11 } },
+        { expiresAt: request.expiresAt, timeout: paymentTimeout, patient }
       )
       .pipe(
         Effect.matchEffect({
-          onFailure: (error) => NwcPayment.disproven(payment, error),
-          onSuccess: (paid) => NwcPayment.proven(payment, paid)
+          onFailure: (error) => NwcPayment.disproven(paymentOf(request), error),
+          onSuccess: (paid) => NwcPayment.proven(paymentOf(request), paid)
         })
       )
+
+  const scope = yield* Effect.scope
+
+  const payer = Payer.of({
+    capsFee: false,
+    pay: Effect.fn("NwcWallet.pay")(function* (request) {
+      yield* payable(request)
+      return yield* order(request, { patient: false })
+    }),
+    lock: Effect.fn("NwcWallet.lock")(function* (request) {
+      yield* payable(request)
+      const paying = order(request, { patient: true })
+      return yield* NwcLock.make(paymentOf(request), paying, paymentTimeout).pipe(
+        Scope.provide(scope)
+      )
+    })
   })
 
-  return Context.make(Wallet, wallet).pipe(Context.add(Payer, Payer.of({ capsFee: false, pay })))
+  return Context.make(Wallet, wallet).pipe(Context.add(Payer, payer))
 })
 
 /** The wallet behind a connection URI, over a connection of its own. */
@@ -220,10 +241,17 @@ export const layer = (uri: NwcUri.NwcUri, options?: Options): Layer.Layer<Wallet
 const idOf = ({ secret, wallet }: NwcUri.NwcUri): WalletId =>
   WalletId.make(`nwc:${wallet}:${Key.publicKeyOf(secret)}`)
 
+const payable = Effect.fnUntraced(function* ({ expiresAt, invoice }: PayRequest) {
+  if ((yield* UnixTime.now) > expiresAt) return yield* failed("expired", "The order has expired")
+  if (Option.isNone(invoice.amount)) return yield* failed("refused", "The invoice has no amount")
+})
+
 const failed = (reason: PaymentFailed["reason"], message: string) =>
   new PaymentFailed({ reason, message })
 
 const holdMethods = ["make_hold_invoice", "settle_hold_invoice", "cancel_hold_invoice"]
+
+const lockMethods = ["pay_invoice", "lookup_invoice"]
 
 const invoiceParams = ({ amount, description, expiry }: InvoiceRequest) => ({
   amount,

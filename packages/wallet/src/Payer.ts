@@ -21,10 +21,25 @@ export interface Paid {
   readonly fee: Msat.Msat | undefined
 }
 
+/** A payment whose money the wallet has locked to the payment hash, or which is done already. */
+export interface Locked {
+  /**
+   * What it comes to, however long that takes: taken by the payee, or back (`PaymentFailed`).
+   * Can be asked for again and again.
+   */
+  readonly end: Effect.Effect<Paid, PaymentFailed | PaymentUnknown>
+}
+
 export interface Shape {
   readonly capsFee: boolean
   /** Pays once. Fails with `PaymentFailed` only if the money provably did not leave. */
   readonly pay: (request: PayRequest) => Effect.Effect<Paid, PaymentFailed | PaymentUnknown>
+  /**
+   * Pays once, and returns as soon as the money is locked, which for the invoice of a payee who
+   * waits for nothing is when it is paid. Fails like `pay`, but is never unknown because the
+   * payee takes long. Whoever stops waiting leaves the lock as it is, for a look-up to find.
+   */
+  readonly lock: (request: PayRequest) => Effect.Effect<Locked, PaymentFailed | PaymentUnknown>
 }
 
 export class Payer extends Context.Service<Payer, Shape>()("@farthing/wallet/Payer") {}

@@ -20,6 +20,8 @@ export interface Info {
   readonly capabilities: {
     /** Hold invoices can be made, settled and cancelled. */
     readonly hold: boolean
+    /** Hold invoices can be paid, and a look-up tells of a payment while it is under way. */
+    readonly lock: boolean
     /** A payment's fee can be capped (NIP-47 has no way to). */
     readonly feeCap: boolean
   }
@@ -33,6 +35,11 @@ export interface InvoiceRequest {
 
 export interface HoldInvoiceRequest extends InvoiceRequest {
   readonly paymentHash: Bolt11.PaymentHash
+  /**
+   * For how many blocks (BOLT 11 `min_final_cltv_expiry_delta`) the money is locked at least;
+   * one counts as ten minutes, the one under way not at all. Default: the wallet's own.
+   */
+  readonly minFinalCltvDelta?: number
 }
 
 /** `held`: paid by the customer, but locked until we settle or cancel (hold invoices only). */
@@ -44,6 +51,11 @@ export const Incoming = Schema.Struct({
   bolt11: Schema.String,
   amount: Msat.Msat,
   state: IncomingState,
+  /**
+   * Unix seconds until which the money of a `held` invoice can be taken, rather too early than
+   * too late. None while nothing is held, and where the wallet does not say it.
+   */
+  heldUntil: Schema.Option(Schema.Int),
   /** Unix seconds. */
   createdAt: Schema.Int,
   settledAt: Schema.Option(Schema.Int)
