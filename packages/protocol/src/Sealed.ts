@@ -5,10 +5,14 @@
  * invoice comes with the payment; the NIP-44 conversation key of the two parties nobody else has,
  * so that a bank or a routing node that learns the preimage reads nothing. Request, payment hash
  * and place go into the key: a ciphertext that stood elsewhere does not open.
+ *
+ * A provider that dies and infers anew seals another text for the same place, under the same key.
+ * So the nonce is made from the text, with a second key (as SIV modes do, RFC 5297): two texts never
+ * share a keystream, which somebody who never pays could tell them from.
  */
 import { Option, Redacted } from "effect"
 import { isUtf8 } from "node:buffer"
-import { createCipheriv, createDecipheriv, createHash, hkdfSync } from "node:crypto"
+import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync } from "node:crypto"
 import * as Bolt11 from "./Bolt11.ts"
 import * as Chunking from "./Chunking.ts"
 import * as Hex from "./Hex.ts"
@@ -27,19 +31,17 @@ export interface Lock {
   readonly paymentHash: Bolt11.PaymentHash
 }
 
-/** What opens one part of one result, and nothing else: whoever holds it may show it around. */
-export interface PartKey {
-  /** ChaCha20: 32 bytes. */
+/** What seals a part: 32 bytes each. */
+interface PartKeys {
   readonly key: Uint8Array
-  /** 12 bytes. */
-  readonly nonce: Uint8Array
+  readonly nonceKey: Uint8Array
 }
 
 /**
  * HKDF (RFC 5869) with SHA-256: ikm = preimage ‖ conversation key, salt = request id, info =
- * "farthing/sealed/1" ‖ payment hash ‖ seq (8 bytes, big-endian).
+ * "farthing/sealed/1" ‖ payment hash ‖ seq (8 bytes, big-endian); 64 bytes, the key first.
  */
-export const partKey = (lock: Lock, seq: number): PartKey => {
+const partKeys = (lock: Lock, seq: number): PartKeys => {
   const secrets = Buffer.concat([
     Hex.toBytes(Redacted.value(lock.preimage)),
     Redacted.value(lock.conversationKey)
@@ -49,9 +51,20 @@ export const partKey = (lock: Lock, seq: number): PartKey => {
     Hex.toBytes(lock.paymentHash),
     bigEndian(seq)
   ])
-  const material = hkdfSync("sha256", secrets, Hex.toBytes(lock.requestId), info, 32 + 12)
-  return { key: new Uint8Array(material, 0, 32), nonce: new Uint8Array(material, 32) }
+  const material = hkdfSync("sha256", secrets, Hex.toBytes(lock.requestId), info, 2 * keyBytes)
+  return {
+    key: new Uint8Array(material, 0, keyBytes),
+    nonceKey: new Uint8Array(material, keyBytes)
+  }
 }
+
+/**
+ * What opens one part of one result, and nothing else (32 bytes): whoever holds it may show it
+ * around.
+ */
+export const partKey = (lock: Lock, seq: number): Uint8Array => partKeys(lock, seq).key
+
+const keyBytes = 32
 
 const bigEndian = (seq: number): Buffer => {
   const bytes = Buffer.alloc(8)
@@ -61,17 +74,24 @@ const bigEndian = (seq: number): Buffer => {
 
 const cipher = "chacha20-poly1305"
 
+const nonceBytes = 12
+
 const tagBytes = 16
 
 /**
- * The part of a result that stands at this place (0, 1, 2, …), sealed: base64 of ChaCha20-Poly1305
- * (RFC 8439) over the padded text. The same text at the same place is the same ciphertext.
+ * The part of a result that stands at this place (0, 1, 2, …), sealed: base64 of nonce ‖
+ * ChaCha20-Poly1305 (RFC 8439) over the padded text. The nonce is the first 12 bytes of HMAC-SHA256
+ * over the padded text. The same text at the same place is the same ciphertext.
  */
 export const seal = (lock: Lock, seq: number, plaintext: string): string => {
-  const { key, nonce } = partKey(lock, seq)
+  const { key, nonceKey } = partKeys(lock, seq)
+  const padded = pad(Buffer.from(plaintext))
+  const nonce = createHmac("sha256", nonceKey).update(padded).digest().subarray(0, nonceBytes)
   const sealing = createCipheriv(cipher, key, nonce, { authTagLength: tagBytes })
-  const ciphertext = sealing.update(pad(Buffer.from(plaintext)))
-  return Buffer.concat([ciphertext, sealing.final(), sealing.getAuthTag()]).toString("base64")
+  const ciphertext = sealing.update(padded)
+  return Buffer.concat([nonce, ciphertext, sealing.final(), sealing.getAuthTag()]).toString(
+    "base64"
+  )
 }
 
 /** None: not sealed with these secrets for this place, or not padded as it has to be. */
@@ -79,11 +99,12 @@ export const open = (lock: Lock, seq: number, ciphertext: string): Option.Option
   openPart(partKey(lock, seq), ciphertext)
 
 /** The same with the key of the part alone: how a third party checks what it was shown. */
-export const openPart = ({ key, nonce }: PartKey, ciphertext: string): Option.Option<string> =>
+export const openPart = (key: Uint8Array, ciphertext: string): Option.Option<string> =>
   Option.flatMap(bytesOf(ciphertext), (bytes) => {
+    const nonce = bytes.subarray(0, nonceBytes)
     const opening = createDecipheriv(cipher, key, nonce, { authTagLength: tagBytes })
     opening.setAuthTag(bytes.subarray(-tagBytes))
-    const padded = opening.update(bytes.subarray(0, -tagBytes))
+    const padded = opening.update(bytes.subarray(nonceBytes, -tagBytes))
     return Option.flatMap(authentic(opening), () => unpad(padded))
   })
 
@@ -95,7 +116,7 @@ const authentic = Option.liftThrowable((opening: ReturnType<typeof createDeciphe
 /** Base64 in its one canonical form, of what can be a sealed part. */
 const bytesOf = (ciphertext: string): Option.Option<Buffer> => {
   const bytes = Buffer.from(ciphertext, "base64")
-  return bytes.length > tagBytes && bytes.toString("base64") === ciphertext
+  return bytes.length > nonceBytes + tagBytes && bytes.toString("base64") === ciphertext
     ? Option.some(bytes)
     : Option.none()
 }
@@ -115,7 +136,8 @@ export const digestOf = (ciphertexts: Iterable<string>): string => {
  * bytes; never less than the shortest sealed message holds.
  */
 export const roomFor = (limit: number): number => {
-  const bytes = Math.floor((limit - Chunking.envelopeBytes) / 4) * 3 - lengthBytes - tagBytes
+  const bytes =
+    Math.floor((limit - Chunking.envelopeBytes) / 4) * 3 - nonceBytes - lengthBytes - tagBytes
   return bytes <= shortest ? shortest : bytes - (bytes % stepOf(bytes))
 }
 

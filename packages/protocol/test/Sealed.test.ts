@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Option, Redacted, Schema } from "effect"
-import { createDecipheriv, hash, hkdfSync } from "node:crypto"
+import { createDecipheriv, createHmac, hash, hkdfSync } from "node:crypto"
 import { v2 } from "nostr-tools/nip44"
 import {
   AgentMessage,
@@ -66,16 +66,16 @@ describe("What is sealed opens with the same secrets at the same place", () => {
     ])
     const secrets = Buffer.from(hex("11") + hex("22"), "hex")
     const salt = Buffer.from(hex("33"), "hex")
-    const material = Buffer.from(hkdfSync("sha256", secrets, salt, info, 44))
+    const material = Buffer.from(hkdfSync("sha256", secrets, salt, info, 64))
     const sealed = bytesOf(Sealed.seal(lock, 7, "a thought"))
-    const opening = createDecipheriv(
-      "chacha20-poly1305",
-      material.subarray(0, 32),
-      material.subarray(32),
-      { authTagLength: 16 }
-    )
+    const nonce = sealed.subarray(0, 12)
+    const opening = createDecipheriv("chacha20-poly1305", material.subarray(0, 32), nonce, {
+      authTagLength: 16
+    })
     opening.setAuthTag(sealed.subarray(-16))
-    const padded = Buffer.concat([opening.update(sealed.subarray(0, -16)), opening.final()])
+    const padded = Buffer.concat([opening.update(sealed.subarray(12, -16)), opening.final()])
+    const mac = createHmac("sha256", material.subarray(32)).update(padded).digest()
+    assert.deepStrictEqual(nonce, mac.subarray(0, 12))
     assert.strictEqual(padded.readUInt32BE(), 9)
     assert.strictEqual(padded.toString("utf8", 4, 13), "a thought")
     assert.isTrue(padded.subarray(13).every((byte) => byte === 0))
@@ -165,6 +165,14 @@ describe("A ciphertext does not tell of its text", () => {
     const lengths = ["", "yes", "no", "n", "42", "a".repeat(600)].map((it) => lengthOf(answer(it)))
     assert.deepStrictEqual(new Set(lengths).size, 1)
     assert.strictEqual(lengthOf(""), lengthOf("x".repeat(1_024)))
+  })
+
+  it("two for one place, as after a crash, have nothing in common", () => {
+    const [one, other] = ["yes", "no"].map((it) => bytesOf(Sealed.seal(lock, 0, it)))
+    assert.notDeepEqual(one!.subarray(0, 12), other!.subarray(0, 12))
+    // Both end in the same zeros, which one keystream would show.
+    const differing = one!.subarray(600, 1_000).filter((byte, at) => byte !== other![600 + at])
+    assert.isAbove(differing.length, 350)
   })
 
   it("longer ones have the lengths of NIP-44", () => {
