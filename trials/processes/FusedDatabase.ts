@@ -72,15 +72,21 @@ const writing =
   /^\s*(?:INSERT\s+INTO|UPDATE|DELETE\s+FROM|CREATE\s+TABLE(?:\s+IF\s+NOT\s+EXISTS)?|ALTER\s+TABLE)\s+["`]?(\w+)/i
 
 /** The words that ledger, journal, provider's book and bank write where they say what came to be. */
-const states =
-  /^(requested|quoted|paying|paid|delivered|refused|unanswered|rejected|unpaid|unknown|lost|refunding|refunded|intended|submitted|held|settled|failed|running|answered|owed|pending)$/
+const states = new Set(
+  [
+    "requested quoted sealed paying locked released paid delivered unclaimed returned",
+    "refused unanswered rejected unpaid unknown lost refunding refunded",
+    "intended submitted held settled failed",
+    "running answered awaiting claiming returning owed pending cancelled"
+  ].flatMap((words) => words.split(" "))
+)
 
 /** The table, and the state if one is written; undefined for what writes nothing. */
 const describe = (sql: string, params: ReadonlyArray<unknown>): string | undefined => {
   const table = writing.exec(sql)?.[1]
   if (table === undefined) return undefined
   const literal = /\bstate\s*=\s*'(\w+)'/.exec(sql.split(/\bWHERE\b/i)[0] ?? "")?.[1]
-  const state = literal ?? params.find((param) => typeof param === "string" && states.test(param))
+  const state = literal ?? params.find((param) => typeof param === "string" && states.has(param))
   return state === undefined ? table : `${table} ${String(state)}`
 }
 

@@ -1,7 +1,8 @@
 /** What a trial has cost somebody, by the bank's book and by the spend ledger; both are audited. */
+import { assert } from "@effect/vitest"
 import type { Treasury } from "@farthing/budget"
 import { Msat } from "@farthing/protocol"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import * as Stage from "./Stage.ts"
 
 export interface Books {
@@ -44,6 +45,39 @@ export const paid = (...amounts: ReadonlyArray<Msat.Msat>): Books => {
   const spent = Msat.sum(amounts.map((amount) => Msat.add(amount, Stage.fee)))
   return { gone: spent, spent, held: Msat.zero, findings: [] }
 }
+
+/** Of so much money nothing was taken yet; the most that it may cost is set aside. */
+export const locked = (...amounts: ReadonlyArray<Msat.Msat>): Books => ({
+  gone: paid(...amounts).gone,
+  spent: Msat.zero,
+  held: Msat.sum(amounts.map((amount) => Msat.add(amount, allowedFee))),
+  findings: []
+})
+
+/** The provider can take it: it counts as spent, with the most that it may cost. */
+export const released = (...amounts: ReadonlyArray<Msat.Msat>): Books => {
+  const { held, ...books } = locked(...amounts)
+  return { ...books, held: Msat.zero, spent: held }
+}
+
+/** The largest fee of a small payment, where nothing else is configured. */
+const allowedFee = Msat.make(10_000)
+
+/** The books, once they are these: what was locked is booked when the wallet has told of its end. */
+export const closing = Effect.fnUntraced(function* (
+  customer: Parameters<typeof of>[0],
+  expected: Books
+) {
+  const books = yield* of(customer).pipe(
+    Effect.repeat({
+      until: ({ gone, held, spent }) =>
+        gone === expected.gone && held === expected.held && spent === expected.spent,
+      schedule: Schedule.spaced("50 millis")
+    }),
+    Effect.timeoutOrElse({ duration: "15 seconds", orElse: () => of(customer) })
+  )
+  assert.deepStrictEqual(books, expected)
+})
 
 /** What a scripted person has earned since its account was opened, in msat. */
 export const earned = Effect.fnUntraced(function* ({ account, opening }: Stage.Account) {

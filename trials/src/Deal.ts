@@ -19,10 +19,14 @@ export interface Terms {
 
 export const meet = Effect.fnUntraced(function* (script: Peer.Script, terms: Terms = {}) {
   const place = yield* Stage.place()
-  const peer = yield* Peer.open(place, { name: "rogue", price, ...terms.profile }, script)
+  const peer = yield* opens(place, terms, script)
   const customer = yield* People.customer(place, { environment: terms.environment ?? {} })
   return { place, peer, customer }
 })
+
+/** A provider that follows a script, in a place where others are, too. */
+export const opens = (place: Stage.Place, { profile }: Terms, script: Peer.Script) =>
+  Peer.open(place, { name: "rogue", price, ...profile }, script)
 
 type Buyer = Pick<People.Customer, "client">
 

@@ -2,18 +2,11 @@
  * A provider that does what a trial tells it to: real keys, real invoices of the bank, the wire
  * format and nothing else.
  */
-import {
-  AgentMessage,
-  Announcement,
-  Bolt11,
-  Channel,
-  Key,
-  Msat,
-  NostrEvent
-} from "@farthing/protocol"
+import { AgentMessage, Announcement, type Bolt11, Channel, Key, Msat } from "@farthing/protocol"
+import type { NostrEvent } from "@farthing/protocol"
 import { Signer, UnixTime } from "@farthing/relay"
-import { Deferred, Effect, Option, Stream } from "effect"
-import { hash, randomBytes } from "node:crypto"
+import { Effect, Option, Stream } from "effect"
+import * as PeerJob from "./PeerJob.ts"
 import * as Stage from "./Stage.ts"
 
 export interface Profile {
@@ -25,80 +18,7 @@ export interface Profile {
   readonly clockAhead?: number
 }
 
-/** One request, and what a provider may do about it. */
-export interface Job {
-  readonly event: NostrEvent.NostrEvent
-  readonly request: AgentMessage.JobRequest
-  /** The id that the wire asks for. */
-  readonly jobId: string
-  /** Says something as an answer to the request. */
-  readonly say: (message: AgentMessage.AgentMessage, how?: How) => Effect.Effect<void>
-  /** Says what was drafted. */
-  readonly publish: (event: NostrEvent.NostrEvent) => Effect.Effect<void>
-  /** Signs it, and does not say it yet. */
-  readonly draft: (
-    message: AgentMessage.AgentMessage,
-    how?: How
-  ) => Effect.Effect<NostrEvent.NostrEvent>
-  /** Makes an invoice at the bank; says nothing. */
-  readonly makeInvoice: (amount: Msat.Msat) => Effect.Effect<Bolt11.Invoice>
-  /** The message that carries an invoice for this job, changed as a trial likes. */
-  readonly quoteOf: (
-    invoice: Bolt11.Invoice,
-    change?: Partial<AgentMessage.Invoice>
-  ) => AgentMessage.Invoice
-  /** Says an invoice, changed as a trial likes. */
-  readonly quote: (
-    invoice: Bolt11.Invoice,
-    change?: Partial<AgentMessage.Invoice>
-  ) => Effect.Effect<void>
-  /** Makes an invoice and says it. */
-  readonly invoice: (
-    amount: Msat.Msat,
-    change?: Partial<AgentMessage.Invoice>
-  ) => Effect.Effect<Bolt11.Invoice>
-  /** Waits until the bank has the money of an invoice. */
-  readonly isPaid: (invoice: Bolt11.Invoice) => Effect.Effect<void>
-  /** Pays at the bank out of what the provider has earned; tells nobody. */
-  readonly pay: (bolt11: string) => Effect.Effect<void>
-  /** Fails at the job. */
-  readonly fail: Effect.Effect<void>
-  /** Offers so much of the money back, for an hour; changed as a trial likes. */
-  readonly offerRefund: (
-    amount: Msat.Msat,
-    change?: Partial<AgentMessage.RefundOffer>,
-    how?: How
-  ) => Effect.Effect<void>
-  /** Waits for the customer's invoice for its money back. */
-  readonly refundInvoice: Effect.Effect<AgentMessage.RefundInvoice>
-  /** The message that carries a whole text. */
-  readonly resultOf: (
-    text: string,
-    change?: Partial<AgentMessage.JobResult>
-  ) => AgentMessage.JobResult
-  readonly result: (text: string, change?: Partial<AgentMessage.JobResult>) => Effect.Effect<void>
-  /** The message that carries one numbered piece. */
-  readonly chunkOf: (
-    seq: number,
-    text: string,
-    change?: Partial<AgentMessage.StreamChunk>
-  ) => AgentMessage.StreamChunk
-  readonly chunk: (
-    seq: number,
-    text: string,
-    change?: Partial<AgentMessage.StreamChunk>
-  ) => Effect.Effect<void>
-}
-
-export interface How {
-  readonly reply?: NostrEvent.EventId
-  /** No tag of the request at all. */
-  readonly loose?: boolean
-  /** Who signs it; default: the provider. */
-  readonly as?: Signer.Shape
-  /** Unix seconds; default: now, by the provider's clock. */
-  readonly createdAt?: number
-}
+export type { How, Job } from "./PeerJob.ts"
 
 export interface Peer {
   readonly pubkey: Key.PublicKey
@@ -117,19 +37,19 @@ export interface Peer {
   /** Does the same for every request until the trial ends. */
   readonly serve: (script: Script) => Effect.Effect<void>
   /** The requests that came so far. */
-  readonly requests: ReadonlyArray<Job>
+  readonly requests: ReadonlyArray<PeerJob.Job>
   /** The invoices for refunds that came so far. */
   readonly refundInvoices: ReadonlyArray<AgentMessage.RefundInvoice>
 }
 
-export type Script = (job: Job) => Effect.Effect<unknown, unknown>
+export type Script = (job: PeerJob.Job) => Effect.Effect<unknown, unknown>
 
 /** Has a channel, and says nothing yet. */
 export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Profile) {
-  const { account: openAccount, bank } = yield* Stage.Stage
+  const stage = yield* Stage.Stage
   const { relay } = place
   const scope = yield* Effect.scope
-  const account = yield* openAccount(profile.name, Msat.zero)
+  const account = yield* stage.account(profile.name, Msat.zero)
   const signer = Signer.make(Key.generate())
   const now = Effect.map(UnixTime.now, (second) => second + (profile.clockAhead ?? 0))
 
@@ -144,7 +64,7 @@ export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Pr
   )
   yield* publish(created)
   const channel = created.id
-  const requests: Array<Job> = []
+  const requests: Array<PeerJob.Job> = []
   const refundInvoices: Array<AgentMessage.RefundInvoice> = []
   let announced = 0
 
@@ -178,144 +98,36 @@ export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Pr
     )
   })
 
-  const makeInvoice: Peer["makeInvoice"] = (amount) =>
-    bank.makeInvoice(account.account, { amount, description: "a job", expiry: "10 minutes" }).pipe(
-      Effect.flatMap(({ bolt11 }) => Effect.fromResult(Bolt11.decode(bolt11))),
-      Effect.orDie
-    )
-
-  const pay: Job["pay"] = (bolt11) =>
-    Effect.fromResult(Bolt11.decode(bolt11)).pipe(
-      Effect.flatMap((invoice) =>
-        bank.pay(account.account, {
-          invoice,
-          maxFee: Stage.fee,
-          expiresAt: invoice.expiresAt
-        })
-      ),
-      Effect.orDie,
-      Effect.asVoid
-    )
-
-  const jobOf = Effect.fnUntraced(function* (
-    event: NostrEvent.NostrEvent,
-    request: AgentMessage.JobRequest
-  ) {
-    const jobId = AgentMessage.jobIdOf(event.id)
-    const refund = yield* Deferred.make<AgentMessage.RefundInvoice>()
-
-    const draft: Job["draft"] = Effect.fnUntraced(function* (message, how = {}) {
-      return yield* (how.as ?? signer).sign(
-        Channel.message({
-          channel,
-          relay: "",
-          message,
-          ...(how.loose === true
-            ? {}
-            : { reply: { to: how.reply ?? event.id, author: event.pubkey } }),
-          salt: Channel.Salt.make(randomBytes(8).toString("hex")),
-          createdAt: how.createdAt ?? (yield* now)
-        })
-      )
-    })
-    const say: Job["say"] = (message, how) => Effect.flatMap(draft(message, how), publish)
-
-    const quoteOf: Job["quoteOf"] = (invoice, change) => ({
-      type: "Invoice",
-      job_id: jobId,
-      bolt11: invoice.bolt11,
-      amount_msats: Option.getOrElse(invoice.amount, () => Msat.zero),
-      payment_hash: invoice.paymentHash,
-      request_id: event.id,
-      ...change
-    })
-    const quote: Job["quote"] = (invoice, change) => say(quoteOf(invoice, change))
-
-    const resultOf: Job["resultOf"] = (text, change) => ({
-      type: "JobResult",
-      job_id: jobId,
-      request_id: event.id,
-      result: text,
-      sha256: hash("sha256", text),
-      ...change
-    })
-
-    const chunkOf: Job["chunkOf"] = (seq, text, change) => ({
-      type: "StreamChunk",
-      job_id: jobId,
-      request_id: event.id,
-      chunk: text,
-      is_final: false,
-      seq,
-      ...change
-    })
-
-    const job: Job = {
-      event,
-      request,
-      jobId,
-      say,
-      draft,
-      publish,
-      makeInvoice,
-      quoteOf,
-      quote,
-      invoice: (amount, change) =>
-        Effect.tap(makeInvoice(amount), (invoice) => quote(invoice, change)),
-      isPaid: ({ paymentHash }) =>
-        bank.changes(account.account).pipe(
-          Stream.merge(Stream.make(undefined)),
-          Stream.mapEffect(() => bank.findInvoice(account.account, paymentHash)),
-          Stream.filter(Option.exists(({ state }) => state === "settled")),
-          Stream.runHead,
-          Effect.orDie,
-          Effect.asVoid
-        ),
-      pay,
-      fail: say({
-        type: "JobError",
-        job_id: jobId,
-        request_id: event.id,
-        code: "inference_failed",
-        message: "no luck"
-      }),
-      offerRefund: Effect.fnUntraced(function* (amount, change, how) {
-        const expires_at = (yield* UnixTime.now) + 3_600
-        const offer = { request_id: event.id, amount_msats: amount, expires_at, ...change }
-        yield* say({ type: "RefundOffer", ...offer }, how)
-      }),
-      refundInvoice: Deferred.await(refund),
-      resultOf,
-      result: (text, change) => say(resultOf(text, change)),
-      chunkOf,
-      chunk: (seq, text, change) => say(chunkOf(seq, text, change))
-    }
-    return { job, refund }
-  })
+  const hearing = { signer, account, channel, publish, now }
 
   const serve: Peer["serve"] = (script) => {
-    const jobs = new Map<string, Effect.Success<ReturnType<typeof jobOf>>>()
+    const jobs = new Map<string, PeerJob.Heard>()
+
+    const begin = Effect.fnUntraced(function* (
+      event: NostrEvent.NostrEvent,
+      request: AgentMessage.JobRequest
+    ) {
+      const heard = yield* PeerJob.make(hearing, event, request).pipe(
+        Effect.provideService(Stage.Stage, stage)
+      )
+      jobs.set(event.id, heard)
+      requests.push(heard.job)
+      yield* script(heard.job).pipe(
+        Effect.tapCause((cause) => Effect.logError("A script failed", cause)),
+        Effect.forkIn(scope, { startImmediately: true })
+      )
+    })
+
     return relay.subscribe([Channel.providerFilter(channel)]).pipe(
       Stream.filter((event) => event.pubkey !== signer.publicKey),
       Stream.runForEach(
         Effect.fnUntraced(function* (event) {
           const message = Option.getOrUndefined(AgentMessage.parse(event.content))
+          if (message?.type === "JobRequest") return yield* begin(event, message)
+          if (message === undefined || !AgentMessage.isFollowUp(message)) return
+          if (message.type === "RefundInvoice") refundInvoices.push(message)
           const known = jobs.get(Option.getOrElse(Channel.replyOf(event), () => ""))
-          switch (message?.type) {
-            case "JobRequest": {
-              const asked = yield* jobOf(event, message)
-              jobs.set(event.id, asked)
-              requests.push(asked.job)
-              yield* script(asked.job).pipe(
-                Effect.tapCause((cause) => Effect.logError("A script failed", cause)),
-                Effect.forkIn(scope, { startImmediately: true })
-              )
-              return
-            }
-            case "RefundInvoice":
-              refundInvoices.push(message)
-              yield* known === undefined ? Effect.void : Deferred.succeed(known.refund, message)
-          }
+          if (known?.job.event.pubkey === event.pubkey) yield* known.hear(message)
         })
       ),
       Effect.orDie,
@@ -330,7 +142,8 @@ export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Pr
     account,
     channel,
     announcement,
-    makeInvoice,
+    makeInvoice: (amount) =>
+      PeerJob.makeInvoice(account, amount).pipe(Effect.provideService(Stage.Stage, stage)),
     announce: (change) => Effect.tap(announcement(change), publish),
     serve,
     requests,

@@ -4,7 +4,8 @@
  */
 import { AgentMessage, Bolt11, Channel, Key, Msat, NostrEvent } from "@farthing/protocol"
 import { Signer, UnixTime } from "@farthing/relay"
-import { Effect, Latch, Option, Queue, Stream } from "effect"
+import type { Wallet } from "@farthing/wallet"
+import { Effect, Latch, Option, Queue, Schedule, Stream } from "effect"
 import { randomBytes } from "node:crypto"
 import * as Stage from "./Stage.ts"
 
@@ -55,6 +56,15 @@ export interface Shopper {
   readonly heard: Effect.Effect<ReadonlyArray<Heard>>
   /** Pays at the bank; tells nobody. */
   readonly pay: (bolt11: string) => Effect.Effect<void>
+  /** Has the bank lock the money of an invoice; what becomes of it is not waited for. */
+  readonly lock: (bolt11: string) => Effect.Effect<void>
+  /** Waits until money that was locked is taken, or back. */
+  readonly endOf: (paymentHash: Bolt11.PaymentHash) => Effect.Effect<Wallet.Outgoing["state"]>
+  /** Shows a preimage to the provider alone, for a request. */
+  readonly release: (
+    request: NostrEvent.EventId,
+    preimage: Bolt11.Preimage
+  ) => Effect.Effect<NostrEvent.NostrEvent>
   readonly makeInvoice: (amount: Msat.Msat) => Effect.Effect<Bolt11.Invoice>
   readonly balance: Effect.Effect<Msat.Msat>
 }
@@ -70,6 +80,7 @@ export const make = Effect.fnUntraced(function* (
   const signer = Signer.make(Key.generate())
   const heard = yield* Queue.unbounded<Heard>()
   const listening = yield* Latch.make()
+  const scope = yield* Effect.scope
   const { bank } = stage
 
   yield* relay
@@ -126,6 +137,46 @@ export const make = Effect.fnUntraced(function* (
     return Effect.repeat(Queue.take(heard), { until: isWanted })
   }
 
+  const order = Effect.fnUntraced(function* (bolt11: string) {
+    const invoice = yield* Effect.fromResult(Bolt11.decode(bolt11))
+    return yield* bank.pay(account.account, {
+      invoice,
+      maxFee: Stage.fee,
+      expiresAt: invoice.expiresAt
+    })
+  })
+
+  /** Our payment, once it is as it should be. */
+  const payment = (
+    paymentHash: Bolt11.PaymentHash,
+    isReached: (payment: Wallet.Outgoing) => boolean
+  ) =>
+    bank.findPayment(account.account, paymentHash).pipe(
+      Effect.orDie,
+      Effect.map(Option.filter(isReached)),
+      Effect.repeat({ until: Option.isSome, schedule: Schedule.spaced("20 millis") }),
+      Effect.flatMap(Effect.fromOption),
+      Effect.orDie,
+      Effect.map(({ state }) => state)
+    )
+
+  const lock: Shopper["lock"] = Effect.fnUntraced(function* (bolt11) {
+    const { paymentHash } = yield* Effect.orDie(Effect.fromResult(Bolt11.decode(bolt11)))
+    yield* Effect.forkIn(Effect.ignore(order(bolt11)), scope, { startImmediately: true })
+    yield* payment(paymentHash, () => true)
+  })
+
+  const release: Shopper["release"] = Effect.fnUntraced(function* (request, preimage) {
+    const job_id = AgentMessage.jobIdOf(request)
+    const payload = yield* signer
+      .encrypt(
+        counter.publicKey,
+        AgentMessage.stringify({ type: "PreimageRelease", job_id, preimage })
+      )
+      .pipe(Effect.orDie)
+    return yield* say({ type: "Private", request_id: request, payload }, { reply: request })
+  })
+
   const shopper: Shopper = {
     pubkey: signer.publicKey,
     signer,
@@ -143,18 +194,10 @@ export const make = Effect.fnUntraced(function* (
       }),
     hear,
     heard: Queue.clear(heard),
-    pay: (bolt11) =>
-      Effect.fromResult(Bolt11.decode(bolt11)).pipe(
-        Effect.flatMap((invoice) =>
-          bank.pay(account.account, {
-            invoice,
-            maxFee: Stage.fee,
-            expiresAt: invoice.expiresAt
-          })
-        ),
-        Effect.orDie,
-        Effect.asVoid
-      ),
+    pay: (bolt11) => Effect.asVoid(Effect.orDie(order(bolt11))),
+    lock,
+    endOf: (paymentHash) => payment(paymentHash, ({ state }) => state !== "pending"),
+    release,
     makeInvoice: (amount) =>
       bank
         .makeInvoice(account.account, { amount, description: "a refund", expiry: "10 minutes" })

@@ -13,7 +13,7 @@ import {
 } from "@farthing/protocol"
 import { Relay, Signer, UnixTime } from "@farthing/relay"
 import { Bank } from "@farthing/wallet"
-import { Deferred, Effect, Latch, Option, Stream } from "effect"
+import { Deferred, Effect, Option, Stream } from "effect"
 import { hash, randomBytes } from "node:crypto"
 
 export interface Profile {
@@ -22,6 +22,13 @@ export interface Profile {
   readonly models?: ReadonlyArray<string>
   readonly tagsAnswers?: boolean
   readonly announcement?: Partial<Announcement.Announcement>
+}
+
+/** An invoice whose money is locked until its owner takes it or gives it back. */
+export interface HoldTerms {
+  readonly paymentHash: Bolt11.PaymentHash
+  /** In blocks: for how long the money can be locked; default: the bank's. */
+  readonly minFinalCltvDelta?: number
 }
 
 /** One request, and what a provider may do about it. */
@@ -39,6 +46,25 @@ export interface Job {
     amount: Msat.Msat,
     change?: Partial<AgentMessage.Invoice>
   ) => Effect.Effect<Bolt11.Invoice>
+  /** Makes an invoice whose money stays locked until its preimage is shown; says nothing. */
+  readonly makeHold: (amount: Msat.Msat, terms: HoldTerms) => Effect.Effect<Bolt11.Invoice>
+  /** Says an invoice, changed as a test likes. */
+  readonly quote: (
+    invoice: Bolt11.Invoice,
+    change?: Partial<AgentMessage.Invoice>
+  ) => Effect.Effect<void>
+  /** Waits until the money of an invoice is locked. */
+  readonly isLocked: (invoice: Bolt11.Invoice) => Effect.Effect<void>
+  /** Shows the bank a preimage; whether it gives the money for it. */
+  readonly claim: (preimage: Bolt11.Preimage) => Effect.Effect<boolean>
+  /** Gives locked money back. */
+  readonly giveBack: (invoice: Bolt11.Invoice) => Effect.Effect<void>
+  /** Waits for the customer's word that its money is locked. */
+  readonly htlcLocked: Effect.Effect<AgentMessage.HtlcLocked>
+  /** Waits for the preimage that the customer releases for the provider's eyes. */
+  readonly released: Effect.Effect<Bolt11.Preimage>
+  /** What the customer has followed up with so far, as everybody in the channel sees it. */
+  readonly followUps: ReadonlyArray<AgentMessage.FollowUp>
   /** Waits for the customer's word that it has paid. */
   readonly paymentSent: Effect.Effect<{ readonly payment_id: string; readonly job_id: string }>
   readonly result: (text: string, change?: Partial<AgentMessage.JobResult>) => Effect.Effect<void>
@@ -130,8 +156,10 @@ export const make = Effect.fnUntraced(function* (profile: Profile) {
     request: AgentMessage.JobRequest
   ) {
     const jobId = AgentMessage.jobIdOf(event.id)
-    const sent = yield* Latch.make()
-    let payment = { payment_id: "", job_id: "" }
+    const sent = yield* Deferred.make<AgentMessage.PaymentSent>()
+    const htlcLocked = yield* Deferred.make<AgentMessage.HtlcLocked>()
+    const released = yield* Deferred.make<Bolt11.Preimage>()
+    const followUps: Array<AgentMessage.FollowUp> = []
     const say: Job["say"] = Effect.fnUntraced(function* (message, how = {}) {
       const author = how.as ?? peer
       yield* publish(
@@ -148,11 +176,21 @@ export const make = Effect.fnUntraced(function* (profile: Profile) {
         })
       )
     })
-    const makeInvoice: Job["makeInvoice"] = (amount) =>
-      bank.makeInvoice(profile.name, { amount, description: "a job", expiry: "10 minutes" }).pipe(
-        Effect.flatMap(({ bolt11 }) => Effect.fromResult(Bolt11.decode(bolt11))),
-        Effect.orDie
-      )
+    const makeInvoice = Effect.fnUntraced(function* (amount: Msat.Msat, terms?: HoldTerms) {
+      const asked = { amount, description: "a job", expiry: "10 minutes", ...terms } as const
+      const { bolt11 } = yield* bank.makeInvoice(profile.name, asked)
+      return yield* Effect.fromResult(Bolt11.decode(bolt11))
+    }, Effect.orDie)
+    const quote: Job["quote"] = (invoice, change) =>
+      say({
+        type: "Invoice",
+        job_id: jobId,
+        bolt11: invoice.bolt11,
+        amount_msats: Option.getOrElse(invoice.amount, () => Msat.zero),
+        payment_hash: invoice.paymentHash,
+        request_id: event.id,
+        ...change
+      })
     const refundInvoices: Array<NostrEvent.NostrEvent> = []
     const refundAsked = yield* Deferred.make<Bolt11.Invoice>()
     const pay = (invoice: Bolt11.Invoice) =>
@@ -165,20 +203,29 @@ export const make = Effect.fnUntraced(function* (profile: Profile) {
       jobId,
       say,
       makeInvoice,
-      invoice: Effect.fnUntraced(function* (amount, change) {
-        const invoice = yield* makeInvoice(amount)
-        yield* say({
-          type: "Invoice",
-          job_id: jobId,
-          bolt11: invoice.bolt11,
-          amount_msats: amount,
-          payment_hash: invoice.paymentHash,
-          request_id: event.id,
-          ...change
-        })
-        return invoice
-      }),
-      paymentSent: Effect.map(sent.await, () => payment),
+      makeHold: makeInvoice,
+      quote,
+      invoice: (amount, change) =>
+        Effect.tap(makeInvoice(amount), (invoice) => quote(invoice, change)),
+      isLocked: ({ paymentHash }) =>
+        bank.changes(profile.name).pipe(
+          Stream.merge(Stream.make(undefined)),
+          Stream.mapEffect(() => bank.findInvoice(profile.name, paymentHash)),
+          Stream.filter(Option.exists(({ state }) => state === "held" || state === "settled")),
+          Stream.runHead,
+          Effect.orDie,
+          Effect.asVoid
+        ),
+      claim: (preimage) =>
+        bank.settleHold(profile.name, preimage).pipe(
+          Effect.as(true),
+          Effect.orElseSucceed(() => false)
+        ),
+      giveBack: ({ paymentHash }) => Effect.orDie(bank.cancelHold(profile.name, paymentHash)),
+      htlcLocked: Deferred.await(htlcLocked),
+      released: Deferred.await(released),
+      followUps,
+      paymentSent: Deferred.await(sent),
       result: (text, change) =>
         say({
           type: "JobResult",
@@ -216,18 +263,32 @@ export const make = Effect.fnUntraced(function* (profile: Profile) {
           ...change
         })
     }
-    const hear = (payload: { readonly payment_id: string; readonly job_id: string }) => {
-      payment = { payment_id: payload.payment_id, job_id: payload.job_id }
-      return sent.open
-    }
-    const hearRefundInvoice = Effect.fnUntraced(function* (
-      invoiceEvent: NostrEvent.NostrEvent,
-      bolt11: string
+    const hear = Effect.fnUntraced(function* (
+      followUp: NostrEvent.NostrEvent,
+      message: AgentMessage.FollowUp
     ) {
-      refundInvoices.push(invoiceEvent)
-      yield* Deferred.complete(refundAsked, Effect.orDie(Effect.fromResult(Bolt11.decode(bolt11))))
+      followUps.push(message)
+      switch (message.type) {
+        case "PaymentSent":
+          yield* Deferred.succeed(sent, message)
+          return
+        case "HtlcLocked":
+          yield* Deferred.succeed(htlcLocked, message)
+          return
+        case "RefundInvoice":
+          refundInvoices.push(followUp)
+          yield* Deferred.complete(
+            refundAsked,
+            Effect.orDie(Effect.fromResult(Bolt11.decode(message.bolt11)))
+          )
+          return
+        case "Private": {
+          const inner = yield* openPrivate(signer, event.pubkey, message)
+          if (inner?.type === "PreimageRelease") yield* Deferred.succeed(released, inner.preimage)
+        }
+      }
     })
-    return { job, hear, hearRefundInvoice }
+    return { job, hear }
   })
 
   const serve: Peer["serve"] = (script) => {
@@ -236,22 +297,18 @@ export const make = Effect.fnUntraced(function* (profile: Profile) {
       Stream.filter((event) => event.pubkey !== signer.publicKey),
       Stream.runForEach(
         Effect.fnUntraced(function* (event) {
-          const message = AgentMessage.parse(event.content)
-          if (Option.isNone(message)) return
-          if (message.value.type === "JobRequest") {
-            const known = yield* jobOf(event, message.value)
+          const message = Option.getOrUndefined(AgentMessage.parse(event.content))
+          if (message === undefined) return
+          if (message.type === "JobRequest") {
+            const known = yield* jobOf(event, message)
             jobs.set(event.id, known)
             requests.push(known.job)
             yield* Effect.forkIn(script(known.job), scope, { startImmediately: true })
+            return
           }
-          if (message.value.type === "PaymentSent") {
-            const request = Option.getOrElse(Channel.replyOf(event), () => "")
-            yield* jobs.get(request)?.hear(message.value) ?? Effect.void
-          }
-          if (message.value.type === "RefundInvoice") {
-            const { bolt11, request_id } = message.value
-            yield* jobs.get(request_id)?.hearRefundInvoice(event, bolt11) ?? Effect.void
-          }
+          const request = Option.getOrElse(Channel.replyOf(event), () => "")
+          if (AgentMessage.isFollowUp(message))
+            yield* jobs.get(request)?.hear(event, message) ?? Effect.void
         })
       ),
       Effect.orDie,
@@ -287,3 +344,14 @@ export const honest =
       yield* job.paymentSent
       yield* job.result(typeof text === "string" ? text : text(job.request.prompt))
     })
+
+/** What was said for one's own eyes; undefined if it was not. */
+const openPrivate = (
+  signer: Signer.Shape,
+  author: Key.PublicKey,
+  { payload }: AgentMessage.Private
+): Effect.Effect<AgentMessage.AgentMessage | undefined> =>
+  signer.decrypt(author, payload).pipe(
+    Effect.map((text) => Option.getOrUndefined(AgentMessage.parse(text))),
+    Effect.orElseSucceed(() => undefined)
+  )
