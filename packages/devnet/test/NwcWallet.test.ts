@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Msat } from "@farthing/protocol"
 import { Bank, Faults } from "@farthing/wallet"
+import * as MovableClock from "@farthing/wallet/testing/MovableClock"
 import * as WalletContract from "@farthing/wallet/testing/WalletContract"
 import { Effect, Exit, Option, Scope } from "effect"
 import * as BankOnRelay from "./BankOnRelay.ts"
 
-const world = Effect.gen(function* () {
+const world = Effect.fnUntraced(function* (later: MovableClock.Later) {
   const { alice, bob, carol } = yield* BankOnRelay.serve(yield* BankOnRelay.relay)
   const { feeFor } = yield* Bank.Bank
   return {
@@ -14,13 +15,18 @@ const world = Effect.gen(function* () {
     carol: yield* BankOnRelay.connect(carol),
     funds: BankOnRelay.funds,
     network: "regtest",
-    feeFor
+    feeFor,
+    later
   } satisfies WalletContract.World
 })
 
 describe("NwcWallet", () => {
   for (const { check, promise } of WalletContract.facts) {
-    it.live(promise, () => Effect.flatMap(world, check).pipe(Effect.provide(BankOnRelay.bank())))
+    it.live(promise, () =>
+      MovableClock.within((later) =>
+        Effect.flatMap(world(later), check).pipe(Effect.provide(BankOnRelay.bank()))
+      )
+    )
   }
 })
 

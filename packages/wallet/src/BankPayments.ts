@@ -3,6 +3,7 @@ import type { Msat } from "@farthing/protocol"
 import { Bolt11 } from "@farthing/protocol"
 import { Effect, Option } from "effect"
 import { InvalidRequest, UnknownInvoice, WrongState } from "./Bank.ts"
+import * as Blocks from "./Blocks.ts"
 import * as BankSchema from "./BankSchema.ts"
 import type { BankStore, InvoiceRow, PaymentRow } from "./BankStore.ts"
 import type { PayRequest } from "./Payer.ts"
@@ -138,13 +139,10 @@ const lock = Effect.fnUntraced(function* (store: BankStore, order: Order, invoic
   yield* insertPayment(store, order, invoice)
   yield* store.markInvoice(invoice.payment_hash, {
     state: "held",
-    held_until: order.now + order.request.invoice.minFinalCltvDelta * secondsPerBlock
+    held_until: order.now + order.request.invoice.minFinalCltvDelta * Blocks.seconds
   })
   yield* store.recordIncoming(invoice, "held")
 })
-
-/** A lock's time is counted in blocks (BOLT 11 `min_final_cltv_expiry_delta`). */
-const secondsPerBlock = 600
 
 const insertPayment = (store: BankStore, order: Order, invoice: InvoiceRow) =>
   store.insertPayment({

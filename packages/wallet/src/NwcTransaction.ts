@@ -1,11 +1,24 @@
 /** NIP-47's transactions as invoices and payments of ours. */
 import { Bolt11, Nip47 } from "@farthing/protocol"
 import { Option, Result } from "effect"
-import type { Incoming, Outgoing } from "./Wallet.ts"
+import * as Blocks from "./Blocks.ts"
+import type { HoldInvoiceRequest, Incoming, Outgoing } from "./Wallet.ts"
 import { WalletAnswerInvalid } from "./Wallet.ts"
 
-/** A transaction as an invoice of ours; none if it is a payment. */
-export const toIncoming = (transaction: Nip47.Transaction): Option.Option<Incoming> =>
+/** Whether it says up to which block height its money can be taken. */
+export const saysDeadline = (
+  transaction: Nip47.Transaction
+): transaction is Nip47.Transaction & { readonly settle_deadline: number } =>
+  transaction.state === "accepted" && transaction.settle_deadline !== undefined
+
+/**
+ * A transaction as an invoice of ours; none if it is a payment. Without the wallet's block height
+ * nothing is known of the time that a lock has left.
+ */
+export const toIncoming = (
+  transaction: Nip47.Transaction,
+  tip: Option.Option<Blocks.Tip>
+): Option.Option<Incoming> =>
   transaction.type === "outgoing"
     ? Option.none()
     : Option.some({
@@ -13,7 +26,7 @@ export const toIncoming = (transaction: Nip47.Transaction): Option.Option<Incomi
         bolt11: transaction.invoice ?? "",
         amount: transaction.amount,
         state: incomingState(transaction),
-        heldUntil: Option.none(),
+        heldUntil: Option.flatMap(tip, (it) => heldUntil(transaction, it)),
         createdAt: transaction.created_at ?? 0,
         settledAt: settledAt(transaction)
       })
@@ -51,7 +64,8 @@ export const toOutgoing = (
 /** What was asked for, found again in the invoice that the wallet made. */
 export const toMadeInvoice = (
   transaction: Nip47.Transaction,
-  wanted: Pick<Incoming, "amount"> & Partial<Pick<Incoming, "paymentHash">>
+  wanted: Pick<HoldInvoiceRequest, "amount" | "minFinalCltvDelta"> &
+    Partial<Pick<HoldInvoiceRequest, "paymentHash">>
 ): Result.Result<Incoming, WalletAnswerInvalid> => {
   const decoded = Bolt11.decode(transaction.invoice ?? "")
   if (Result.isFailure(decoded)) return invalid("The wallet made no good invoice")
@@ -61,6 +75,9 @@ export const toMadeInvoice = (
   }
   if (invoice.paymentHash !== (wanted.paymentHash ?? transaction.payment_hash)) {
     return invalid("The wallet made an invoice of another hash")
+  }
+  if (invoice.minFinalCltvDelta < (wanted.minFinalCltvDelta ?? 0)) {
+    return invalid("The wallet made an invoice that locks money for too short a time")
   }
   return Result.succeed({
     paymentHash: invoice.paymentHash,
@@ -87,6 +104,14 @@ const incomingState = (transaction: Nip47.Transaction): Incoming["state"] => {
       return state
   }
 }
+
+const heldUntil = (transaction: Nip47.Transaction, tip: Blocks.Tip): Option.Option<number> =>
+  saysDeadline(transaction)
+    ? Option.filter(
+        Option.some(Blocks.timeOf(transaction.settle_deadline, tip)),
+        Number.isSafeInteger
+      )
+    : Option.none()
 
 const outgoingState = (transaction: Nip47.Transaction): Outgoing["state"] => {
   const { state } = transaction

@@ -9,13 +9,14 @@ import type { Bolt11, NwcUri } from "@farthing/protocol"
 import { Key, Network, Nip47, Text } from "@farthing/protocol"
 import { Relay, Signer, UnixTime } from "@farthing/relay"
 import { Context, Duration, Effect, Layer, Option, Result, Schema, Scope, Stream } from "effect"
+import * as Blocks from "./Blocks.ts"
 import * as NwcConnection from "./NwcConnection.ts"
 import * as NwcLock from "./NwcLock.ts"
 import * as NwcPayment from "./NwcPayment.ts"
 import * as NwcTransaction from "./NwcTransaction.ts"
 import type { PayRequest } from "./Payer.ts"
 import { Payer, PaymentFailed } from "./Payer.ts"
-import type { Incoming, InvoiceRequest } from "./Wallet.ts"
+import type { HoldInvoiceRequest, Incoming, InvoiceRequest } from "./Wallet.ts"
 import {
   Unsupported,
   Wallet,
@@ -62,6 +63,23 @@ export const make = Effect.fnUntraced(function* (
       .ask<M>(request, { expiresAt, timeout: answerTimeout })
       .pipe(Effect.mapError(toWalletError))
   })
+
+  let tip: Blocks.Tip | undefined
+
+  /** The wallet's block height, asked for when a block's time is over; none if it does not say. */
+  const currentTip = Effect.gen(function* () {
+    const at = yield* UnixTime.now
+    if (tip === undefined || at - tip.at >= Blocks.seconds) {
+      const { block_height: height } = yield* ask<"get_info">({ method: "get_info", params: {} })
+      tip = height === undefined ? undefined : { height, at }
+    }
+    return Option.fromUndefinedOr(tip)
+  }).pipe(Effect.orElseSucceed(() => Option.none<Blocks.Tip>()))
+
+  const toIncoming = (transaction: Nip47.Transaction) =>
+    Effect.map(NwcTransaction.saysDeadline(transaction) ? currentTip : Effect.succeedNone, (tip) =>
+      NwcTransaction.toIncoming(transaction, tip)
+    )
 
   /** None if the wallet knows no transaction of that hash. */
   const lookUp = (paymentHash: Bolt11.PaymentHash) =>
@@ -134,12 +152,12 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const transactions = Effect.fn("NwcWallet.transactions")(function* (range?: ListRange) {
-    const incoming = yield* list("incoming", range)
+    const incoming = yield* Effect.forEach(yield* list("incoming", range), toIncoming)
     const outgoing = yield* Effect.forEach(yield* list("outgoing", range), (it) =>
       fromAnswer(NwcTransaction.toOutgoing(it))
     )
     return {
-      incoming: incoming.map(NwcTransaction.toIncoming).flatMap(Option.toArray),
+      incoming: incoming.flatMap(Option.toArray),
       outgoing: outgoing.flatMap(Option.toArray)
     }
   })
@@ -162,7 +180,7 @@ export const make = Effect.fnUntraced(function* (
       yield* requireHold
       const made = yield* ask<"make_hold_invoice">({
         method: "make_hold_invoice",
-        params: { ...invoiceParams(request), payment_hash: request.paymentHash }
+        params: holdInvoiceParams(request)
       })
       return yield* fromAnswer(NwcTransaction.toMadeInvoice(made, request))
     }),
@@ -176,15 +194,16 @@ export const make = Effect.fnUntraced(function* (
       })
     }),
     lookupIncoming: Effect.fn("NwcWallet.lookupIncoming")(function* (paymentHash) {
-      return Option.flatMap(yield* lookUp(paymentHash), NwcTransaction.toIncoming)
+      const found = yield* lookUp(paymentHash)
+      return Option.isNone(found) ? Option.none() : yield* toIncoming(found.value)
     }),
     lookupOutgoing,
     transactions,
     incoming: connection.notifications.pipe(
-      Stream.map((told): Option.Option<Incoming> =>
+      Stream.mapEffect((told): Effect.Effect<Option.Option<Incoming>> =>
         told.notification_type === "payment_sent"
-          ? Option.none()
-          : NwcTransaction.toIncoming(told.notification)
+          ? Effect.succeedNone
+          : toIncoming(told.notification)
       ),
       Stream.flatMap((incoming) => Stream.fromIterable(Option.toArray(incoming)))
     )
@@ -252,6 +271,12 @@ const failed = (reason: PaymentFailed["reason"], message: string) =>
 const holdMethods = ["make_hold_invoice", "settle_hold_invoice", "cancel_hold_invoice"]
 
 const lockMethods = ["pay_invoice", "lookup_invoice"]
+
+const holdInvoiceParams = ({ minFinalCltvDelta, paymentHash, ...request }: HoldInvoiceRequest) => ({
+  ...invoiceParams(request),
+  payment_hash: paymentHash,
+  ...(minFinalCltvDelta === undefined ? {} : { min_cltv_expiry_delta: minFinalCltvDelta })
+})
 
 const invoiceParams = ({ amount, description, expiry }: InvoiceRequest) => ({
   amount,

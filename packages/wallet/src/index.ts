@@ -1,5 +1,6 @@
 export * as Bank from "./Bank.ts"
 export * as BankBook from "./BankBook.ts"
+export * as Blocks from "./Blocks.ts"
 export * as Faults from "./Faults.ts"
 export * as LedgerWallet from "./LedgerWallet.ts"
 export * as NoWallet from "./NoWallet.ts"

@@ -2,6 +2,7 @@ import { describe, it } from "@effect/vitest"
 import { Msat } from "@farthing/protocol"
 import { Sqlite } from "@farthing/sqlite"
 import { Bank, BankBook, LedgerWallet, Payer, Wallet } from "@farthing/wallet"
+import * as MovableClock from "@farthing/wallet/testing/MovableClock"
 import * as WalletContract from "@farthing/wallet/testing/WalletContract"
 import { Context, Effect, Layer } from "effect"
 
@@ -23,7 +24,7 @@ const party = (account: string, balance: Msat.Msat) =>
     } satisfies WalletContract.Party
   })
 
-const world = Effect.gen(function* () {
+const world = Effect.fnUntraced(function* (later: MovableClock.Later) {
   const bank = yield* Bank.Bank
   return {
     alice: yield* party("alice", funds),
@@ -31,12 +32,15 @@ const world = Effect.gen(function* () {
     carol: yield* party("carol", funds),
     funds,
     network: "regtest",
-    feeFor: bank.feeFor
+    feeFor: bank.feeFor,
+    later
   } satisfies WalletContract.World
 })
 
 describe("LedgerWallet", () => {
   for (const { check, promise } of WalletContract.facts) {
-    it.live(promise, () => Effect.flatMap(world, check).pipe(Effect.provide(book)))
+    it.live(promise, () =>
+      MovableClock.within((later) => Effect.flatMap(world(later), check).pipe(Effect.provide(book)))
+    )
   }
 })

@@ -1,6 +1,8 @@
 /** NIP-47's methods, carried out on one account of a bank. */
 import { Bolt11, Msat, Nip47 } from "@farthing/protocol"
+import { UnixTime } from "@farthing/relay"
 import type { Bank } from "@farthing/wallet"
+import { Blocks } from "@farthing/wallet"
 import { Effect, Option, Result } from "effect"
 import * as AccountTransaction from "./AccountTransaction.ts"
 
@@ -59,13 +61,14 @@ export const execute = (
     case "get_info":
       return respond(
         "get_info",
-        Effect.succeed({
+        Effect.map(UnixTime.now, (now) => ({
           alias: `bank of ${bank.network}, account ${account}`,
           pubkey: bank.nodeId,
           network: bank.network,
+          block_height: Blocks.tipAt(now).height,
           methods,
           notifications
-        })
+        }))
       )
   }
 }
@@ -120,9 +123,16 @@ const makeInvoice = (
       amount: params.amount,
       description: params.description ?? "",
       expiry: `${params.expiry ?? defaultExpiry} seconds`,
-      ...("payment_hash" in params ? { paymentHash: params.payment_hash } : {})
+      ...("payment_hash" in params ? holdTerms(params) : {})
     })
     .pipe(Effect.map(AccountTransaction.ofInvoice), refusals)
+
+const holdTerms = (params: (typeof Nip47.MakeHoldInvoice.Type)["params"]) => ({
+  paymentHash: params.payment_hash,
+  ...(params.min_cltv_expiry_delta === undefined
+    ? {}
+    : { minFinalCltvDelta: params.min_cltv_expiry_delta })
+})
 
 /** BOLT 11's default, in seconds. */
 const defaultExpiry = 3_600

@@ -1,14 +1,19 @@
 /** A bank's invoices and payments as NIP-47's transactions. */
 import { Bolt11, Nip47 } from "@farthing/protocol"
 import type { Bank, Wallet } from "@farthing/wallet"
+import { Blocks } from "@farthing/wallet"
 import { Option, Result } from "effect"
 
 export const ofInvoice = (invoice: Bank.IssuedInvoice): Nip47.Transaction => ({
   type: "incoming",
   state: invoiceStates[invoice.state],
   ...common(invoice),
-  ...optional("preimage", invoice.preimage)
+  ...optional("preimage", invoice.preimage),
+  ...optional("settle_deadline", Option.map(invoice.heldUntil, heightAt))
 })
+
+/** NIP-47 counts the time of a lock in blocks. */
+const heightAt = (seconds: number): number => Blocks.tipAt(seconds).height
 
 export const ofPayment = (payment: Wallet.Outgoing): Nip47.Transaction => ({
   type: "outgoing",

@@ -9,7 +9,9 @@ import type { Scope } from "effect"
 import assert from "node:assert/strict"
 import { randomBytes } from "node:crypto"
 import type { Shape as Payer } from "../Payer.ts"
-import type { Incoming, Shape as Wallet, WalletError } from "../Wallet.ts"
+import type { Incoming, Outgoing, Shape as Wallet, WalletError } from "../Wallet.ts"
+import * as Blocks from "../Blocks.ts"
+import type { Later } from "./MovableClock.ts"
 
 export interface Party {
   readonly wallet: Wallet
@@ -25,6 +27,8 @@ export interface World {
   readonly network: Network.Network
   /** What a payment of this amount costs on top of it. */
   readonly feeFor: (amount: Msat.Msat) => Msat.Msat
+  /** Makes it so much later for everybody. */
+  readonly later: Later
 }
 
 export interface Fact {
@@ -34,15 +38,19 @@ export interface Fact {
 
 const amount = Msat.make(21_000)
 
+/** Blocks for which money is locked here. */
+const minFinalCltvDelta = 3
+
 const request = { amount, description: "one thought", expiry: "10 minutes" } as const
 
 export const facts: ReadonlyArray<Fact> = [
   {
-    promise: "says on which network it is and that it can hold",
+    promise: "says on which network it is and that it can hold and lock",
     check: Effect.fnUntraced(function* ({ alice, network }) {
       const info = yield* alice.wallet.info
       assert.equal(info.network, network)
       assert.equal(info.capabilities.hold, true)
+      assert.equal(info.capabilities.lock, true)
       assert.equal(info.capabilities.feeCap, alice.payer.capsFee)
     })
   },
@@ -275,18 +283,154 @@ export const facts: ReadonlyArray<Fact> = [
       const stranger = yield* Effect.flip(alice.wallet.cancelHoldInvoice(made.paymentHash))
       assert.equal(stranger.reason._tag, "WalletRefused")
     })
+  },
+  {
+    promise: "issues hold invoices that lock the money for as long as it was asked to",
+    check: Effect.fnUntraced(function* ({ bob }) {
+      const { made } = yield* holdInvoice(bob)
+      assert.equal((yield* decode(made)).minFinalCltvDelta, minFinalCltvDelta)
+      assert.deepEqual(made.heldUntil, Option.none())
+    })
+  },
+  {
+    promise: "locks money until its preimage is shown, and says how long it can be taken",
+    check: Effect.fnUntraced(function* ({ alice, bob, feeFor, funds }) {
+      const { made, preimage } = yield* holdInvoice(bob)
+      const { end } = yield* lock(alice, made)
+
+      const held = Option.getOrThrow(yield* bob.wallet.lookupIncoming(made.paymentHash))
+      assert.equal(held.state, "held")
+      const left = Option.getOrThrow(held.heldUntil) - (yield* UnixTime.now)
+      assert.ok(left <= minFinalCltvDelta * Blocks.seconds)
+      assert.ok(left > (minFinalCltvDelta - 1) * Blocks.seconds - 60)
+      assert.equal(yield* bob.wallet.balance, 0)
+      assert.equal(yield* alice.wallet.balance, funds - amount - feeFor(amount))
+      assert.equal((yield* sent(alice, made)).state, "pending")
+
+      yield* bob.wallet.settleHoldInvoice(preimage)
+      assert.equal((yield* end).preimage, preimage)
+      assert.equal((yield* end).preimage, preimage)
+      assert.equal(yield* bob.wallet.balance, amount)
+      assert.equal((yield* sent(alice, made)).state, "settled")
+      const taken = Option.getOrThrow(yield* bob.wallet.lookupIncoming(made.paymentHash))
+      assert.deepEqual([taken.state, taken.heldUntil], ["settled", Option.none()])
+    })
+  },
+  {
+    promise: "gives locked money back when the payee cancels, and does not lock it again",
+    check: Effect.fnUntraced(function* ({ alice, bob, funds }) {
+      const { made } = yield* holdInvoice(bob)
+      const { end } = yield* lock(alice, made)
+      yield* bob.wallet.cancelHoldInvoice(made.paymentHash)
+      yield* failure(end)
+      assert.equal((yield* sent(alice, made)).state, "failed")
+      yield* failure(lock(alice, made))
+      assert.equal(yield* alice.wallet.balance, funds)
+    })
+  },
+  {
+    promise: "gives locked money back that nobody has taken in time",
+    check: Effect.fnUntraced(function* ({ alice, bob, funds, later }) {
+      const { made, preimage } = yield* holdInvoice(bob)
+      const { end } = yield* lock(alice, made)
+      yield* later(`${minFinalCltvDelta * Blocks.seconds} seconds`)
+      yield* failure(end)
+      assert.equal(yield* alice.wallet.balance, funds)
+      const late = yield* Effect.flip(bob.wallet.settleHoldInvoice(preimage))
+      assert.equal(late.reason._tag, "WalletRefused")
+      const gone = Option.getOrThrow(yield* bob.wallet.lookupIncoming(made.paymentHash))
+      assert.deepEqual([gone.state, gone.heldUntil], ["cancelled", Option.none()])
+      assert.equal((yield* sent(alice, made)).state, "failed")
+    })
+  },
+  {
+    promise: "pays when it locks the money of an invoice whose payee does not wait",
+    check: Effect.fnUntraced(function* ({ alice, bob }) {
+      const made = yield* bob.wallet.makeInvoice(request)
+      const { end } = yield* lock(alice, made)
+      assert.equal(yield* bob.wallet.balance, amount)
+      assert.equal(Bolt11.hashOf((yield* end).preimage), made.paymentHash)
+    })
+  },
+  {
+    promise: "locks of one invoice at the same time move its money once, and end alike",
+    check: Effect.fnUntraced(function* ({ alice, bob, feeFor, funds }) {
+      const { made, preimage } = yield* holdInvoice(bob)
+      const locks = yield* Effect.all([lock(alice, made), lock(alice, made)], {
+        concurrency: "unbounded"
+      })
+      assert.equal(yield* alice.wallet.balance, funds - amount - feeFor(amount))
+      yield* bob.wallet.settleHoldInvoice(preimage)
+      for (const { end } of locks) assert.equal((yield* end).preimage, preimage)
+      assert.equal(yield* bob.wallet.balance, amount)
+    })
+  },
+  {
+    promise: "leaves a lock to be looked up and taken up again when its caller goes away",
+    check: Effect.fnUntraced(function* ({ alice, bob, feeFor, funds }) {
+      const { made, preimage } = yield* holdInvoice(bob)
+      const locking = yield* Effect.forkChild(lock(alice, made))
+      yield* becomes(bob.wallet, made, "held")
+      yield* Fiber.interrupt(locking)
+      assert.equal((yield* sent(alice, made)).state, "pending")
+
+      const { end } = yield* lock(alice, made)
+      assert.equal(yield* alice.wallet.balance, funds - amount - feeFor(amount))
+      yield* bob.wallet.settleHoldInvoice(preimage)
+      assert.equal((yield* end).preimage, preimage)
+    })
+  },
+  {
+    promise: "fails a lock that the balance does not cover",
+    check: Effect.fnUntraced(function* ({ alice, bob, funds }) {
+      const { made } = yield* holdInvoice(bob, Msat.add(funds, amount))
+      const failed = yield* failure(lock(alice, made))
+      assert.equal(failed.reason, "insufficient_balance")
+      assert.equal(yield* alice.wallet.balance, funds)
+    })
+  },
+  {
+    promise: "fails a lock of what somebody else has locked",
+    check: Effect.fnUntraced(function* ({ alice, bob, carol, funds }) {
+      const { made } = yield* holdInvoice(bob)
+      yield* lock(carol, made)
+      yield* failure(lock(alice, made))
+      assert.equal(yield* alice.wallet.balance, funds)
+    })
+  },
+  {
+    promise: "does not lock money after the order has expired",
+    check: Effect.fnUntraced(function* ({ alice, bob, funds }) {
+      const { made } = yield* holdInvoice(bob)
+      const invoice = yield* decode(made)
+      const late = { invoice, maxFee: Msat.most, expiresAt: invoice.createdAt - 60 }
+      const failed = yield* failure(alice.payer.lock(late))
+      assert.equal(failed.reason, "expired")
+      assert.equal(yield* alice.wallet.balance, funds)
+    })
   }
 ]
 
-/** An order to pay with no cap on the fee and a minute's time. */
-export const pay = Effect.fnUntraced(function* (
-  party: Party,
-  { bolt11 }: { readonly bolt11: string }
-) {
-  const invoice = yield* decode({ bolt11 })
+/** Pays, with no cap on the fee and a minute's time. */
+export const pay = (party: Party, made: { readonly bolt11: string }) =>
+  Effect.flatMap(orderOf(made), party.payer.pay)
+
+/** Locks, with no cap on the fee and a minute's time. */
+export const lock = (party: Party, made: { readonly bolt11: string }) =>
+  Effect.flatMap(orderOf(made), party.payer.lock)
+
+const orderOf = Effect.fnUntraced(function* (made: { readonly bolt11: string }) {
+  const invoice = yield* decode(made)
   const expiresAt = (yield* UnixTime.now) + 60
-  return yield* party.payer.pay({ invoice, maxFee: Msat.most, expiresAt })
+  return { invoice, maxFee: Msat.most, expiresAt }
 })
+
+/** What the payer's wallet knows of its payment. */
+const sent = (
+  payer: Party,
+  { paymentHash }: Pick<Incoming, "paymentHash">
+): Effect.Effect<Outgoing, WalletError> =>
+  Effect.map(payer.wallet.lookupOutgoing(paymentHash), Option.getOrThrow)
 
 const decode = ({ bolt11 }: { readonly bolt11: string }) => Effect.fromResult(Bolt11.decode(bolt11))
 
@@ -299,10 +443,12 @@ const failure = <A, E extends { readonly _tag: string }>(payment: Effect.Effect<
     )
   )
 
-const holdInvoice = Effect.fnUntraced(function* (payee: Party) {
+const holdInvoice = Effect.fnUntraced(function* (payee: Party, price = amount) {
   const preimage = Bolt11.Preimage.make(randomBytes(32).toString("hex"))
   const made = yield* payee.wallet.makeHoldInvoice({
     ...request,
+    amount: price,
+    minFinalCltvDelta,
     paymentHash: Bolt11.hashOf(preimage)
   })
   return { made, preimage }
