@@ -156,6 +156,10 @@ const status = (
 export const leftOf = (status: Usage & { readonly most: Msat.Msat }): Msat.Msat =>
   Msat.left(Msat.left(status.most, status.spent), status.held)
 
+/** What the daily limit still allows; undefined without one. */
+export const leftOfDay = (limits: Limits, today: Usage): Msat.Msat | undefined =>
+  limits.daily === undefined ? undefined : leftOf({ ...today, most: limits.daily })
+
 /** A provider that has delivered something it was paid for. */
 export const isProven = (provider: ProviderTotals): boolean => provider.delivered > 0
 

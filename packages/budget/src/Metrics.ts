@@ -1,10 +1,13 @@
 /** What the budget counts: payments by how they ended for whoever asked for them, and their cost. */
-import type { Msat } from "@farthing/protocol"
+import { Msat } from "@farthing/protocol"
+import type { Context } from "effect"
 import { Cause, Effect, Exit, Metric } from "effect"
+import { costOf } from "./Spend.ts"
+import type { SpendRecord } from "./Spend.ts"
 
 /**
  * - `settled`: paid
- * - `failed`: the wallet says that it is not paid
+ * - `failed`: the wallet says that it is not paid, or that the money of a lock is back
  * - `unknown`: it may be paid; a later look-up tells
  * - `refused`: a limit, a person or the invoice itself stood in the way
  * - `unavailable`: wallet or ledger could not be used
@@ -20,6 +23,7 @@ const about = "Payments, by how they ended for whoever asked for them"
 const payments = new Map(
   ends.map((end) => [end, counter("payments_total", about, { end })] as const)
 )
+const locks = counter("locks_total", "Locks that were made; they are payments when they end")
 const paid = counter("paid_msats_total", "What invoices have cost that were paid, without fees")
 const fees = counter("fees_msats_total", "What paying them has cost")
 
@@ -45,6 +49,14 @@ const endOfExit = (exit: Exit.Exit<unknown, { readonly _tag: string }>): End => 
   return reason === undefined ? "unavailable" : endOf(reason.error)
 }
 
+const countPaid = (
+  { amount, fee }: { readonly amount: Msat.Msat; readonly fee: Msat.Msat },
+  context: Context.Context<never>
+): void => {
+  paid.updateUnsafe(amount, context)
+  fees.updateUnsafe(fee, context)
+}
+
 /** Counts a payment when it ends. */
 export const counted = <
   A extends { readonly amount: Msat.Msat; readonly fee: Msat.Msat },
@@ -57,9 +69,35 @@ export const counted = <
     Effect.contextWith((context) =>
       Effect.sync(() => {
         payments.get(endOfExit(exit))?.updateUnsafe(1, context)
-        if (Exit.isFailure(exit)) return
-        paid.updateUnsafe(exit.value.amount, context)
-        fees.updateUnsafe(exit.value.fee, context)
+        if (Exit.isSuccess(exit)) countPaid(exit.value, context)
       })
     )
+  )
+
+/** Counts a lock when it is made, or a payment where it comes to nothing. */
+export const countedLock = <A, E extends { readonly _tag: string }, R>(
+  lock: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.onExit(lock, (exit) =>
+    Effect.contextWith((context) =>
+      Effect.sync(() =>
+        Exit.isSuccess(exit)
+          ? locks.updateUnsafe(1, context)
+          : payments.get(endOfExit(exit))?.updateUnsafe(1, context)
+      )
+    )
+  )
+
+/** Counts a lock as a payment once its end is booked. */
+export const countEnd = (spend: SpendRecord): Effect.Effect<void> =>
+  Effect.contextWith((context) =>
+    Effect.sync(() => {
+      if (spend.state !== "settled" && spend.state !== "failed") return
+      payments.get(spend.state)?.updateUnsafe(1, context)
+      if (spend.state === "settled")
+        countPaid(
+          { amount: spend.amount, fee: Msat.subtract(costOf(spend), spend.amount) },
+          context
+        )
+    })
   )

@@ -5,6 +5,7 @@ import { Bolt11 } from "@farthing/protocol"
 import type { Msat } from "@farthing/protocol"
 import type { Wallet } from "@farthing/wallet"
 import { Option } from "effect"
+import { isReleased } from "./Spend.ts"
 import type { SpendRecord } from "./Spend.ts"
 
 export type Outcome =
@@ -22,21 +23,36 @@ export type Outcome =
   /** Nothing is proven. */
   | { readonly _tag: "Open"; readonly note: string }
 
+/** What an outcome hangs on. */
+type Judged = Pick<
+  SpendRecord,
+  | "paymentHash"
+  | "state"
+  | "preimage"
+  | "invoiceExpiresAt"
+  | "payExpiresAt"
+  | "irreplaceable"
+  | "lockEndsAt"
+>
+
 /**
  * Settled needs a preimage that hashes to the payment hash. A payment that the wallet does not
  * know has failed only once neither the request to pay nor the invoice can be executed any more,
  * by any clock that is off by at most `margin` seconds. Where the invoice is irreplaceable the request
  * alone counts: whoever pays next pays the same invoice, which its payee's node takes only once
  * (BOLT 4).
+ *
+ * A lock that the wallet does not know has failed only once nobody could take its money any more,
+ * and one that was released only if the wallet says so.
  */
 export const of = (
-  spend: Pick<SpendRecord, "paymentHash" | "invoiceExpiresAt" | "payExpiresAt" | "irreplaceable">,
+  spend: Judged,
   answer: Option.Option<Wallet.Outgoing>,
   time: { readonly now: number; readonly margin: number }
 ): Outcome =>
   Option.match(answer, {
     onNone: () =>
-      time.now > lastExecution(spend) + time.margin
+      time.now > lastExecution(spend) + time.margin && !isReleased(spend)
         ? failed("the wallet does not know it, and it cannot be executed any more")
         : open("the wallet does not know it yet"),
     onSome: (outgoing) => {
@@ -48,7 +64,7 @@ export const of = (
         case "failed":
           return failed("the wallet says that it failed")
         case "settled":
-          return Option.match(Option.filter(outgoing.preimage, proves(spend.paymentHash)), {
+          return Option.match(proofIn(spend, outgoing), {
             onNone: () => begun("the wallet says that it was paid, but has no proof"),
             onSome: (preimage) => ({
               _tag: "Settled",
@@ -61,15 +77,20 @@ export const of = (
     }
   })
 
+/** What the wallet shows, or what we have released: it was taken with nothing else. */
+const proofIn = (spend: Judged, { preimage }: Wallet.Outgoing): Option.Option<Bolt11.Preimage> =>
+  Option.filter(preimage, proves(spend.paymentHash)).pipe(
+    Option.orElse(() => Option.fromUndefinedOr(isReleased(spend) ? spend.preimage : undefined))
+  )
+
 /** Unix seconds; the wallet must not start the payment later. */
 const lastStart = (spend: Pick<SpendRecord, "invoiceExpiresAt" | "payExpiresAt">): number =>
   spend.payExpiresAt ?? spend.invoiceExpiresAt
 
 /** Unix seconds; what is executed later does not count as this payment any more. */
-const lastExecution = (
-  spend: Pick<SpendRecord, "invoiceExpiresAt" | "payExpiresAt" | "irreplaceable">
-): number =>
-  spend.irreplaceable ? lastStart(spend) : Math.max(spend.invoiceExpiresAt, lastStart(spend))
+const lastExecution = (spend: Judged): number =>
+  spend.lockEndsAt ??
+  (spend.irreplaceable ? lastStart(spend) : Math.max(spend.invoiceExpiresAt, lastStart(spend)))
 
 const failed = (note: string): Outcome => ({ _tag: "Failed", note })
 

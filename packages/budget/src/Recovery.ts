@@ -1,29 +1,27 @@
 /**
- * What becomes of payments that nobody takes care of any more: their leases, their look-ups, and
- * what a wallet tells late.
+ * What becomes of payments that nobody takes care of any more, and of locks, which need nobody to:
+ * their leases, their look-ups, and what a wallet tells late.
  */
-import { UnixTime } from "@farthing/relay"
+import type { Bolt11 } from "@farthing/protocol"
 import { Wallet } from "@farthing/wallet"
 import { Clock, Duration, Effect, Option } from "effect"
 import * as Lease from "./Lease.ts"
-import * as LeaseKeeper from "./LeaseKeeper.ts"
-import * as Outcome from "./Outcome.ts"
+import type { LeaseKeeper } from "./LeaseKeeper.ts"
+import * as LockWatch from "./LockWatch.ts"
+import type { Lookup } from "./Lookup.ts"
+import type * as Outcome from "./Outcome.ts"
 import type * as Room from "./Room.ts"
+import { isResolved } from "./Spend.ts"
 import type { SpendRecord } from "./Spend.ts"
 import type { SpendLedger } from "./SpendLedger.ts"
-import { WalletUnavailable } from "./TreasuryError.ts"
 import type { LedgerUnavailable } from "./TreasuryError.ts"
 
 export interface Options {
   readonly ledger: SpendLedger
+  readonly lookUp: Lookup
+  readonly keepingLease: LeaseKeeper
   readonly room: Room.Room
-  readonly lease: Duration.Duration
-  /** By how many seconds clocks may differ. */
-  readonly margin: number
 }
-
-/** A wallet that does not answer a question in this time is not there. */
-const lookupTimeout = Duration.seconds(10)
 
 /** For how long after a payment it is looked at again for what the wallet tells late. */
 const lateWindow = Duration.days(1)
@@ -33,12 +31,8 @@ const mostDoubtful = 20
 
 export interface Recovery extends Effect.Success<ReturnType<typeof make>> {}
 
-export const make = Effect.fnUntraced(function* ({ ledger, room, lease, margin }: Options) {
+export const make = Effect.fnUntraced(function* ({ ledger, lookUp, keepingLease, room }: Options) {
   const wallet = yield* Wallet.Wallet
-  const keepingLease = yield* LeaseKeeper.make({
-    lease,
-    renew: (spend) => warned(ledger.renew(spend))
-  })
 
   /** Everything that was taken over or told late, as it stands now. */
   const recover = Effect.gen(function* () {
@@ -60,8 +54,18 @@ export const make = Effect.fnUntraced(function* ({ ledger, room, lease, margin }
     return [...taken.flatMap(Option.toArray), ...(yield* lateNews)]
   }).pipe(Effect.withSpan("Treasury.recover"))
 
+  const resolve = (spend: SpendRecord, onAnswer: () => void) =>
+    spend.state === "held" ? Effect.asSome(learn(spend, onAnswer)) : takeOver(spend, onAnswer)
+
+  /** A lock has no owner: whoever asks the wallet may book what it says. */
+  const learn = (spend: SpendRecord, onAnswer: () => void) =>
+    lookUp(spend).pipe(
+      Effect.tap(() => Effect.sync(onAnswer)),
+      Effect.flatMap((outcome) => record(spend, outcome))
+    )
+
   /** Takes one spend over and finds out what became of it. */
-  const resolve = ({ paymentHash }: SpendRecord, onAnswer: () => void) =>
+  const takeOver = ({ paymentHash }: SpendRecord, onAnswer: () => void) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
         ledger.takeOver(paymentHash),
@@ -84,17 +88,37 @@ export const make = Effect.fnUntraced(function* ({ ledger, room, lease, margin }
       Effect.onError(() => warned(ledger.letGo(spend, notAsked)))
     )
 
-  const record = (spend: SpendRecord, outcome: Outcome.Outcome) => {
+  const record = (spend: SpendRecord, outcome: Outcome.Outcome) =>
+    Effect.tap(book(spend, outcome), (booked) =>
+      booked.state !== "held"
+        ? locks.tell(booked)
+        : booked.wallet === wallet.id
+          ? locks.watch(booked.paymentHash)
+          : Effect.void
+    )
+
+  const book = (spend: SpendRecord, outcome: Outcome.Outcome) => {
     switch (outcome._tag) {
       case "Settled":
         return ledger.settle(spend.paymentHash, outcome)
       case "Failed":
         return ledger.fail(spend, outcome.note)
       case "Begun":
+        return spend.isLock
+          ? ledger.hold(spend.paymentHash, outcome.note)
+          : ledger.leaveUnknown(spend, outcome.note)
       case "Open":
         return ledger.leaveUnknown(spend, outcome.note)
     }
   }
+
+  /** What the ledger says by now, or else the wallet. */
+  const learnAgain = (paymentHash: Bolt11.PaymentHash) =>
+    Effect.filterOrElse(ledger.find(paymentHash), isResolved, (spend) =>
+      Effect.flatMap(lookUp(spend), (outcome) => book(spend, outcome))
+    )
+
+  const locks = yield* LockWatch.make({ learn: learnAgain, room })
 
   /**
    * A fee that the wallet tells late replaces the whole reserve that was booked for it. A payment
@@ -120,44 +144,10 @@ export const make = Effect.fnUntraced(function* ({ ledger, room, lease, margin }
       : Option.none()
   })
 
-  /** An answer that says nothing of the payment, such as an error, leaves its end open. */
-  const lookUp = (spend: SpendRecord): Effect.Effect<Outcome.Outcome, WalletUnavailable> =>
-    spend.wallet !== undefined && spend.wallet !== wallet.id
-      ? Effect.succeed(Outcome.open(isOf(spend.wallet)))
-      : wallet.lookupOutgoing(spend.paymentHash).pipe(
-          Effect.flatMap((answer) => judge(spend, answer)),
-          Effect.catchIf(
-            ({ reason }) => reason._tag !== "WalletUnreachable",
-            ({ message }) => Effect.succeed(Outcome.open(message))
-          ),
-          available
-        )
-
-  const judge = (spend: SpendRecord, answer: Option.Option<Wallet.Outgoing>) =>
-    spend.wallet === undefined && Option.isNone(answer)
-      ? Effect.succeed(Outcome.open(ofNobody))
-      : Effect.map(UnixTime.now, (now) => Outcome.of(spend, answer, { now, margin }))
-
-  return { keepingLease, lookUp, recover } as const
+  return { recover, follow: locks.follow } as const
 })
 
 const notAsked = "its end is not known, and the wallet could not be asked"
-const ofNobody = "it is not known which wallet it was given to, and this one does not know it"
-const isOf = (wallet: Wallet.WalletId) =>
-  `it was given to the wallet ${wallet}: configure that one to learn its end`
-
-export const available = <A>(
-  question: Effect.Effect<A, Wallet.WalletError>,
-  patience = lookupTimeout
-): Effect.Effect<A, WalletUnavailable> =>
-  question.pipe(
-    Effect.mapError(({ message }) => new WalletUnavailable({ message })),
-    Effect.timeoutOrElse({
-      duration: patience,
-      orElse: () =>
-        Effect.fail(new WalletUnavailable({ message: "The wallet did not answer in time." }))
-    })
-  )
 
 /** Where the payment's own outcome matters more: recovery repairs what the ledger missed. */
 export const warned = <A>(effect: Effect.Effect<A, LedgerUnavailable>): Effect.Effect<void> =>

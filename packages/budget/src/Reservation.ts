@@ -25,6 +25,8 @@ export interface Wish {
 export interface Order extends Omit<Spend, "cap"> {
   readonly amount: Msat.Msat
   readonly allowedFee: Msat.Msat
+  /** Whether the money is only locked to the hash. */
+  readonly isLock: boolean
 }
 
 /** What a wish is measured by. */
@@ -43,7 +45,8 @@ export class Refused extends Schema.TaggedError<Refused>()("Refused", {
 
 /**
  * A payment hash is paid once, ever; a purchase again only when its earlier payments are known
- * to have failed. Answers with the failed payment of the same invoice that is tried again.
+ * to have failed. Answers with the failed payment of the same invoice that is tried again; the
+ * preimage of a lock may be out, so its hash has had its day.
  */
 export const payableOnce = Effect.fnUntraced(function* (
   rows: SpendRows.SpendRows,
@@ -62,6 +65,8 @@ export const payableOnce = Effect.fnUntraced(function* (
   const isAgain =
     former?.state === "failed" &&
     order.irreplaceable === true &&
+    !order.isLock &&
+    !former.isLock &&
     (yield* rows.ofPurchase(order.purchase)).some((rival) => rival.paymentHash === paymentHash)
   if (former !== undefined && !isAgain) {
     return yield* new PaymentRefused({

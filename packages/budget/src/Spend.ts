@@ -3,6 +3,8 @@
  */
 import { Bolt11, Key, Msat } from "@farthing/protocol"
 import { Wallet } from "@farthing/wallet"
+import type { PaymentFailed, PaymentUnknown } from "@farthing/wallet/Payer"
+import type { Effect } from "effect"
 import { Schema, SchemaTransformation } from "effect"
 import * as BudgetDay from "./BudgetDay.ts"
 
@@ -25,7 +27,7 @@ export interface Spend {
   readonly approved: boolean
   /**
    * There will be no other invoice: where its payment has provably failed, the same purchase may
-   * try it again. Default false.
+   * try it again. Default false; a lock is never tried again.
    */
   readonly irreplaceable?: boolean
 }
@@ -52,10 +54,26 @@ export interface Settled {
   readonly leftToday: Msat.Msat | undefined
 }
 
+/** Money that is locked to a payment hash: whoever shows the preimage takes it, or it comes back. */
+export interface Lock {
+  readonly paymentHash: Bolt11.PaymentHash
+  readonly amount: Msat.Msat
+  /** What is held on top of it. */
+  readonly allowedFee: Msat.Msat
+  /** What the daily limit still allows; undefined without one. */
+  readonly leftToday: Msat.Msat | undefined
+  /**
+   * What became of it, once that is booked, however long it takes; can be asked for again and
+   * again. Fails with `PaymentFailed` once the money is back, and with `PaymentUnknown` only where
+   * this process goes away before: then `recover` learns it.
+   */
+  readonly end: Effect.Effect<Settled, PaymentFailed | PaymentUnknown>
+}
+
 /**
  * - `intended`: reserved, not yet given to the wallet; ledgers of earlier versions knew it
  * - `submitted`: reserved and given to the wallet, which has not answered
- * - `held`: locked, not yet taken
+ * - `held`: locked, not yet taken; with a preimage it is released, and whoever has it may take it
  * - `settled`: paid
  * - `failed`: the money did not leave and will not leave any more
  * - `unknown`: the money may have left; its reservation stays until a look-up tells
@@ -103,6 +121,7 @@ export const SpendRecord = Schema.Struct({
   allowedFee: Msat.Msat,
   /** The fee that was paid; undefined until the wallet says it. */
   fee: nullable(Msat.Msat),
+  /** The proof of a payment; of a lock that is held, what was released. */
   preimage: nullable(Bolt11.Preimage),
   outcome: nullable(SpendOutcome),
   /** Its day in the ledger's time zone: the one on which it was reserved. */
@@ -111,6 +130,10 @@ export const SpendRecord = Schema.Struct({
   unproven: Schema.BooleanFromBit,
   /** Whether there will be no other invoice, so that this one may be tried again. */
   irreplaceable: Schema.BooleanFromBit,
+  /** Whether money is locked to the hash until somebody shows the preimage. */
+  isLock: Schema.BooleanFromBit,
+  /** Unix seconds; nobody can take the money of a lock later. Undefined for a payment. */
+  lockEndsAt: nullable(Schema.Int),
   /** Unix milliseconds. */
   reservedAt: Schema.Int,
   /** Unix seconds; the invoice must not be paid later. */
@@ -131,9 +154,20 @@ export interface SpendRecord extends Schema.Schema.Type<typeof SpendRecord> {}
 export const holdOf = (spend: Pick<SpendRecord, "amount" | "allowedFee">): Msat.Msat =>
   Msat.add(spend.amount, spend.allowedFee)
 
-/** What a settled spend cost: with the whole fee reserve while the fee is not known. */
+/** What a spend costs that is settled or released: with the whole fee reserve while the fee is not known. */
 export const costOf = (spend: Pick<SpendRecord, "amount" | "allowedFee" | "fee">): Msat.Msat =>
   Msat.add(spend.amount, spend.fee ?? spend.allowedFee)
+
+/** Whether its end is known. */
+export const isResolved = ({ state }: Pick<SpendRecord, "state">): boolean =>
+  state === "settled" || state === "failed"
+
+/**
+ * Whether the preimage of a lock went out. It counts as spent from then on, until the wallet says
+ * that the money is back.
+ */
+export const isReleased = (spend: Pick<SpendRecord, "state" | "preimage">): boolean =>
+  spend.state === "held" && spend.preimage !== undefined
 
 /** How much a spend counts in every total that it is part of. */
 export interface Weight {
@@ -148,19 +182,24 @@ export const weigh = (spend: SpendRecord): Weight => {
   switch (spend.state) {
     case "intended":
     case "submitted":
-    case "held":
     case "unknown":
-      return { ...nothing, held: holdOf(spend) }
+      return held(spend)
+    case "held":
+      return isReleased(spend) ? spent(spend) : held(spend)
     case "settled":
-      return {
-        ...nothing,
-        spent: costOf(spend),
-        delivered: spend.outcome === "delivered" ? costOf(spend) : Msat.zero
-      }
+      return spent(spend)
     case "failed":
       return nothing
   }
 }
+
+const held = (spend: SpendRecord): Weight => ({ ...nothing, held: holdOf(spend) })
+
+const spent = (spend: SpendRecord): Weight => ({
+  ...nothing,
+  spent: costOf(spend),
+  delivered: spend.outcome === "delivered" ? costOf(spend) : Msat.zero
+})
 
 /** The names of the totals that a spend is part of; undefined where it is not. */
 export interface TotalNames {

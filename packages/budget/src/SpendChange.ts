@@ -77,7 +77,8 @@ export const make = (rows: SpendRows.SpendRows) => {
     rest: Partial<SpendRecord>
   ) => change(before, { ...before, ...rest, state }, { at, what: state })
 
-  const release = (before: SpendRecord, at: number, note: string) =>
+  /** What was reserved is free again. */
+  const fail = (before: SpendRecord, at: number, note: string) =>
     toState(before, "failed", at, { ...Lease.givenUp, note })
 
   const remark = ({ refusal, ...rest }: Remark) => rows.append({ ...rest, ...unmoved, refusal })
@@ -119,7 +120,7 @@ export const make = (rows: SpendRows.SpendRows) => {
     change,
     changeIfKnown,
     toState,
-    release,
+    fail,
     remark,
     remarkOnce,
     freeze,

@@ -12,8 +12,10 @@ import type { DateTime } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import * as Lease from "./Lease.ts"
 import * as Limits from "./Limits.ts"
+import * as LockLife from "./LockLife.ts"
+import * as Outcome from "./Outcome.ts"
 import * as Proof from "./Proof.ts"
-import { holdOf, nothing, totalsOf } from "./Spend.ts"
+import { holdOf, isResolved, nothing, totalsOf } from "./Spend.ts"
 import type { PurchaseId, SpendOutcome, SpendRecord } from "./Spend.ts"
 import * as Reservation from "./Reservation.ts"
 import * as SpendChange from "./SpendChange.ts"
@@ -98,6 +100,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           day,
           unproven: totals.provider === undefined || !Limits.isProven(totals.provider),
           irreplaceable: order.irreplaceable === true,
+          isLock: order.isLock,
+          lockEndsAt: order.isLock ? LockLife.endOf(order.invoice) : undefined,
           reservedAt: now,
           invoiceExpiresAt: order.invoice.expiresAt,
           payExpiresAt: Math.min(order.invoice.expiresAt, Math.ceil((now + timeout) / 1000)),
@@ -123,16 +127,27 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const settle = (paymentHash: Bolt11.PaymentHash, proof: Proof.Proof) =>
     transaction((_, now) => book(paymentHash, proof, now))
 
-  /** The same for what was just submitted, with what the day of now amounts to then. */
+  /** The same for a payment that was just submitted, with what the day of now amounts to then. */
   const settleAndCount = (spend: SpendRecord, proof: Proof.Proof, zone: DateTime.TimeZone) =>
+    counting(
+      zone,
+      Effect.fnUntraced(function* (now) {
+        const booked = yield* bookAs(spend, proof, now, changes.changeIfKnown)
+        return booked ?? (yield* book(spend.paymentHash, proof, now))
+      })
+    )
+
+  /** What is booked, and what the day of now amounts to then. */
+  const counting = <E>(
+    zone: DateTime.TimeZone,
+    booking: (now: number) => Effect.Effect<SpendRecord, E>
+  ) =>
     transaction(
       Effect.fnUntraced(function* (budget, now) {
-        const settled =
-          (yield* bookAs(spend, proof, now, changes.changeIfKnown)) ??
-          (yield* book(spend.paymentHash, proof, now))
+        const booked = yield* booking(now)
         const { day } = totalsOf({ day: Reservation.today(budget, now, zone), unproven: false })
         const today = (yield* rows.totals({ day })).get(day) ?? nothing
-        return { settled, today }
+        return { booked, today }
       })
     )
 
@@ -159,6 +174,46 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     return after
   })
 
+  /**
+   * The wallet has locked the money. Nothing is submitted any more, so that a lock has no owner:
+   * its end is what the wallet says, whoever asks. What is resolved stays so.
+   */
+  const hold = (paymentHash: Bolt11.PaymentHash, note: string) =>
+    transaction((_, now) => lockUp(paymentHash, now, note))
+
+  /** The same with what the day of now amounts to then. */
+  const holdAndCount = (paymentHash: Bolt11.PaymentHash, zone: DateTime.TimeZone) =>
+    counting(zone, (now) => lockUp(paymentHash, now, ""))
+
+  const lockUp = Effect.fnUntraced(function* (
+    paymentHash: Bolt11.PaymentHash,
+    now: number,
+    note: string
+  ) {
+    const before = yield* existing(paymentHash)
+    return isResolved(before) || before.state === "held"
+      ? before
+      : yield* changes.toState(before, "held", now, { ...Lease.givenUp, note })
+  })
+
+  /**
+   * The preimage of a lock may go out: whoever has it can take the money, so that it is spent until
+   * the wallet says that it is back. False where nothing is locked, or the preimage is another's.
+   */
+  const release = (paymentHash: Bolt11.PaymentHash, preimage: Bolt11.Preimage) =>
+    transaction(
+      Effect.fnUntraced(function* (_, now) {
+        const before = Option.getOrUndefined(yield* rows.spend(paymentHash))
+        if (before === undefined || !before.isLock) return false
+        if (!Outcome.proves(paymentHash)(preimage)) return false
+        if (before.preimage === preimage) return before.state !== "failed"
+        if (before.state !== "held" || isOver(before, now)) return false
+        const after: SpendRecord = { ...before, preimage, note: "its preimage may go out" }
+        yield* changes.change(before, after, { at: now, what: "released" })
+        return true
+      })
+    )
+
   /** What the owner of a spend says of it, while it is its own and its end is not known. */
   const asOwner = <E>(
     owned: Owned,
@@ -169,7 +224,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       Effect.fnUntraced(function* (_, now) {
         const before = yield* existing(owned.paymentHash)
         if (isResolved(before)) return before
-        if (before.fence === owned.fence) return yield* body(before, now)
+        if (before.fence === owned.fence || before.state === "held") {
+          return yield* body(before, now)
+        }
         yield* changes.remarkOnce({ ...remarkOn(before, now), what: "overruled", note })
         return before
       })
@@ -177,14 +234,15 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   /** The money did not leave and will not. What is settled stays settled. */
   const fail = (owned: Owned, note: string) =>
-    asOwner(owned, note, (before, now) => changes.release(before, now, note))
+    asOwner(owned, note, (before, now) => changes.fail(before, now, note))
 
-  /** Nobody knows yet: the reservation stays and the lease is given up. */
+  /** Nobody knows yet: the reservation stays and the lease is given up. What is held stays so. */
   const leaveUnknown = (owned: Owned, note: string) =>
     asOwner(
       owned,
       note,
       Effect.fnUntraced(function* (before, now) {
+        if (before.state === "held") return before
         const after: SpendRecord = { ...before, ...Lease.givenUp, state: "unknown", note }
         if (before.state !== "unknown") return yield* changes.toState(before, "unknown", now, after)
         yield* rows.update(after)
@@ -206,16 +264,19 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     )
 
   /**
-   * Takes a spend over whose owner is gone; none if there is nothing to take. An intent, which
-   * earlier versions of the ledger wrote before they submitted, was never paid and is released.
+   * Takes a spend over whose owner is gone; none if there is nothing to take, as of a lock that is
+   * held. An intent, which earlier versions of the ledger wrote before they submitted, was never paid
+   * and is released.
    */
   const takeOver = (paymentHash: Bolt11.PaymentHash) =>
     transaction(
       Effect.fnUntraced(function* (_, now) {
         const current = yield* existing(paymentHash)
-        if (isResolved(current) || Lease.isAlive(current, now)) return Option.none<SpendRecord>()
+        if (isResolved(current) || current.state === "held" || Lease.isAlive(current, now)) {
+          return Option.none<SpendRecord>()
+        }
         if (current.state === "intended") {
-          return Option.some(yield* changes.release(current, now, abandoned))
+          return Option.some(yield* changes.fail(current, now, abandoned))
         }
         const taken: SpendRecord = {
           ...current,
@@ -274,6 +335,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     renew,
     settle,
     settleAndCount,
+    hold,
+    holdAndCount,
+    release,
     fail,
     leaveUnknown,
     letGo,
@@ -282,6 +346,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     refuse,
     freeze,
     unfreeze,
+    find: (paymentHash: Bolt11.PaymentHash) => reading(existing(paymentHash)),
     ofPurchase: (purchase: PurchaseId) => reading(rows.ofPurchase(purchase)),
     unresolved: reading(rows.unresolved),
     history: (purchase: PurchaseId) => reading(rows.history(purchase)),
@@ -327,8 +392,8 @@ const remarkOn = ({ paymentHash, purchase }: SpendRecord, at: number) => ({
   purchase
 })
 
-const isResolved = (spend: SpendRecord): boolean =>
-  spend.state === "settled" || spend.state === "failed"
+/** Nobody can take its money any more. */
+const isOver = ({ lockEndsAt = 0 }: SpendRecord, now: number): boolean => now > lockEndsAt * 1000
 
 /** A late delivery or refund makes up for a loss; neither makes up for the other. */
 const isFinal = (outcome: SpendOutcome | undefined): boolean =>

@@ -36,6 +36,7 @@ export interface Delta {
 /** Spends come in the order of their reservations, which is that of the rowid. */
 const spendColumns = `payment_hash AS "paymentHash", purchase, tick, payee, bolt11, wallet, state, amount,
   allowed_fee AS "allowedFee", fee, preimage, outcome, day, unproven, irreplaceable,
+  CASE WHEN lock_ends_at IS NULL THEN 0 ELSE 1 END AS "isLock", lock_ends_at AS "lockEndsAt",
   reserved_at AS "reservedAt", invoice_expires_at AS "invoiceExpiresAt",
   pay_expires_at AS "payExpiresAt", note, lease_owner AS "leaseOwner",
   lease_until AS "leaseUntil", fence`
@@ -118,17 +119,21 @@ export const make = Effect.fnUntraced(function* (budget: string) {
     Effect.flatMap(decodeSpends)
   )
 
-  /** Paid, reserved since then, and the wallet has not told the fee. */
+  /** A lock may come to its end long after it was reserved. */
+  const isRecent = (since: number) =>
+    sql`(reserved_at >= ${since} OR lock_ends_at >= ${Math.floor(since / 1000)})`
+
+  /** Paid, recent, and the wallet has not told the fee. */
   const feeUnknown = (since: number) =>
     sql`SELECT ${columns} FROM treasury_spend
-      WHERE budget = ${budget} AND state = 'settled' AND fee IS NULL AND reserved_at >= ${since}
+      WHERE budget = ${budget} AND state = 'settled' AND fee IS NULL AND ${isRecent(since)}
       ORDER BY rowid`.pipe(Effect.flatMap(decodeSpends))
 
-  /** What was given to the wallet and is believed to have failed since (Unix milliseconds). */
+  /** What was given to the wallet lately and is believed to have failed (Unix milliseconds). */
   const doubtful = (since: number, limit: number) =>
     sql`SELECT ${columns} FROM treasury_spend
       WHERE budget = ${budget} AND state = 'failed' AND pay_expires_at IS NOT NULL
-      AND reserved_at >= ${since} ORDER BY reserved_at DESC LIMIT ${limit}`.pipe(
+      AND ${isRecent(since)} ORDER BY reserved_at DESC LIMIT ${limit}`.pipe(
       Effect.flatMap(decodeSpends)
     )
 
@@ -297,6 +302,7 @@ const lasting = (spend: Slots<SpendRecord>) => ({
   day: spend.day,
   unproven: spend.unproven,
   irreplaceable: spend.irreplaceable,
+  lock_ends_at: spend.lockEndsAt,
   reserved_at: spend.reservedAt,
   invoice_expires_at: spend.invoiceExpiresAt
 })

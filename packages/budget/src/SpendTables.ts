@@ -164,10 +164,14 @@ const irreplaceable = [
      CHECK (irreplaceable IN (0, 1))`
 ]
 
+/** Locks: until when somebody may take their money. NULL is a payment. */
+const locks = [`ALTER TABLE treasury_spend ADD COLUMN lock_ends_at INTEGER`]
+
 export const migrations = {
   "1_ledger": Sqlite.run(ledger),
   "2_trail": Sqlite.run(trail),
-  "3_irreplaceable": Sqlite.run(irreplaceable)
+  "3_irreplaceable": Sqlite.run(irreplaceable),
+  "4_locks": Sqlite.run(locks)
 } as const
 
 export const migrate = Sqlite.migrate("treasury_migrations", migrations)

@@ -11,6 +11,7 @@ import { PurchaseId, SpendOutcome, SpendState, nullable } from "./Spend.ts"
  * What was decided: the state that a payment came to, what came of it (see `SpendState` and
  * `SpendOutcome`), or
  *
+ * - `released`: the preimage of a lock went out; it counts as spent and not as held from then on
  * - `refused`: a limit, or a rule for every payment, stood in the way; nothing was reserved
  * - `approval_required`: a person has to agree first; nothing was reserved
  * - `let_go`: its process went away after it had submitted; the reservation stays
@@ -21,6 +22,7 @@ import { PurchaseId, SpendOutcome, SpendState, nullable } from "./Spend.ts"
 export const Decision = Schema.Literals([
   ...SpendState.literals,
   ...SpendOutcome.literals,
+  "released",
   "refused",
   "approval_required",
   "let_go",

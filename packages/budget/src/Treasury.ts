@@ -9,7 +9,7 @@ import { Context, Layer } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { AuditReport } from "./Audit.ts"
 import type { LimitStatus } from "./Limits.ts"
-import type { PurchaseId, Settled, Spend, SpendOutcome, SpendRecord, Wish } from "./Spend.ts"
+import type { Lock, PurchaseId, Settled, Spend, SpendOutcome, SpendRecord, Wish } from "./Spend.ts"
 import type { Entry } from "./Trail.ts"
 import * as TreasuryLive from "./TreasuryLive.ts"
 import type {
@@ -25,7 +25,7 @@ export type { AuditReport, Finding } from "./Audit.ts"
 export { LimitName } from "./Limits.ts"
 export type { LimitStatus } from "./Limits.ts"
 export { PurchaseId, SpendOutcome, SpendRecord, SpendState, TickId } from "./Spend.ts"
-export type { Settled, Spend, Wish } from "./Spend.ts"
+export type { Lock, Settled, Spend, Wish } from "./Spend.ts"
 export { Decision, Entry, Refusal } from "./Trail.ts"
 export type { Options } from "./TreasuryLive.ts"
 export {
@@ -55,6 +55,10 @@ export interface Status {
   readonly held: Msat.Msat
   /** Payments that may have been made; a look-up will tell. */
   readonly unknown: Msat.Msat
+  /** Locked at the wallet and not yet taken, with `released`. */
+  readonly locked: Msat.Msat
+  /** Locks whose preimage went out: they count as spent until they end, and not as held. */
+  readonly released: Msat.Msat
   readonly spentEver: Msat.Msat
   /** The limits that do not depend on a tick, a job or a provider. */
   readonly limits: ReadonlyArray<LimitStatus>
@@ -68,6 +72,26 @@ export interface Shape {
    * have, and its reservation stays until `recover` knows. Interruption leaves the ledger true.
    */
   readonly pay: (spend: Spend) => Effect.Effect<Settled, PayError>
+  /**
+   * Reserve and lock: returns once the wallet has locked the money to the payment hash, or it is
+   * taken already. The same rules as for `pay`: once per payment hash, and once per purchase until
+   * the money is provably back. The end is booked in the background while this process lives, and
+   * by `recover` afterwards, however long it takes.
+   *
+   * Fails with `PaymentFailed` only if nothing left the wallet; with `PaymentUnknown` it may be
+   * locked, and its reservation stays until `recover` knows.
+   */
+  readonly lock: (spend: Spend) => Effect.Effect<Lock, PayError>
+  /**
+   * To be called, and durable, before the preimage of a lock of ours goes out: from then on it
+   * counts as spent until the wallet says that the money is back. False where nothing is locked (any
+   * more), or the preimage belongs to another hash: then it must not go out. The same preimage again
+   * is fine. Works inside of the caller's transaction.
+   */
+  readonly release: (
+    paymentHash: Bolt11.PaymentHash,
+    preimage: Bolt11.Preimage
+  ) => Effect.Effect<boolean, LedgerUnavailable>
   /**
    * Whether a spend of this size is conceivable now; before any request is sent. Amounts that are
    * only held do not count against it if `pay` would wait for them.
@@ -87,8 +111,9 @@ export interface Shape {
     outcome: SpendOutcome
   ) => Effect.Effect<void, LedgerUnavailable>
   /**
-   * Takes over what a dead process left behind and looks up what is unknown. Answers with
-   * everything it took, as it stands now. Call it on start, and whenever something is unknown.
+   * Takes over what a dead process left behind, and looks up what is unknown or locked, whoever
+   * locked it; what stays locked is looked up further in the background. Answers with all of it, as it
+   * stands now. Call it on start, and whenever something is unknown.
    */
   readonly recover: Effect.Effect<ReadonlyArray<SpendRecord>, WalletUnavailable | LedgerUnavailable>
   /** The payments of a purchase, oldest first. */

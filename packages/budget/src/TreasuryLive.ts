@@ -10,16 +10,21 @@ import { randomUUID } from "node:crypto"
 import * as Audit from "./Audit.ts"
 import * as BudgetDay from "./BudgetDay.ts"
 import * as Lease from "./Lease.ts"
+import * as LeaseKeeper from "./LeaseKeeper.ts"
 import * as Limits from "./Limits.ts"
+import * as Locking from "./Locking.ts"
+import { available } from "./Lookup.ts"
+import * as Lookup from "./Lookup.ts"
 import * as Metrics from "./Metrics.ts"
 import * as Payment from "./Payment.ts"
 import * as RefusedSpend from "./RefusedSpend.ts"
-import { available, warned } from "./Recovery.ts"
+import { warned } from "./Recovery.ts"
 import * as Recovery from "./Recovery.ts"
 import * as Room from "./Room.ts"
-import { holdOf } from "./Spend.ts"
+import { holdOf, isReleased } from "./Spend.ts"
 import type { Spend, Wish } from "./Spend.ts"
 import * as SpendLedger from "./SpendLedger.ts"
+import * as Submission from "./Submission.ts"
 import { migrate } from "./SpendTables.ts"
 import * as WalletAudit from "./WalletAudit.ts"
 import { BudgetExhausted, LedgerUnavailable, PaymentRefused } from "./TreasuryError.ts"
@@ -62,14 +67,20 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     timeout: payTimeout,
     wallet: wallet.id
   })
-  const recovery = yield* Recovery.make({ ledger, room, lease, margin })
-  const carryOut = yield* Payment.make({ ledger, recovery, timeout: payTimeout })
+  const lookUp = yield* Lookup.make({ margin })
+  const keepingLease = yield* LeaseKeeper.make({
+    lease,
+    renew: (spend) => warned(ledger.renew(spend))
+  })
+  const recovery = yield* Recovery.make({ ledger, lookUp, keepingLease, room })
+  const submission = Submission.make({ ledger, lookUp, keepingLease, timeout: payTimeout })
+  const carryOut = yield* Payment.make({ ledger, submission })
+  const lockUp = yield* Locking.make({ ledger, submission, recovery })
 
   /** reserve → ask the wallet → settle, or release, or leave unknown. */
   const pay = Effect.fn("Treasury.pay")((spend: Spend) =>
     Effect.uninterruptibleMask((restore) =>
-      reserve(spend, restore).pipe(
-        Effect.tapError((error) => remember(error, spend)),
+      reserve(spend, false, restore).pipe(
         Effect.flatMap(({ reserved, rules }) =>
           Effect.ensuring(
             carryOut(reserved, { invoice: spend.invoice, rules, restore }),
@@ -78,6 +89,26 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         )
       )
     )
+  )
+
+  /** reserve → ask the wallet → hold, or release, or leave unknown; the end comes by itself. */
+  const lock = Effect.fn("Treasury.lock")((spend: Spend) =>
+    Effect.uninterruptibleMask((restore) =>
+      reserve(spend, true, restore).pipe(
+        Effect.flatMap(({ reserved, rules }) =>
+          Effect.onError(
+            lockUp(reserved, { invoice: spend.invoice, rules, restore }),
+            () => room.release
+          )
+        )
+      )
+    )
+  )
+
+  const release = Effect.fn("Treasury.release")(
+    (paymentHash: Bolt11.PaymentHash, preimage: Bolt11.Preimage) =>
+      // What is spent is not held any more.
+      Effect.ensuring(ledger.release(paymentHash, preimage), room.release)
   )
 
   /** What every payment needs, whoever asks for it. */
@@ -102,13 +133,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   /** Holds amount and allowed fee, waiting for what is only held if that may help. */
   const reserve = Effect.fnUntraced(
-    function* (spend: Spend, restore: Room.Restore) {
+    function* (spend: Spend, isLock: boolean, restore: Room.Restore) {
       const amount = yield* payable(spend.invoice)
       const { limits } = yield* restore(rules)
       const attempt = Effect.gen(function* () {
         const rules = yield* restore(rulesWithFunds)
         const allowedFee = yield* withinCap(rules.limits, amount, spend.cap)
-        const reserved = yield* ledger.reserve({ ...spend, amount, allowedFee }, rules)
+        const reserved = yield* ledger.reserve({ ...spend, amount, allowedFee, isLock }, rules)
         return { reserved, rules }
       })
       return yield* room.retry(attempt, {
@@ -117,7 +148,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         restore
       })
     },
-    Effect.catchTag("Refused", ({ error }) => Effect.fail(error))
+    Effect.catchTag("Refused", ({ error }) => Effect.fail(error)),
+    (reserving, spend) => Effect.tapError(reserving, (error) => remember(error, spend))
   )
 
   /** What somebody was refused stands in the trail; that it could not be written is no reason to pay. */
@@ -180,6 +212,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       spentToday: totals.today.spent,
       held: totals.lifetime.held,
       unknown: Msat.sum(open.filter(({ state }) => state === "unknown").map(holdOf)),
+      locked: Msat.sum(open.filter(({ state }) => state === "held").map(holdOf)),
+      released: Msat.sum(open.filter(isReleased).map(holdOf)),
       spentEver: totals.lifetime.spent,
       limits: Limits.general(limits, totals)
     }
@@ -200,6 +234,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   return {
     pay: (spend: Spend) => Metrics.counted(pay(spend)),
+    lock: (spend: Spend) => Metrics.countedLock(lock(spend)),
+    release,
     check,
     conclude: ledger.conclude,
     recover: recovery.recover,

@@ -38,6 +38,7 @@ export const order = (
   approved: false,
   amount: sats(100),
   allowedFee: sats(10),
+  isLock: false,
   invoice: {
     bolt11: `lnbcrt ${name}`,
     network: "regtest",

@@ -28,7 +28,16 @@ const of = (
   spend: Partial<Parameters<typeof Outcome.of>[0]> = {}
 ) =>
   Outcome.of(
-    { paymentHash, invoiceExpiresAt: 1000, payExpiresAt: 60, irreplaceable: false, ...spend },
+    {
+      paymentHash,
+      state: "unknown",
+      preimage: undefined,
+      invoiceExpiresAt: 1000,
+      payExpiresAt: 60,
+      irreplaceable: false,
+      lockEndsAt: undefined,
+      ...spend
+    },
     found,
     { now, margin: 120 }
   )

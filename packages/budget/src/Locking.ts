@@ -1,0 +1,104 @@
+/**
+ * One lock from its reservation on: ask the wallet, book that the money is locked, and book its end
+ * when it comes, which nobody has to wait for.
+ */
+import { Payer } from "@farthing/wallet"
+import { PaymentFailed } from "@farthing/wallet/Payer"
+import { Effect, Exit } from "effect"
+import * as Limits from "./Limits.ts"
+import * as Outcome from "./Outcome.ts"
+import { settled } from "./Payment.ts"
+import type { Proof } from "./Proof.ts"
+import type { Recovery } from "./Recovery.ts"
+import type * as Reservation from "./Reservation.ts"
+import type { Lock, Settled, SpendRecord } from "./Spend.ts"
+import type { SpendLedger } from "./SpendLedger.ts"
+import { requestOf, unknown } from "./Submission.ts"
+import type { Found, Order, Submission, Unpaid } from "./Submission.ts"
+
+export interface Options {
+  readonly ledger: SpendLedger
+  readonly submission: Submission
+  readonly recovery: Recovery
+}
+
+/** What becomes of money that is locked; unknown where only look-ups can tell. */
+type End = Effect.Effect<Proof, Unpaid>
+
+export const make = Effect.fnUntraced(function* ({ ledger, submission, recovery }: Options) {
+  const payer = yield* Payer.Payer
+
+  const carryOut = (spend: SpendRecord, order: Order): Effect.Effect<Lock, Unpaid> =>
+    submission.submit(spend, order, {
+      ask: submission.believed(spend, ask(spend, order), locked(spend)),
+      book: (end) => hold(spend, end, order.rules)
+    })
+
+  const ask = (spend: SpendRecord, { invoice }: Order): Effect.Effect<End, Unpaid> =>
+    Effect.map(payer.lock(requestOf(spend, invoice)), ({ end }) =>
+      Effect.filterOrFail(
+        end,
+        ({ preimage }) => Outcome.proves(spend.paymentHash)(preimage),
+        () => unknown(spend, "the wallet showed the proof of another payment")
+      )
+    )
+
+  /** The money is locked: its end is booked also where the ledger fails now. */
+  const hold = Effect.fnUntraced(function* (
+    spend: SpendRecord,
+    end: End,
+    rules: Reservation.Rules
+  ) {
+    const held = yield* Effect.exit(ledger.holdAndCount(spend.paymentHash, rules.zone))
+    const ended = yield* recovery.follow(spend.paymentHash, bookEnd(spend, end))
+    if (Exit.isFailure(held)) {
+      return yield* unknown(spend, "locked, but not recorded")
+    }
+    const { booked, today } = held.value
+    if (booked.state === "failed") {
+      return yield* unknown(spend, `the ledger says that it failed: ${booked.note}`)
+    }
+    return {
+      paymentHash: spend.paymentHash,
+      amount: spend.amount,
+      allowedFee: spend.allowedFee,
+      leftToday: Limits.leftOfDay(rules.limits, today),
+      end: Effect.flatMap(ended, (resolved) => tellEnd(resolved, rules))
+    } satisfies Lock
+  })
+
+  /** Once the end is known, by the wallet's own word; fails where only look-ups can tell. */
+  const bookEnd = (spend: SpendRecord, end: End) =>
+    end.pipe(
+      Effect.catchTag("PaymentFailed", (error) =>
+        Effect.flatten(submission.uncontradicted(spend, error, locked(spend)))
+      ),
+      Effect.flatMap((proof) => ledger.settle(spend.paymentHash, proof)),
+      Effect.catchTag("PaymentFailed", ({ message, reason }) =>
+        ledger.fail(spend, `${reason}: ${message}`)
+      )
+    )
+
+  const tellEnd = (
+    spend: SpendRecord,
+    { limits, zone }: Reservation.Rules
+  ): Effect.Effect<Settled, PaymentFailed> => {
+    const { note, preimage, state } = spend
+    return state === "settled" && preimage !== undefined
+      ? ledger.summary(zone).pipe(
+          Effect.map(({ today }) => Limits.leftOfDay(limits, today)),
+          // It is paid, whether or not the ledger can tell what is left.
+          Effect.orElseSucceed(() => undefined),
+          Effect.map((leftToday) => settled(spend, { preimage }, leftToday))
+        )
+      : Effect.fail(new PaymentFailed({ reason: "refused", message: note }))
+  }
+
+  return carryOut
+})
+
+/** That the wallet has begun it is all that a lock waits for. */
+const locked = (spend: SpendRecord): Found<End> => ({
+  settled: (proof) => Effect.succeed(Effect.succeed(proof)),
+  begun: (note) => Effect.succeed(Effect.fail(unknown(spend, note)))
+})
