@@ -14,6 +14,10 @@ const status: Treasury.Status = {
   spentToday: Msat.zero,
   held: Msat.zero,
   unknown: Msat.zero,
+  locked: Msat.zero,
+  released: Msat.zero,
+  locked: Msat.zero,
+  released: Msat.zero,
   spentEver: Msat.zero,
   limits: []
 }
