@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Msat } from "@farthing/protocol"
+import { Bolt11, Msat } from "@farthing/protocol"
 import { Bank, Faults } from "@farthing/wallet"
 import * as MovableClock from "@farthing/wallet/testing/MovableClock"
 import * as WalletContract from "@farthing/wallet/testing/WalletContract"
@@ -32,6 +32,7 @@ describe("NwcWallet", () => {
 
 describe("NwcWallet at a bank that errs", () => {
   const amount = Msat.make(21_000)
+  const preimage = Bolt11.Preimage.make("77".repeat(32))
 
   /** Alice pays bob while the fault is at work. */
   const payWith = Effect.fnUntraced(function* (fault: Faults.Fault) {
@@ -65,6 +66,75 @@ describe("NwcWallet at a bank that errs", () => {
       const { outcome, state } = yield* payWith({ _tag: "FailBeforePaying", reason: "no_route" })
       assert.strictEqual(outcome._tag === "Failure" && outcome.failure._tag, "PaymentFailed")
       assert.deepEqual(state, Option.none())
+    }).pipe(Effect.provide(BankOnRelay.bank()))
+  )
+
+  /** Alice locks money for bob while the fault is at work. */
+  const lockWith = Effect.fnUntraced(function* (fault: Faults.Fault) {
+    const nwc = yield* BankOnRelay.serve(yield* BankOnRelay.relay)
+    const alice = yield* BankOnRelay.connect(nwc.alice, { paymentTimeout: "1 second" })
+    const bob = yield* BankOnRelay.connect(nwc.bob)
+    yield* (yield* Faults.Faults).inject("alice", fault)
+    const made = yield* bob.wallet.makeHoldInvoice({
+      amount,
+      description: "",
+      expiry: "1 hour",
+      paymentHash: Bolt11.hashOf(preimage)
+    })
+    const outcome = yield* Effect.result(WalletContract.lock(alice, made))
+    return { alice, bob, outcome, paymentHash: made.paymentHash }
+  })
+
+  const afterLocking: ReadonlyArray<Faults.Fault> = [
+    { _tag: "PayThenSilence" },
+    { _tag: "PayThenBreak" },
+    { _tag: "PayThenFail", reason: "no_route" },
+    { _tag: "WrongPreimage" }
+  ]
+  for (const fault of afterLocking) {
+    it.live(`a lock stands, and ends, whatever is said of it: ${fault._tag}`, () =>
+      Effect.gen(function* () {
+        const { bob, outcome } = yield* lockWith(fault)
+        const { end } = yield* Effect.fromResult(outcome)
+        yield* bob.wallet.settleHoldInvoice(preimage)
+        assert.strictEqual((yield* end).preimage, preimage)
+      }).pipe(Effect.provide(BankOnRelay.bank()))
+    )
+  }
+
+  it.live("a lock that the bank has lost is unknown, and no look-up finds it", () =>
+    Effect.gen(function* () {
+      const { alice, outcome, paymentHash } = yield* lockWith({ _tag: "SilenceBeforePaying" })
+      assert.strictEqual(outcome._tag === "Failure" && outcome.failure._tag, "PaymentUnknown")
+      assert.deepEqual(yield* alice.wallet.lookupOutgoing(paymentHash), Option.none())
+    }).pipe(Effect.provide(BankOnRelay.bank()))
+  )
+
+  it.live("a lock that failed has failed", () =>
+    Effect.gen(function* () {
+      const { outcome } = yield* lockWith({ _tag: "FailBeforePaying", reason: "no_route" })
+      assert.strictEqual(outcome._tag === "Failure" && outcome.failure._tag, "PaymentFailed")
+    }).pipe(Effect.provide(BankOnRelay.bank()))
+  )
+
+  it.live("a lock ends while the bank's service is away, and is heard of when it is back", () =>
+    Effect.gen(function* () {
+      const bank = yield* Bank.Bank
+      const url = yield* BankOnRelay.relay
+      const service = yield* Scope.make()
+      const nwc = yield* BankOnRelay.serve(url).pipe(Scope.provide(service))
+      const alice = yield* BankOnRelay.connect(nwc.alice)
+      const made = yield* bank.makeInvoice("bob", {
+        amount,
+        description: "",
+        expiry: "1 hour",
+        paymentHash: Bolt11.hashOf(preimage)
+      })
+      const { end } = yield* WalletContract.lock(alice, made)
+      yield* Scope.close(service, Exit.void)
+      yield* bank.settleHold("bob", preimage)
+      yield* BankOnRelay.serve(url)
+      assert.strictEqual((yield* end).preimage, preimage)
     }).pipe(Effect.provide(BankOnRelay.bank()))
   )
 

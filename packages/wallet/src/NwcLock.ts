@@ -10,11 +10,17 @@ import type { Locked, Paid } from "./Payer.ts"
 import { PaymentFailed, PaymentUnknown } from "./Payer.ts"
 import type { Outgoing } from "./Wallet.ts"
 
-/** When the wallet is asked whether it has begun: payees wait for the lock. */
-const soon = Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")])
+/** The wallet is asked whether it has begun soon, then at most every 2 seconds. */
+const beginning = {
+  first: "50 millis",
+  spaced: Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("2 seconds")])
+} as const
 
-/** When it is asked whether it is over, which is also what its answer tells. */
-const patiently = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
+/** Whether it is over, which its answer tells too, is asked later, then every 30 seconds. */
+const ending = {
+  first: "1 second",
+  spaced: Schedule.min([Schedule.exponential("2 seconds"), Schedule.spaced("30 seconds")])
+} as const
 
 /**
  * Carries the order out, which says what came of the payment once it is over, and returns when
@@ -41,14 +47,17 @@ export const make = Effect.fnUntraced(function* (
 
   const look = Effect.orElseSucceed(payment.record, () => Option.none<Outgoing>())
 
-  const begun = Effect.repeat(look, { schedule: soon, until: Option.exists(isBegun) })
+  const begun = look.pipe(
+    Effect.repeat({ schedule: beginning.spaced, until: Option.exists(isBegun) }),
+    Effect.delay(beginning.first)
+  )
 
   const over = look.pipe(
     Effect.map(Option.flatMap(endOf)),
-    Effect.repeat({ schedule: patiently, until: Option.isSome }),
+    Effect.repeat({ schedule: ending.spaced, until: Option.isSome }),
     Effect.flatMap(Option.getOrElse(() => Effect.never)),
     Deferred.into(ended),
-    Effect.delay("1 second")
+    Effect.delay(ending.first)
   )
 
   return yield* Effect.raceFirst(Deferred.await(ended), begun).pipe(

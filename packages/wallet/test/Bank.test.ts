@@ -216,6 +216,26 @@ describe("time in a bank", () => {
     }).pipe(Effect.provide(Books.layer()))
   )
 
+  it.effect("a lock lasts for as many blocks as the invoice says, if that can be", () =>
+    Effect.gen(function* () {
+      const bank = yield* accounts
+      const paymentHash = Bolt11.hashOf(yield* newPreimage)
+      for (const minFinalCltvDelta of [0, -1, 1.5, 2_017, Number.NaN]) {
+        const refused = yield* Effect.flip(
+          bank.makeInvoice("bob", { ...thought, paymentHash, minFinalCltvDelta })
+        )
+        assert.strictEqual(refused.reason._tag, "InvalidRequest")
+      }
+      const made = yield* bank.makeInvoice("bob", { ...thought, paymentHash, minFinalCltvDelta: 2 })
+      const { end } = yield* Books.lock("alice", made)
+      const held = Option.getOrThrow(yield* bank.findInvoice("bob", paymentHash))
+      assert.deepEqual(held.heldUntil, Option.some(2 * 600))
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual((yield* Effect.flip(end))._tag, "PaymentFailed")
+      assert.strictEqual(yield* bank.balance("alice"), funds)
+    }).pipe(Effect.provide(Books.layer()))
+  )
+
   it.effect("a pending hold invoice can be voided", () =>
     Effect.gen(function* () {
       const bank = yield* accounts

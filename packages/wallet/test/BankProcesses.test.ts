@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Bolt11, Msat } from "@farthing/protocol"
 import { Sqlite } from "@farthing/sqlite"
 import { Bank, BankBook } from "@farthing/wallet"
+import * as MovableClock from "@farthing/wallet/testing/MovableClock"
 import { Context, Effect, Fiber, Layer, Option, Queue, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import { spawn } from "node:child_process"
@@ -47,13 +48,27 @@ const open = (filename: string) =>
     )
   )
 
+/** An invoice of bob's, who waits a block for its money. */
+const holdInvoice = Effect.fnUntraced(function* (bank: Bank.Shape) {
+  yield* bank.open("bob")
+  const preimage = Bolt11.Preimage.make(randomBytes(32).toString("hex"))
+  const made = yield* bank.makeInvoice("bob", {
+    amount: Msat.make(21_000),
+    description: "",
+    expiry: "1 minute",
+    paymentHash: Bolt11.hashOf(preimage),
+    minFinalCltvDelta: 1
+  })
+  return { made, preimage }
+})
+
 describe("processes that share a book", () => {
   it.live("kill -9 amid payments loses none that was reported, and the book stays whole", () =>
     Effect.gen(function* () {
       const filename = yield* file
       const seen: Array<Bolt11.PaymentHash> = []
       for (const after of [1, 16]) {
-        const { child, ended, hashes } = yield* start(filename, "alice", "bob", "100000")
+        const { child, ended, hashes } = yield* start(filename, "alice", "pay", "bob", "100000")
         const dying = yield* Effect.forkChild(ended, { startImmediately: true })
         seen.push(...(yield* Queue.takeN(hashes, after)))
         child.kill("SIGKILL")
@@ -74,8 +89,8 @@ describe("processes that share a book", () => {
   it.live("two that pay at the same time lose and double nothing", () =>
     Effect.gen(function* () {
       const filename = yield* file
-      const one = yield* start(filename, "alice", "bob", "60")
-      const two = yield* start(filename, "carol", "bob", "60")
+      const one = yield* start(filename, "alice", "pay", "bob", "60")
+      const two = yield* start(filename, "carol", "pay", "bob", "60")
       assert.deepEqual(yield* Effect.all([one.ended, two.ended], { concurrency: 2 }), ["0", "0"])
 
       const bank = Context.get(yield* open(filename), Bank.Bank)
@@ -111,6 +126,57 @@ describe("processes that share a book", () => {
       yield* payees.settleHold("bob", preimage)
       assert.strictEqual((yield* Fiber.join(paying)).preimage, preimage)
     })
+  )
+
+  it.live(
+    "a lock outlives the process that made it, is taken up by another, and ends for both",
+    () =>
+      Effect.gen(function* () {
+        const filename = yield* file
+        const bank = Context.get(yield* open(filename), Bank.Bank)
+        const { made, preimage } = yield* holdInvoice(bank)
+        const first = yield* start(filename, "alice", "lock", made.bolt11)
+        const dying = yield* Effect.forkChild(first.ended, { startImmediately: true })
+        assert.strictEqual(yield* Queue.take(first.hashes), made.paymentHash)
+        first.child.kill("SIGKILL")
+        yield* Fiber.join(dying)
+        const left = yield* bank.balance("alice")
+
+        const second = yield* start(filename, "alice", "lock", made.bolt11)
+        assert.strictEqual(yield* Queue.take(second.hashes), made.paymentHash)
+        const { end } = yield* Books.lock("alice", made).pipe(
+          Effect.provideService(Bank.Bank, bank)
+        )
+        assert.strictEqual(yield* bank.balance("alice"), left)
+        yield* bank.settleHold("bob", preimage)
+        assert.strictEqual((yield* end).preimage, preimage)
+        assert.strictEqual(yield* Queue.take(second.hashes), made.paymentHash)
+        assert.deepEqual((yield* bank.audit).findings, [])
+        assert.strictEqual(yield* bank.balance("bob"), made.amount)
+      })
+  )
+
+  it.live("a lock that ran out while no process was there goes back when the next one comes", () =>
+    MovableClock.within((later) =>
+      Effect.gen(function* () {
+        const filename = yield* file
+        const made = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const bank = Context.get(yield* open(filename), Bank.Bank)
+            yield* bank.open("alice", Msat.make(100_000))
+            const { made } = yield* holdInvoice(bank)
+            yield* Books.lock("alice", made).pipe(Effect.provideService(Bank.Bank, bank))
+            return made
+          })
+        )
+        yield* later("10 minutes")
+        const bank = Context.get(yield* open(filename), Bank.Bank)
+        yield* Effect.repeat(bank.findPayment("alice", made.paymentHash), {
+          until: Option.exists(({ state }) => state === "failed")
+        })
+        assert.strictEqual(yield* bank.balance("alice"), 100_000)
+      })
+    )
   )
 
   it.live("a book that another process keeps locked leaves the outcome of a payment unknown", () =>

@@ -14,13 +14,22 @@ export const layer = (filename = ":memory:") =>
     Layer.provideMerge(Sqlite.layer({ filename, busyTimeout: 50 }))
   )
 
+type Made = Pick<Wallet.Incoming, "bolt11">
+
 /** Pays with no cap on the fee; the order is good for a minute. */
-export const pay = Effect.fnUntraced(function* (
-  payer: string,
-  { bolt11 }: Pick<Wallet.Incoming, "bolt11">
-) {
+export const pay = Effect.fnUntraced(function* (payer: string, made: Made) {
   const bank = yield* Bank.Bank
-  const now = yield* UnixTime.now
+  return yield* bank.pay(payer, yield* orderOf(made))
+})
+
+/** Locks with no cap on the fee; the order is good for a minute. */
+export const lock = Effect.fnUntraced(function* (payer: string, made: Made) {
+  const bank = yield* Bank.Bank
+  return yield* bank.lock(payer, yield* orderOf(made))
+})
+
+const orderOf = Effect.fnUntraced(function* ({ bolt11 }: Made) {
   const invoice = yield* Effect.orDie(Effect.fromResult(Bolt11.decode(bolt11)))
-  return yield* bank.pay(payer, { invoice, maxFee: Msat.most, expiresAt: now + 60 })
+  const now = yield* UnixTime.now
+  return { invoice, maxFee: Msat.most, expiresAt: now + 60 }
 })

@@ -12,15 +12,28 @@ const funds = Msat.make(100_000)
 
 const faulty = Faults.layer.pipe(Layer.provide(Books.layer()))
 
-/** What alice hears of a payment to bob that goes wrong, and what bob has then. */
-const after = Effect.fnUntraced(function* (fault: Faults.Fault) {
+/** A bank at which bob has an invoice for alice, to whom the fault will happen. */
+const dealWith = Effect.fnUntraced(function* (
+  fault: Faults.Fault,
+  terms: Partial<Bank.MakeInvoice> = {}
+) {
   const bank = yield* Bank.Bank
   yield* bank.open("alice", funds)
   yield* bank.open("bob")
   yield* (yield* Faults.Faults).inject("alice", fault)
-  const made = yield* bank.makeInvoice("bob", { amount, description: "", expiry: "1 hour" })
+  const made = yield* bank.makeInvoice("bob", {
+    amount,
+    description: "",
+    expiry: "1 hour",
+    ...terms
+  })
+  return { bank, made }
+})
+
+/** What is heard within a minute, at a bank whose book is whole afterwards. */
+const heardOf = Effect.fnUntraced(function* <A, E, R>(payment: Effect.Effect<A, E, R>) {
   const paying = yield* Effect.forkChild(
-    Books.pay("alice", made).pipe(Effect.result, Effect.timeoutOption("1 minute")),
+    payment.pipe(Effect.result, Effect.timeoutOption("1 minute")),
     { startImmediately: true }
   )
   // Second by second: what happens in a moment must not find the minute over.
@@ -28,13 +41,20 @@ const after = Effect.fnUntraced(function* (fault: Faults.Fault) {
     until: () => paying.pollUnsafe() !== undefined
   })
   const heard = yield* Fiber.join(paying)
-  assert.deepEqual((yield* bank.audit).findings, [])
+  assert.deepEqual((yield* (yield* Bank.Bank).audit).findings, [])
+  return heard
+})
+
+/** What alice hears of a payment to bob that goes wrong, and what bob has then. */
+const after = Effect.fnUntraced(function* (fault: Faults.Fault) {
+  const { bank, made } = yield* dealWith(fault)
+  const heard = yield* heardOf(Books.pay("alice", made))
   return { bank, made, heard, received: yield* bank.balance("bob") }
 })
 
-type Heard = Option.Option<Result.Result<Payer.Paid, Payer.PaymentFailed | Payer.PaymentUnknown>>
-
-const words = (heard: Heard): string =>
+const words = <A>(
+  heard: Option.Option<Result.Result<A, Payer.PaymentFailed | Payer.PaymentUnknown>>
+): string =>
   Option.match(heard, {
     onNone: () => "silence",
     onSome: Result.match({ onFailure: ({ _tag }) => _tag, onSuccess: () => "paid" })
@@ -61,6 +81,53 @@ describe("faults on demand", () => {
       }).pipe(Effect.provide(faulty))
     )
   }
+
+  const preimage = Bolt11.Preimage.make("11".repeat(32))
+  const hold = { paymentHash: Bolt11.hashOf(preimage) }
+
+  const locks: ReadonlyArray<readonly [fault: Faults.Fault, heard: string, held: boolean]> = [
+    [{ _tag: "FailBeforePaying", reason: "no_route" }, "PaymentFailed", false],
+    [{ _tag: "SilenceBeforePaying" }, "silence", false],
+    [{ _tag: "BreakBeforePaying" }, "PaymentUnknown", false],
+    [{ _tag: "PayThenFail", reason: "no_route" }, "PaymentFailed", true],
+    [{ _tag: "PayThenSilence" }, "silence", true],
+    [{ _tag: "PayThenBreak" }, "PaymentUnknown", true],
+    [{ _tag: "PaySlowly", delay: "30 seconds" }, "paid", true]
+  ]
+  for (const [fault, expected, held] of locks) {
+    it.effect(`${fault._tag} of a lock: ${expected}, and the money is locked: ${held}`, () =>
+      Effect.gen(function* () {
+        const { bank, made } = yield* dealWith(fault, hold)
+        assert.strictEqual(words(yield* heardOf(Books.lock("alice", made))), expected)
+        const payment = yield* bank.findPayment("alice", made.paymentHash)
+        assert.deepEqual(
+          Option.map(payment, ({ state }) => state),
+          held ? Option.some("pending") : Option.none()
+        )
+      }).pipe(Effect.provide(faulty))
+    )
+  }
+
+  it.effect("a lock can end with a wrong preimage, or with more taken than was said", () =>
+    Effect.gen(function* () {
+      const { bank, made } = yield* dealWith({ _tag: "WrongPreimage" }, hold)
+      const { end } = yield* Books.lock("alice", made)
+      yield* bank.settleHold("bob", preimage)
+      assert.notStrictEqual((yield* end).preimage, preimage)
+      assert.strictEqual(yield* bank.balance("bob"), amount)
+
+      const other = Bolt11.Preimage.make("22".repeat(32))
+      const overcharge = { _tag: "Overcharge", by: Msat.make(5_000) } as const
+      const dear = yield* dealWith(overcharge, { paymentHash: Bolt11.hashOf(other) })
+      const before = yield* bank.balance("alice")
+      const lock = yield* Books.lock("alice", dear.made)
+      yield* bank.settleHold("bob", other)
+      const paid = yield* lock.end
+      assert.isAbove(paid.fee ?? 0, fee + 5_000)
+      assert.strictEqual(yield* bank.balance("alice"), before - amount - (paid.fee ?? 0))
+      assert.deepEqual((yield* bank.audit).findings, [])
+    }).pipe(Effect.provide(faulty))
+  )
 
   it.effect("a wrong preimage proves another payment", () =>
     Effect.gen(function* () {

@@ -3,6 +3,7 @@ import { Bolt11, Key, Msat, Nip47 } from "@farthing/protocol"
 import { Relay } from "@farthing/relay"
 import { NwcWallet, Wallet } from "@farthing/wallet"
 import { Context, Effect, Fiber, Option, Queue, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import {
   amount,
   invoiceOf,
@@ -124,6 +125,118 @@ describe("a wallet that does not do its part", () => {
       )
       const refused = yield* Effect.flip(wallet.balance)
       assert.strictEqual(refused.message, "gone")
+    }).pipe(Effect.provide(Relay.layerMemory))
+  )
+})
+
+describe("the time that a lock has left", () => {
+  const held = { type: "incoming", state: "accepted", settle_deadline: 800_005 }
+
+  /** A wallet at that block height, with an invoice whose money is held, and what it was asked. */
+  const at = Effect.fnUntraced(function* (block_height: number | undefined) {
+    const asked: Array<Nip47.Method> = []
+    const { notify, wallet } = yield* ScriptedWallet.start(({ method }) => {
+      asked.push(method)
+      return method === "get_info"
+        ? ScriptedWallet.result("get_info", { network: "regtest", block_height })
+        : lookup_invoice(held)
+    })
+    const heldUntil = Effect.map(wallet.lookupIncoming(paymentHash), (found) =>
+      Option.flatMap(found, (incoming) => incoming.heldUntil)
+    )
+    return { wallet, heldUntil, asked, notify }
+  })
+
+  it.effect("is told in blocks of ten minutes, the one under way not counted", () =>
+    Effect.gen(function* () {
+      yield* TestClock.adjust("25 minutes")
+      const { heldUntil } = yield* at(800_000)
+      assert.deepEqual(yield* heldUntil, Option.some((2 + 5) * 600))
+      yield* TestClock.adjust("4 minutes")
+      assert.deepEqual(yield* heldUntil, Option.some((2 + 5) * 600))
+    }).pipe(Effect.provide(Relay.layerMemory))
+  )
+
+  it.effect("needs the wallet's height once in a block's time", () =>
+    Effect.gen(function* () {
+      const { asked, heldUntil } = yield* at(800_000)
+      yield* Effect.all([heldUntil, heldUntil])
+      yield* TestClock.adjust("10 minutes")
+      yield* Effect.all([heldUntil, heldUntil])
+      assert.strictEqual(asked.filter((it) => it === "get_info").length, 2)
+    }).pipe(Effect.provide(Relay.layerMemory))
+  )
+
+  it.effect("comes with the news that the money is held", () =>
+    Effect.gen(function* () {
+      const { heldUntil, notify, wallet } = yield* at(800_000)
+      const looked = yield* heldUntil
+      const told = yield* Effect.forkChild(Stream.runHead(wallet.incoming), {
+        startImmediately: true
+      })
+      yield* notify({
+        notification_type: "hold_invoice_accepted",
+        notification: {
+          type: "incoming",
+          state: "accepted",
+          payment_hash: paymentHash,
+          amount,
+          settle_deadline: 800_005
+        }
+      })
+      const incoming = Option.getOrThrow(yield* Fiber.join(told))
+      assert.deepEqual(incoming.heldUntil, looked)
+      assert.deepEqual(incoming.heldUntil, Option.some(5 * 600))
+    }).pipe(Effect.provide(Relay.layerMemory))
+  )
+
+  it.effect("is not known where the wallet does not say its height", () =>
+    Effect.gen(function* () {
+      const { heldUntil } = yield* at(undefined)
+      assert.deepEqual(yield* heldUntil, Option.none())
+    }).pipe(Effect.provide(Relay.layerMemory))
+  )
+
+  it.effect("is not shortened by the wallet without a word", () =>
+    Effect.gen(function* () {
+      const { requests, wallet } = yield* ScriptedWallet.start(() =>
+        ScriptedWallet.result("make_hold_invoice", {
+          payment_hash: paymentHash,
+          amount,
+          invoice: invoiceOf(amount)
+        })
+      )
+      const request = { amount, description: "", expiry: "1 hour", paymentHash } as const
+      const short = { ...request, minFinalCltvDelta: 19 }
+      const refused = yield* Effect.flip(wallet.makeHoldInvoice(short))
+      assert.include(refused.message, "too short")
+      const made = yield* wallet.makeHoldInvoice({ ...request, minFinalCltvDelta: 18 })
+      assert.strictEqual(made.paymentHash, paymentHash)
+      assert.strictEqual(yield* Queue.size(requests), 2)
+    }).pipe(Effect.provide(Relay.layerMemory))
+  )
+})
+
+describe("what a wallet says that it can do", () => {
+  const capabilitiesOf = Effect.fnUntraced(function* (methods: ReadonlyArray<string>) {
+    const { wallet } = yield* ScriptedWallet.start(() =>
+      ScriptedWallet.result("get_info", { network: "regtest", methods })
+    )
+    return (yield* wallet.info).capabilities
+  })
+
+  it.effect("decides whether it can hold and lock", () =>
+    Effect.gen(function* () {
+      const none = { hold: false, lock: false, feeCap: false }
+      assert.deepEqual(yield* capabilitiesOf(["pay_invoice"]), none)
+      assert.deepEqual(yield* capabilitiesOf(["pay_invoice", "lookup_invoice"]), {
+        ...none,
+        lock: true
+      })
+      assert.deepEqual(
+        yield* capabilitiesOf(["make_hold_invoice", "settle_hold_invoice", "cancel_hold_invoice"]),
+        { ...none, hold: true }
+      )
     }).pipe(Effect.provide(Relay.layerMemory))
   )
 })

@@ -5,8 +5,11 @@ import { NwcWallet, Payer, Wallet } from "@farthing/wallet"
 import { TestClock } from "effect/testing"
 import { Context, Effect, Latch, Option, Queue, Result, Stream } from "effect"
 
-/** The content of the answer to a request; without one a minute passes in silence. */
-export type Script = (request: Nip47.Request) => string | undefined
+/**
+ * The content of the answer to a request; without one a minute passes in silence, and where it is
+ * null the test itself lets time pass.
+ */
+export type Script = (request: Nip47.Request) => string | undefined | null
 
 export const refusal = (code: string) => (): string =>
   JSON.stringify({ result_type: "x", error: { code, message: "no" }, result: null })
@@ -33,15 +36,21 @@ export const start = Effect.fnUntraced(function* (
   const send = (template: NostrEvent.Template) =>
     Effect.flatMap(service.sign(template), (event) => relay.publish(event))
 
+  /** Answers a request, however long it has waited. */
+  const reply = Effect.fnUntraced(function* (
+    { created_at, id }: NostrEvent.NostrEvent,
+    text: string
+  ) {
+    const content = yield* service.encrypt(client, text)
+    yield* send(Nip47Event.response({ client, request: id, content, createdAt: created_at }))
+  })
+
   const answer = Effect.fnUntraced(function* (event: NostrEvent.NostrEvent) {
     yield* Queue.offer(requests, event)
     const request = Nip47.parseRequest(yield* service.decrypt(client, event.content))
     const text = Result.isSuccess(request) ? script(request.success) : undefined
-    if (text === undefined) return yield* TestClock.adjust("1 minute")
-    const content = yield* service.encrypt(client, text)
-    yield* send(
-      Nip47Event.response({ client, request: event.id, content, createdAt: event.created_at })
-    )
+    if (text === null) return
+    yield* text === undefined ? TestClock.adjust("1 minute") : reply(event, text)
   })
 
   const notify = Effect.fnUntraced(function* (notification: Nip47.Notification) {
@@ -78,6 +87,7 @@ export const start = Effect.fnUntraced(function* (
     wallet: Context.get(context, Wallet.Wallet),
     payer: Context.get(context, Payer.Payer),
     requests,
+    reply,
     notify
   }
 })

@@ -1,16 +1,21 @@
 /**
- * A process that pays: `program.ts <file> <payer> <payee> <count>` pays that many invoices, one
+ * A process that pays: `program.ts <file> <payer> pay <payee> <count>` pays that many invoices, one
  * after the other, and prints each payment hash once the bank says that it is paid.
+ * `program.ts <file> <payer> lock <bolt11>` locks the money of one, prints its payment hash, and
+ * once more when it is taken.
  */
-import { Msat } from "@farthing/protocol"
+import { Bolt11, Msat } from "@farthing/protocol"
 import { Sqlite } from "@farthing/sqlite"
 import { Bank, BankBook } from "@farthing/wallet"
 import { Effect, Layer } from "effect"
 import * as Books from "./Books.ts"
 
-const [, , filename = "", payer = "", payee = "", count = "0"] = process.argv
+const [, , filename = "", payer = "", task = "", ...rest] = process.argv
 
-const payOnce = Effect.gen(function* () {
+const say = (paymentHash: Bolt11.PaymentHash) =>
+  Effect.sync(() => process.stdout.write(`${paymentHash}\n`))
+
+const payOnce = Effect.fnUntraced(function* (payee: string) {
   const bank = yield* Bank.Bank
   const made = yield* bank.makeInvoice(payee, {
     amount: Msat.make(1_000),
@@ -18,14 +23,26 @@ const payOnce = Effect.gen(function* () {
     expiry: "1 minute"
   })
   yield* Books.pay(payer, made)
-  process.stdout.write(`${made.paymentHash}\n`)
+  yield* say(made.paymentHash)
+})
+
+const payMany = Effect.fnUntraced(function* ([payee = "", count = "0"]: ReadonlyArray<string>) {
+  const bank = yield* Bank.Bank
+  yield* bank.open(payee)
+  yield* Effect.repeat(payOnce(payee), { times: Number(count) - 1 })
+})
+
+const lock = Effect.fnUntraced(function* ([bolt11 = ""]: ReadonlyArray<string>) {
+  const { paymentHash } = yield* Effect.fromResult(Bolt11.decode(bolt11))
+  const { end } = yield* Books.lock(payer, { bolt11 })
+  yield* say(paymentHash)
+  yield* say(Bolt11.hashOf((yield* end).preimage))
 })
 
 const program = Effect.gen(function* () {
   const bank = yield* Bank.Bank
   yield* bank.open(payer, Msat.make(1_000_000_000))
-  yield* bank.open(payee)
-  yield* Effect.repeat(payOnce, { times: Number(count) - 1 })
+  yield* task === "lock" ? lock(rest) : payMany(rest)
 })
 
 await Effect.runPromise(
