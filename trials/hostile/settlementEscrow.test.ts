@@ -212,7 +212,7 @@ layer(Stage.layer, { excludeTestServices: true, concurrent: true })(
       Effect.gen(function* () {
         const known: Array<Bolt11.Preimage> = []
         const stage = yield* Stage.Stage
-        const { customer, peer } = yield* meet((job) =>
+        const { customer } = yield* meet((job) =>
           Effect.gen(function* () {
             yield* Settling.awaitEscrow(job)
             yield* Effect.forEach(known, job.claim)

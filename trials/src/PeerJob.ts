@@ -72,6 +72,8 @@ export interface Job {
 
   /** Waits for the customer's invoice for its money back. */
   readonly refundInvoice: Effect.Effect<AgentMessage.RefundInvoice>
+  /** Waits for the customer's word that its money is locked. */
+  readonly htlcLocked: Effect.Effect<AgentMessage.HtlcLocked>
   /** Waits for the preimage that the customer releases for the provider's eyes. */
   readonly released: Effect.Effect<Bolt11.Preimage>
   /** What the customer has followed up with so far, as everybody in the channel sees it. */
@@ -142,6 +144,7 @@ export const make = Effect.fnUntraced(function* (
   const jobId = AgentMessage.jobIdOf(event.id)
   const followUps: Array<AgentMessage.FollowUp> = []
   const refund = yield* Deferred.make<AgentMessage.RefundInvoice>()
+  const htlcLocked = yield* Deferred.make<AgentMessage.HtlcLocked>()
   const released = yield* Deferred.make<Bolt11.Preimage>()
 
   const draft: Job["draft"] = Effect.fnUntraced(function* (message, how = {}) {
@@ -238,6 +241,7 @@ export const make = Effect.fnUntraced(function* (
         Effect.asVoid
       ),
     refundInvoice: Deferred.await(refund),
+    htlcLocked: Deferred.await(htlcLocked),
     released: Deferred.await(released),
     followUps,
     fail: say({
@@ -261,6 +265,7 @@ export const make = Effect.fnUntraced(function* (
   const hear: Heard["hear"] = Effect.fnUntraced(function* (message) {
     followUps.push(message)
     if (message.type === "RefundInvoice") yield* Deferred.succeed(refund, message)
+    if (message.type === "HtlcLocked") yield* Deferred.succeed(htlcLocked, message)
     if (message.type !== "Private") return
     const inner = yield* openPrivate(signer, event.pubkey, message)
     if (inner?.type === "PreimageRelease") yield* Deferred.succeed(released, inner.preimage)
