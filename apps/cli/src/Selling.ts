@@ -30,6 +30,14 @@ const sentence = (event: ProviderEvent.ProviderEvent): string => {
       return `refused    ${job(event)}: ${event.code}`
     case "Paid":
       return `paid       ${job(event)}: ${Show.cost(event.amount)}`
+    case "Locked":
+      return `locked     ${job(event)}: ${Show.cost(event.amount)}`
+    case "Awaiting":
+      return `awaiting   ${job(event)}: ${Show.cost(event.amount)}`
+    case "Unpaid":
+      return `unpaid     ${job(event)}: ${Text.printable(event.reason)}`
+    case "Returned":
+      return `returned   ${job(event)}: ${Text.printable(event.reason)}`
     case "Delivered":
       return `delivered  ${job(event)} in ${Show.seconds(event.millis)}`
     case "Cancelled":

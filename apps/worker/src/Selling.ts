@@ -22,12 +22,16 @@ const logAt = ({ _tag }: Event): ((message: string) => Effect.Effect<void>) => {
     case "Online":
     case "Offline":
     case "Paid":
+    case "Locked":
+    case "Awaiting":
     case "Delivered":
+    case "Returned":
     case "Refunded":
     case "Well":
       return Effect.logInfo
     case "Ailing":
     case "Owed":
+    case "Unpaid":
     case "Trouble":
       return Effect.logWarning
     case "Lost":
@@ -67,6 +71,8 @@ const ofJob = (event: OfJob): Readonly<Record<string, unknown>> => {
       return { model: Text.printable(event.model, 60) }
     case "Quoted":
     case "Paid":
+    case "Locked":
+    case "Awaiting":
       return { amount_msats: event.amount }
     case "Refused":
       return { code: event.code }
@@ -74,6 +80,8 @@ const ofJob = (event: OfJob): Readonly<Record<string, unknown>> => {
       return { millis: event.millis }
     case "Owed":
     case "Lost":
+    case "Unpaid":
+    case "Returned":
       return { amount_msats: event.amount, reason: Text.printable(event.reason) }
     case "Refunded":
       return { amount_msats: event.amount, fee_msats: event.fee }

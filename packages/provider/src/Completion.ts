@@ -1,19 +1,24 @@
 /**
- * How a paid job ends: its text is kept and delivered, or what was paid for it is owed. What is
- * kept decides, so that of several processes one has its way.
+ * How the work for a job ends: its text is kept and delivered, or what was paid for it is owed; where
+ * the money is locked and not taken, it goes back. What is kept decides, so that of several
+ * processes one has its way.
  */
 import type { AgentMessage, NostrEvent } from "@farthing/protocol"
 import type { Relay } from "@farthing/relay"
 import { UnixTime } from "@farthing/relay"
-import { Clock, Effect, type Schedule } from "effect"
+import { Clock, Duration, Effect, Option, type Schedule } from "effect"
 import type { Answer } from "./Answering.ts"
 import type { Answers } from "./Answers.ts"
 import { InferenceError } from "./InferenceBackend.ts"
 import type { Job } from "./Job.ts"
+import * as Lock from "./Lock.ts"
+import type { Locks } from "./Locks.ts"
+import { isLocked } from "./Mode.ts"
 import type { BookUnavailable, Owed, Shape as ProviderBook } from "./ProviderBook.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
 import * as Refund from "./Refund.ts"
 import * as Result from "./Result.ts"
+import type { Returns } from "./Returns.ts"
 
 /** Sends what was kept, of a job that was begun at a unix millisecond. */
 export type Say = (startedAt: number) => Effect.Effect<void, BookUnavailable>
@@ -24,8 +29,8 @@ export interface Completion {
     job: Job,
     text: Answer & { readonly _tag: "Text" }
   ) => Effect.Effect<Say, BookUnavailable>
-  /** Offers the money back. */
-  readonly owe: (job: Job, error: InferenceError) => Effect.Effect<Say, BookUnavailable>
+  /** Offers the money back, or gives it back where it is locked. */
+  readonly fail: (job: Job, error: InferenceError) => Effect.Effect<Say, BookUnavailable>
   /** Sends a text that was kept before. */
   readonly resumeText: (
     job: Job,
@@ -39,11 +44,13 @@ export const make = (services: {
   readonly owner: string
   readonly book: ProviderBook
   readonly answers: Answers
+  readonly locks: Locks
+  readonly returns: Returns
   readonly tell: (event: ProviderEvent) => Effect.Effect<void>
   /** For how long a book that cannot be written is waited for. */
   readonly bookReturns: Schedule.Schedule<unknown>
 }): Completion => {
-  const { answers, book, bookReturns, owner, tell } = services
+  const { answers, book, bookReturns, locks, owner, returns, tell } = services
 
   const sign = (job: Job, messages: ReadonlyArray<AgentMessage.Answer>) =>
     Effect.forEach(messages, (message) => answers.sign(job, message))
@@ -61,30 +68,59 @@ export const make = (services: {
       tokensOut
     }: { readonly startedAt: number; readonly tokensOut?: number | undefined }
   ) {
-    const error = yield* Effect.forEach(events, answers.deliver, { discard: true }).pipe(
+    const error = yield* deliver(job, events)
+    if (error !== undefined) return yield* giveUp(job, error, startedAt)
+    const isNews = isLocked(job.settlement) ? locks.expect(job) : book.delivered(job.id)
+    if (!(yield* Effect.retry(isNews, bookReturns))) return
+    const millis = (yield* Clock.currentTimeMillis) - startedAt
+    const { amount, customer, id: request, settlement } = job
+    const about = { request, customer, amount, tokensOut, millis }
+    yield* isLocked(settlement)
+      ? tell({ _tag: "Awaiting", ...about })
+      : tell({ _tag: "Delivered", settlement, ...about })
+  })
+
+  /** Why it was not; where the money is locked, as long as that is of use to the customer. */
+  const deliver = Effect.fnUntraced(function* (
+    job: Job,
+    events: ReadonlyArray<NostrEvent.NostrEvent>
+  ) {
+    const all = Effect.forEach(events, answers.deliver, { discard: true }).pipe(
       Effect.as(undefined),
       Effect.catch(Effect.succeed)
     )
-    if (error !== undefined) return yield* giveUp(job, error, startedAt)
-    if (!(yield* Effect.retry(book.delivered(job.id), bookReturns))) return
-    const millis = (yield* Clock.currentTimeMillis) - startedAt
-    const { amount, customer, id: request } = job
-    yield* tell({ _tag: "Delivered", request, customer, amount, tokensOut, millis })
+    const end = Lock.mustBeSaidBy(job)
+    if (end === undefined) return yield* all
+    const left = Duration.seconds(Math.max(0, end - (yield* UnixTime.now)))
+    return Option.getOrElse(yield* Effect.timeoutOption(all, left), () => "late" as const)
   })
 
   /** What is too large for the relays stays so; what they refuse today is sent another day. */
   const giveUp = Effect.fnUntraced(function* (
     job: Job,
-    { message, reason }: Relay.RelayError,
+    error: Relay.RelayError | "late",
     startedAt: number
   ) {
-    if (reason._tag !== "TooLarge") return
-    const say = yield* record(job, message, Result.tooLarge(job))
+    const isLate = error === "late"
+    if (!isLate && error.reason._tag !== "TooLarge") return
+    const say = yield* end(
+      job,
+      isLate ? "no relay took it in time" : error.message,
+      isLate ? Result.tooLate(job) : Result.tooLarge(job)
+    )
     yield* say(startedAt)
   })
 
-  const owe: Completion["owe"] = (job, error) =>
-    record(job, `${error.reason}: ${error.message}`, Result.failure(job, error))
+  const fail: Completion["fail"] = (job, error) =>
+    end(job, `${error.reason}: ${error.message}`, Result.failure(job, error))
+
+  const end = (job: Job, reason: string, failure: AgentMessage.JobError) =>
+    isLocked(job.settlement)
+      ? Effect.map(
+          returns.begin(job, reason, failure),
+          Option.getOrElse(() => nothing)
+        )
+      : record(job, reason, failure)
 
   /** Keeps what is owed, and what the customer is to hear of it. */
   const record = Effect.fnUntraced(function* (
@@ -112,7 +148,7 @@ export const make = (services: {
 
   return {
     keep,
-    owe,
+    fail,
     resumeText: (job, events) =>
       Effect.flatMap(Clock.currentTimeMillis, (startedAt) => sendText(job, events, { startedAt })),
     resumeDebt: Effect.fnUntraced(function* ({ answers: kept, job, offer }) {

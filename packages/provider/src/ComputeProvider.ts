@@ -11,15 +11,19 @@ import { randomUUID } from "node:crypto"
 import * as Answers from "./Answers.ts"
 import * as EventLog from "./EventLog.ts"
 import { InferenceBackend } from "./InferenceBackend.ts"
+import * as Invoicing from "./Invoicing.ts"
 import type { JobState } from "./Job.ts"
 import * as Judgement from "./Judgement.ts"
+import * as Locks from "./Locks.ts"
 import * as Metrics from "./Metrics.ts"
+import * as Mode from "./Mode.ts"
+import * as Money from "./Money.ts"
 import * as Presence from "./Presence.ts"
 import type * as Readiness from "./Readiness.ts"
 import * as Routing from "./Routing.ts"
 import { type BookUnavailable, ProviderBook } from "./ProviderBook.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
-import { type Options, resolve } from "./ProviderOptions.ts"
+import { type Options, type Resolved, resolve } from "./ProviderOptions.ts"
 import * as Refunds from "./Refunds.ts"
 import * as Reception from "./Reception.ts"
 import * as Till from "./Till.ts"
@@ -37,8 +41,14 @@ export interface Status {
   readonly unpaid: number
   readonly waiting: number
   readonly running: number
-  /** Ever. */
+  /** Delivered, and their money is not taken yet. */
+  readonly awaiting: number
+  /** Ever, and their money was taken. */
   readonly delivered: number
+  /** Ever delivered, and their money went back or never came. */
+  readonly unclaimed: number
+  /** Ever not delivered, their money having been locked and not taken. */
+  readonly returned: number
   /** Paid jobs that could not be done, and whose money customers may ask back. */
   readonly owed: number
   /** Ever. */
@@ -78,7 +88,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
   const backend = yield* InferenceBackend
   const book = yield* ProviderBook
   const provider = signer.publicKey
-  yield* requireNetwork(wallet, options.network)
+  yield* requireAble(wallet, options)
 
   const walletTrouble = yield* Effect.cachedWithTTL(troubleOf(wallet), walletBelieved)
   const log = yield* EventLog.make
@@ -90,6 +100,15 @@ export const make = Effect.fnUntraced(function* (given: Options) {
   const routing = yield* Routing.make({ backend, options, tell })
   const presence = yield* Presence.make({ relay, signer, routing, book, options, tell })
   const answers = Answers.make({ relay, signer, channel: presence.channel })
+  const locks = yield* Locks.make({
+    provider,
+    wallet,
+    signer,
+    book,
+    channel: presence.channel,
+    tracing,
+    tell
+  })
   const workshop = yield* Workshop.make({
     owner,
     provider,
@@ -97,12 +116,16 @@ export const make = Effect.fnUntraced(function* (given: Options) {
     capacity: routing.capacity,
     book,
     relay,
+    signer,
+    wallet,
+    locks,
     answers,
     tracing,
     options,
     tell
   })
-  const till = Till.make({ wallet, onSettled: workshop.take, tell })
+  const money = Money.make({ workshop, locks, options })
+  const till = Till.make({ wallet, money, tell })
   const refunds = yield* Refunds.make({
     provider,
     treasury,
@@ -115,7 +138,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
   })
   const reception = Reception.make({
     provider,
-    wallet,
+    invoicing: Invoicing.make({ wallet, book, options, tell }),
     book,
     presence,
     routing,
@@ -123,6 +146,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
     workshop,
     till,
     refunds,
+    locks,
     tracing,
     options,
     tell
@@ -177,7 +201,8 @@ export const make = Effect.fnUntraced(function* (given: Options) {
   const messages = Effect.gen(function* () {
     const since = (yield* UnixTime.now) - requestAge
     const recent = Channel.providerFilter(presence.channel, { since })
-    return relay.subscribe([recent, ...(yield* refunds.filters)])
+    const earlier = [...(yield* refunds.filters), ...(yield* locks.filters)]
+    return relay.subscribe([recent, ...earlier])
   }).pipe(Stream.unwrap)
 
   const quote = messages.pipe(
@@ -196,6 +221,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
   const takePayments = till.watch
   const inferAndDeliver = workshop.tend
   const giveBack = refunds.tend
+  const claim = locks.tend
 
   /** Customers go elsewhere from the first moment on; meanwhile what is paid is finished. */
   const stop = Effect.gen(function* () {
@@ -222,7 +248,8 @@ export const make = Effect.fnUntraced(function* (given: Options) {
   yield* refunds.remind
   yield* serve([inferAndDeliver, followHealth])
   yield* Effect.addFinalizer(() => stop.pipe(Effect.catch(report)))
-  yield* serve([announce, quote, takePayments, expectQuotesOfOthers, giveBack, keepTheBookSmall])
+  yield* serve([announce, quote, takePayments, expectQuotesOfOthers, claim, giveBack])
+  yield* serve([keepTheBookSmall])
 
   return ComputeProvider.of({
     publicKey: provider,
@@ -238,11 +265,14 @@ export const make = Effect.fnUntraced(function* (given: Options) {
         models: routing.models(),
         unpaid: till.unpaid(),
         ...workshop.load(),
+        awaiting: jobs("awaiting") + jobs("claiming"),
         delivered: jobs("delivered"),
+        unclaimed: jobs("unpaid"),
+        returned: jobs("returned"),
         owed: jobs("owed"),
         refunded: jobs("refunded"),
         lost: jobs("lost"),
-        earned: Msat.sum(counts.filter(isEarned).map(({ amount }) => amount))
+        earned: Msat.sum(counts.map(({ earned }) => earned))
       }
     }).pipe(Effect.mapError(({ message }) => new ProviderError({ message }))),
     readiness: Effect.gen(function* () {
@@ -287,20 +317,25 @@ const rememberQuotes = 7 * 24 * 60 * 60
 /** By how much the clocks of two processes of one provider may differ; in seconds. */
 const clocksApart = 60
 
-const isEarned = ({ state }: { readonly state: JobState }): boolean =>
-  !["refused", "quoted", "owed", "refunded"].includes(state)
-
-const requireNetwork = Effect.fnUntraced(function* (
+/** What is promised has to be kept: by a wallet of the same network that can do it. */
+const requireAble = Effect.fnUntraced(function* (
   wallet: Wallet.Shape,
-  network: Options["network"]
+  { network, settlements }: Pick<Resolved, "network" | "settlements">
 ) {
   const info = yield* wallet.info.pipe(
     Effect.mapError(({ message }) => new ProviderError({ message }))
   )
-  if (info.network === network) return
-  return yield* new ProviderError({
-    message: `the wallet lives on ${info.network}, the provider is to sell on ${network}`
-  })
+  if (info.network !== network)
+    return yield* new ProviderError({
+      message: `the wallet lives on ${info.network}, the provider is to sell on ${network}`
+    })
+  if (settlements.length === 0)
+    return yield* new ProviderError({ message: "no settlement is offered: nothing can be sold" })
+  const locked = settlements.filter(Mode.isLocked)
+  if (locked.length > 0 && !info.capabilities.hold)
+    return yield* new ProviderError({
+      message: `the wallet makes no hold invoices, which ${locked.join(" and ")} needs`
+    })
 })
 
 /** The provider cannot begin to sell, or cannot read its book. */

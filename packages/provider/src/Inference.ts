@@ -1,5 +1,5 @@
 /**
- * From a paid job to its text. Asks the backend again where that may help, but not once a part
+ * From a job to its text. Asks the backend again where that may help, but not once a part
  * of the text has been handed out, because the next one would differ; a backend that knows
  * others begins the text anew with them.
  */
@@ -22,7 +22,7 @@ export interface Listener {
   /** Hands out a part of the text; false where it is to come again, a little later. */
   readonly handOut: ((text: string) => Effect.Effect<boolean>) | undefined
   /** What was handed out is void. */
-  readonly beginAnew: (because: InferenceError) => Effect.Effect<void>
+  readonly beginAnew: (because: InferenceError) => Effect.Effect<void, InferenceError>
 }
 
 /** Pieces that come within this time are handed out together. */

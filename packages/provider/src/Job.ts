@@ -1,6 +1,6 @@
 /** One request for inference as its provider knows it, from the quote on. */
-import type { AgentMessage, Bolt11, Key, Msat, NostrEvent } from "@farthing/protocol"
-import { Schema } from "effect"
+import type { AgentMessage, Bolt11, Key, Msat, NostrEvent, Settlement } from "@farthing/protocol"
+import { type Redacted, Schema } from "effect"
 
 /** What a job is before there is an invoice for it. */
 export interface Request {
@@ -9,6 +9,8 @@ export interface Request {
   readonly message: AgentMessage.JobRequest
   /** One that we announced, chosen by us where the customer named none. */
   readonly model: string
+  /** The first of the customer's preferences that we offer. */
+  readonly settlement: Settlement.Settlement
   /** Unix seconds, by our clock. */
   readonly receivedAt: number
 }
@@ -19,12 +21,23 @@ export interface Job extends Request {
   readonly paymentHash: Bolt11.PaymentHash
   /** Unix seconds. A payment that comes later is still honoured. */
   readonly invoiceExpiresAt: number
+  /** What takes the money of a hold invoice: ours if `sealed`, the customer's once it is shown. */
+  readonly preimage?: Redacted.Redacted<Bolt11.Preimage>
+  /** Unix seconds until which the money of an `escrow` is locked, once it is. */
+  readonly heldUntil?: number
 }
 
 /**
- * `quoted` waits for money; `paid` for its turn; `running` is being inferred; `answered` has a
- * stored answer that is on its way to the relays. What was paid ends as `delivered`; or it is
- * `owed`, while a refund is on offer, and then `refunded`, or `lost` if the offer passed in vain.
+ * `quoted` waits for money; `paid` for its turn, the money being ours or locked; `running` is being
+ * inferred; `answered` has a stored answer that is on its way to the relays.
+ *
+ * What was paid `upfront` ends as `delivered`; or it is `owed`, while a refund is on offer, and
+ * then `refunded`, or `lost` if the offer passed in vain.
+ *
+ * Where the money is locked, what has reached the relays is `awaiting`: the customer's preimage in
+ * an `escrow`, the lock itself if it is `sealed`; with both there it is `claiming`, until the
+ * wallet has taken the money and it is `delivered`. It is `unpaid` if the money went back or never
+ * came. What cannot be delivered is `returning`, and `returned` once no money is locked any more.
  */
 export const JobState = Schema.Literals([
   "refused",
@@ -32,7 +45,12 @@ export const JobState = Schema.Literals([
   "paid",
   "running",
   "answered",
+  "awaiting",
+  "claiming",
   "delivered",
+  "unpaid",
+  "returning",
+  "returned",
   "owed",
   "refunded",
   "lost"

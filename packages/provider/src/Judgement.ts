@@ -2,9 +2,17 @@
  * What becomes of a message in the provider's channel: a request to quote, one to refuse, or
  * something that is not for us. Pure: nothing here depends on money or load.
  */
-import { AgentMessage, Channel, Key, type Msat, type NostrEvent } from "@farthing/protocol"
+import {
+  AgentMessage,
+  Channel,
+  Key,
+  type Msat,
+  type NostrEvent,
+  type Settlement
+} from "@farthing/protocol"
 import { Option, Schema } from "effect"
 import type { Request } from "./Job.ts"
+import * as Mode from "./Mode.ts"
 
 export interface Terms {
   readonly provider: Key.PublicKey
@@ -12,6 +20,7 @@ export interface Terms {
   readonly priceOf: (model: string) => Msat.Msat
   /** What can be inferred now, the default model first. */
   readonly models: ReadonlyArray<string>
+  readonly settlements: ReadonlyArray<Settlement.Settlement>
   readonly maxPromptBytes: number
   /** Unix seconds. */
   readonly now: number
@@ -31,12 +40,20 @@ export type Judgement =
       readonly request: Pick<Request, "id" | "customer" | "receivedAt">
       readonly refusal: Refusal
     }
-  /** Somebody says to have paid; who is for the book to find. */
-  | { readonly _tag: "Hint"; readonly message: AgentMessage.PaymentSent }
+  /** Somebody says to have paid, or locked the money; who is for the book to find. */
+  | {
+      readonly _tag: "Hint"
+      readonly message: AgentMessage.PaymentSent | AgentMessage.HtlcLocked
+    }
   /** Somebody wants no answer any more. */
   | { readonly _tag: "Cancel"; readonly message: AgentMessage.JobCancel }
   /** Somebody asks money back. */
   | { readonly _tag: "Claim"; readonly message: AgentMessage.RefundInvoice }
+  /** Somebody shows the preimage of an escrow, or says something for our eyes only. */
+  | {
+      readonly _tag: "Release"
+      readonly message: AgentMessage.PreimageRelease | AgentMessage.Private
+    }
   | { readonly _tag: "Ignore" }
 
 const ignore: Judgement = { _tag: "Ignore" }
@@ -50,13 +67,17 @@ export const judge = (event: NostrEvent.NostrEvent, terms: Terms): Judgement => 
   return Option.match(AgentMessage.parse(event.content), {
     onNone: () => (isRecent(event, terms) ? judgeUnreadable(event, terms) : ignore),
     onSome: (message): Judgement => {
-      // What is owed is asked for as long as it is on offer, however long ago that was said.
+      // What is owed is asked for as long as it is on offer, and what is released is ours as long
+      // as it is locked, however long ago that was said.
       if (message.type === "RefundInvoice") return { _tag: "Claim", message }
+      if (message.type === "PreimageRelease" || message.type === "Private")
+        return { _tag: "Release", message }
       if (!isRecent(event, terms)) return ignore
       switch (message.type) {
         case "JobRequest":
           return judgeRequest(event, message, terms)
         case "PaymentSent":
+        case "HtlcLocked":
           return { _tag: "Hint", message }
         case "JobCancel":
           return { _tag: "Cancel", message }
@@ -80,10 +101,11 @@ const judgeRequest = (
   if (message.expires_at !== undefined && message.expires_at <= terms.now) return ignore
   const request = { id: event.id, customer: event.pubkey, receivedAt: terms.now }
   const model = message.model ?? terms.models[0]
-  const refusal = refusalOf(message, model, terms)
-  return refusal !== undefined || model === undefined
+  const settlement = Mode.choose(message, terms.settlements)
+  const refusal = refusalOf(message, { model, settlement }, terms)
+  return refusal !== undefined || model === undefined || settlement === undefined
     ? { _tag: "Refuse", request, refusal: refusal ?? nothingWorks }
-    : { _tag: "Request", request: { ...request, message, model } }
+    : { _tag: "Request", request: { ...request, message, model, settlement } }
 }
 
 const nothingWorks: Refusal = {
@@ -93,15 +115,20 @@ const nothingWorks: Refusal = {
 
 const refusalOf = (
   message: AgentMessage.JobRequest,
-  model: string | undefined,
+  { model, settlement }: { readonly [Name in "model" | "settlement"]: Request[Name] | undefined },
   terms: Terms
 ): Refusal | undefined => {
   if (message.kind !== AgentMessage.textGeneration)
     return { code: "invalid_request", message: `only kind ${AgentMessage.textGeneration} is sold` }
   if (message.max_tokens === 0)
     return { code: "invalid_request", message: "max_tokens has to be 1 at least" }
-  if (!AgentMessage.settlementsOf(message).includes("upfront"))
-    return { code: "settlement_unsupported", message: "only upfront payment is taken" }
+  if (settlement === undefined)
+    return {
+      code: "settlement_unsupported",
+      message: `settlements taken: ${terms.settlements.join(", ")}`
+    }
+  if (settlement === "escrow" && message.payment_hash === undefined)
+    return { code: "invalid_request", message: "an escrow needs the payment_hash of its customer" }
   if (model === undefined || terms.models.length === 0) return nothingWorks
   if (!terms.models.includes(model))
     return { code: "model_unavailable", message: `on offer: ${terms.models.join(", ")}` }

@@ -14,7 +14,11 @@ const states = [
   "quoted",
   "cancelled",
   "paid",
+  "locked",
+  "awaiting",
   "delivered",
+  "unpaid",
+  "returned",
   "owed",
   "refunded",
   "lost"
@@ -41,9 +45,9 @@ const jobs = counters("jobs_total", "Jobs that came to a state", "state", states
 
 const amounts = counters<State>(
   "jobs_msats_total",
-  "What was paid for, earned by a delivery, offered back, given back, or kept without a result",
+  "What was paid or locked for, earned by a delivery, forgone, offered back, given back, or kept without a result",
   "state",
-  ["paid", "delivered", "owed", "refunded", "lost"]
+  ["paid", "locked", "awaiting", "delivered", "unpaid", "returned", "owed", "refunded", "lost"]
 )
 
 const refusals = counters(
@@ -65,7 +69,11 @@ const seconds = (name: string, description: string) =>
 
 const quoteTime = seconds("quote", "From a request to its invoice")
 const firstTextTime = seconds("first_text", "From the question to a backend to its first text")
-const deliveryTime = seconds("delivery", "From the payment to the last of the text at the relays")
+const deliveryTime = seconds(
+  "delivery",
+  "From the payment, or else the beginning, to the last of the text at the relays"
+)
+const claimTime = seconds("claim", "From the moment the money can be taken until it is")
 
 /**
  * Counts an event; for one place, through which all of them come. What has not happened yet is
@@ -92,10 +100,22 @@ export const counting = (context: Context.Context<never>): ((event: ProviderEven
         return count("cancelled")
       case "Paid":
         return count("paid", event.amount)
-      case "Delivered":
+      case "Locked":
+        return count("locked", event.amount)
+      case "Awaiting":
         deliveryTime.updateUnsafe(event.millis / 1_000, context)
         if (event.tokensOut !== undefined) tokens.updateUnsafe(event.tokensOut, context)
+        return count("awaiting", event.amount)
+      case "Delivered": {
+        const time = event.settlement === "upfront" ? deliveryTime : claimTime
+        time.updateUnsafe(event.millis / 1_000, context)
+        if (event.tokensOut !== undefined) tokens.updateUnsafe(event.tokensOut, context)
         return count("delivered", event.amount)
+      }
+      case "Unpaid":
+        return count("unpaid", event.amount)
+      case "Returned":
+        return count("returned", event.amount)
       case "Owed":
         return count("owed", event.amount)
       case "Refunded":

@@ -7,6 +7,7 @@ import type { Relay } from "@farthing/relay"
 import { UnixTime } from "@farthing/relay"
 import { Effect, Fiber } from "effect"
 import type { Answers } from "./Answers.ts"
+import type { Envelope } from "./Envelope.ts"
 import type { Job } from "./Job.ts"
 import * as Result from "./Result.ts"
 
@@ -32,13 +33,14 @@ export const make = Effect.fnUntraced(function* (
   services: {
     readonly answers: Answers
     readonly relay: Relay.Shape
+    readonly envelope: Envelope
     /** Unix seconds: a former text may have been dated so. */
     readonly after: number
     /** Whether the job is still ours to speak of. */
     readonly isOurs: Effect.Effect<boolean>
   }
 ) {
-  const { answers, isOurs, relay } = services
+  const { answers, envelope, isOurs, relay } = services
   const scope = yield* Effect.scope
   let after = services.after
   let latest = after
@@ -75,8 +77,10 @@ export const make = Effect.fnUntraced(function* (
     handOut: Effect.fnUntraced(function* (text) {
       const limit = yield* relay.maxEventBytes
       if (!(yield* mayBeSaid)) return false
-      const messages = Result.pieces(job, text, signed, limit)
-      const events = yield* Effect.forEach(messages, (message) => answers.sign(job, message, after))
+      const messages = Result.pieces(job, text, signed, envelope.roomFor(limit))
+      const events = yield* Effect.forEach(messages, (message, index) =>
+        answers.sign(job, envelope.put(message, signed + index), after)
+      )
       if (!(yield* isOurs)) return false
       signed += events.length
       underway = events

@@ -69,7 +69,7 @@ export const make = Effect.fnUntraced(function* (services: {
           models,
           kinds: [AgentMessage.textGeneration],
           capabilities: ["text-generation"],
-          settlements: ["upfront"],
+          settlements: options.settlements,
           tagsAnswers: true,
           online,
           expiresAt: Option.some(now + announcementLasts)

@@ -7,6 +7,7 @@ import type { AgentMessage } from "@farthing/protocol"
 import type { Effect, Option } from "effect"
 import { Context, Schema } from "effect"
 import type { Job, JobState, Request, Step } from "./Job.ts"
+import type { LockedJobs } from "./LockedJobs.ts"
 import type { Offer } from "./Refund.ts"
 
 /** Who works on a job, and until when (unix milliseconds) unless it says so again. */
@@ -15,7 +16,7 @@ export interface Lease {
   readonly until: number
 }
 
-/** A paid job that somebody began to work on and did not end. */
+/** A job that somebody began to work on and did not end. */
 export type Unfinished =
   | {
       readonly _tag: "Unanswered"
@@ -33,6 +34,13 @@ export type Unfinished =
     }
   /** The customer may not have been told. */
   | ({ readonly _tag: "Owed" } & Owed)
+  /** Its money may still be locked, and the customer may not have been told. */
+  | {
+      readonly _tag: "Returning"
+      readonly job: Job
+      readonly reason: string
+      readonly answers: ReadonlyArray<NostrEvent.NostrEvent>
+    }
 
 /** A job whose refund is on offer. */
 export interface Owed {
@@ -48,9 +56,11 @@ export interface Count {
   readonly state: JobState
   readonly jobs: number
   readonly amount: Msat.Msat
+  /** What of it is in our wallet, and owed to nobody. */
+  readonly earned: Msat.Msat
 }
 
-export interface Shape {
+export interface Shape extends LockedJobs {
   /** The event that opened the provider's channel: the one kept, or else this one from now on. */
   readonly keepChannel: (
     created: NostrEvent.NostrEvent
@@ -78,7 +88,7 @@ export interface Shape {
     job: Job,
     quote: NostrEvent.NostrEvent
   ) => Effect.Effect<boolean, BookUnavailable>
-  /** Quotes since a unix second that nobody has paid. */
+  /** Quotes since a unix second whose money may yet come; sealed results among them. */
   readonly unpaid: (
     provider: Key.PublicKey,
     since: number
@@ -94,7 +104,7 @@ export interface Shape {
     customer: Key.PublicKey
   ) => Effect.Effect<boolean, BookUnavailable>
 
-  /** The job of a settled invoice, for whoever is first to say that it is paid. */
+  /** The job of a settled invoice, upfront, for whoever is first to say that it is paid. */
   readonly paid: (
     paymentHash: Bolt11.PaymentHash,
     lease: Lease,
@@ -191,6 +201,11 @@ export interface Shape {
   ) => Effect.Effect<void, BookUnavailable>
 
   readonly counts: (provider: Key.PublicKey) => Effect.Effect<ReadonlyArray<Count>, BookUnavailable>
+  /**
+   * What was paid upfront for jobs that are neither delivered nor refunded: whatever else is paid
+   * from the same wallet has to leave so much there.
+   */
+  readonly obligations: (provider: Key.PublicKey) => Effect.Effect<Msat.Msat, BookUnavailable>
 }
 
 export class ProviderBook extends Context.Service<ProviderBook, Shape>()(

@@ -1,5 +1,5 @@
 /** What a provider tells its owner while it works. */
-import type { AgentMessage, Bolt11, Key, Msat, NostrEvent } from "@farthing/protocol"
+import type { AgentMessage, Bolt11, Key, Msat, NostrEvent, Settlement } from "@farthing/protocol"
 
 interface OfJob {
   readonly request: NostrEvent.EventId
@@ -23,6 +23,7 @@ export type ProviderEvent =
       /** From the request to the invoice. */
       readonly millis: number
       readonly paymentHash: Bolt11.PaymentHash
+      readonly settlement: Settlement.Settlement
     } & OfJob)
   | ({
       readonly _tag: "Refused"
@@ -30,14 +31,36 @@ export type ProviderEvent =
       readonly message: string
     } & OfJob)
   | ({ readonly _tag: "Paid"; readonly amount: Msat.Msat } & OfJob)
+  /** The money of an escrow is locked in our wallet: the work begins. */
+  | ({
+      readonly _tag: "Locked"
+      readonly amount: Msat.Msat
+      /** Unix seconds. */
+      readonly until: number
+    } & OfJob)
+  /** The result is at the relays, and its money is not ours yet. */
+  | ({
+      readonly _tag: "Awaiting"
+      readonly amount: Msat.Msat
+      readonly tokensOut: number | undefined
+      /** From the beginning to the last event at the relays. */
+      readonly millis: number
+    } & OfJob)
+  /** The result is at the relays, and its money is ours. */
   | ({
       readonly _tag: "Delivered"
       readonly amount: Msat.Msat
+      readonly settlement: Settlement.Settlement
+      /** Undefined where it was told before, and where the backend does not count. */
       readonly tokensOut: number | undefined
-      /** From the payment to the last event at the relays. */
+      /** From the payment to the last event at the relays; or how long it took to take the money. */
       readonly millis: number
     } & OfJob)
-  /** Paid, and not to be delivered: the customer may ask the money back. */
+  /** Delivered, and the money went back to the customer or never came. */
+  | ({ readonly _tag: "Unpaid"; readonly amount: Msat.Msat; readonly reason: string } & OfJob)
+  /** Not delivered, and no money of the customer's is locked any more. */
+  | ({ readonly _tag: "Returned"; readonly amount: Msat.Msat; readonly reason: string } & OfJob)
+  /** Paid upfront, and not to be delivered: the customer may ask the money back. */
   | ({
       readonly _tag: "Owed"
       /** What is offered back. */

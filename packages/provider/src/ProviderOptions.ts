@@ -1,5 +1,5 @@
 /** What a provider's owner decides. */
-import type { Msat, Network } from "@farthing/protocol"
+import type { Msat, Network, Settlement } from "@farthing/protocol"
 import { Duration } from "effect"
 
 export interface Options {
@@ -31,6 +31,21 @@ export interface Options {
   readonly unpaidInAll?: number
   /** How many requests of one customer are answered a minute; default 600. */
   readonly requestsPerMinute?: number
+  /**
+   * How money and result may be exchanged; default `upfront` alone. The other modes need a wallet
+   * that makes hold invoices.
+   */
+  readonly settlement?: ReadonlyArray<Settlement.Settlement>
+  /**
+   * How many sealed results may be unpaid in all, from the beginning of the work on; default 8.
+   * One customer may have a quarter of them, and one at least.
+   */
+  readonly maxUnpaidSealed?: number
+  /**
+   * How long the inference may take of a job whose money is not taken before it is delivered
+   * (`escrow`, `sealed`); default 2 minutes. A lock has to last for 10 minutes longer.
+   */
+  readonly jobTimeout?: Duration.Input
   /** How long a quote can be paid; default 10 minutes. */
   readonly invoiceExpiry?: Duration.Input
   /** Requests that are older are ignored; default 2 minutes. */
@@ -60,6 +75,9 @@ export const resolve = (options: Options) => ({
   unpaidPerCustomer: options.unpaidPerCustomer ?? 100,
   unpaidInAll: options.unpaidInAll ?? 10_000,
   requestsPerMinute: options.requestsPerMinute ?? 600,
+  settlements: options.settlement ?? (["upfront"] as const),
+  maxUnpaidSealed: options.maxUnpaidSealed ?? 8,
+  jobTimeout: Duration.fromInputUnsafe(options.jobTimeout ?? "2 minutes"),
   invoiceExpiry: Duration.fromInputUnsafe(options.invoiceExpiry ?? "10 minutes"),
   requestAge: Duration.fromInputUnsafe(options.requestAge ?? "2 minutes"),
   stopWithin: Duration.fromInputUnsafe(options.stopWithin ?? "30 seconds"),

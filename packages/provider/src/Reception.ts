@@ -4,12 +4,14 @@
  */
 import { AgentMessage, type NostrEvent } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
-import type { Wallet } from "@farthing/wallet"
-import { Clock, Duration, Effect, Option } from "effect"
+import { Clock, Duration, Effect, Option, Result } from "effect"
 import * as Allowance from "./Allowance.ts"
 import type { Answers } from "./Answers.ts"
+import type { Invoicing } from "./Invoicing.ts"
 import { isModern, type Job, type Request } from "./Job.ts"
 import { judge, type Refusal } from "./Judgement.ts"
+import type { Locks } from "./Locks.ts"
+import { isLocked } from "./Mode.ts"
 import type { Refunds } from "./Refunds.ts"
 import type { Presence } from "./Presence.ts"
 import type { BookUnavailable, Shape as ProviderBook } from "./ProviderBook.ts"
@@ -28,12 +30,9 @@ export interface Reception {
   readonly sayAgain: (quotes: ReadonlyArray<NostrEvent.NostrEvent>) => Effect.Effect<void>
 }
 
-/** For the wallet to make an invoice. */
-const patience = "15 seconds"
-
 export const make = (services: {
   readonly provider: NostrEvent.NostrEvent["pubkey"]
-  readonly wallet: Wallet.Shape
+  readonly invoicing: Invoicing
   readonly book: ProviderBook
   readonly presence: Presence
   readonly routing: Routing
@@ -41,12 +40,13 @@ export const make = (services: {
   readonly workshop: Workshop
   readonly till: Till
   readonly refunds: Refunds
+  readonly locks: Locks
   readonly tracing: Tracing
   readonly options: Resolved
   readonly tell: (event: ProviderEvent) => Effect.Effect<void>
 }): Reception => {
-  const { answers, book, options, presence, provider, refunds, routing, tell, till } = services
-  const { tracing, wallet, workshop } = services
+  const { answers, book, invoicing, locks, options, presence, provider, refunds } = services
+  const { routing, tell, till, tracing, workshop } = services
   const allowance = Allowance.make(options.requestsPerMinute)
 
   const receive = Effect.fnUntraced(function* (event: NostrEvent.NostrEvent) {
@@ -55,6 +55,7 @@ export const make = (services: {
       channel: presence.channel,
       priceOf: (model) => Prices.of(options, model),
       models: routing.models(),
+      settlements: options.settlements,
       maxPromptBytes: options.maxPromptBytes,
       now: yield* UnixTime.now,
       requestAge: Duration.toSeconds(options.requestAge)
@@ -68,6 +69,8 @@ export const make = (services: {
         return yield* cancel(event, judgement.message)
       case "Claim":
         return yield* refunds.claim(event, judgement.message)
+      case "Release":
+        return yield* locks.release(event, judgement.message)
       case "Refuse":
         if (yield* isNew(judgement.request))
           yield* tracing.request(event)(refuse(judgement.request, judgement.refusal))
@@ -97,8 +100,26 @@ export const make = (services: {
       const refusal = overload(request)
       if (refusal !== undefined) return refuse(request, refusal)
       const quoting = tracing.stage("quote")(quote(request))
-      return Effect.ensuring(quoting, Effect.sync(till.begin(request.customer)))
+      return Effect.ensuring(
+        unlessTooManySealed(request, quoting),
+        Effect.sync(till.begin(request.customer))
+      )
     })
+
+  /** No invoice is made in vain where it is clear beforehand. */
+  const unlessTooManySealed = Effect.fnUntraced(function* (
+    request: Request,
+    quoting: Effect.Effect<void, BookUnavailable>
+  ) {
+    if (request.settlement !== "sealed") return yield* quoting
+    const hasRoom = yield* book.hasRoom(provider, request.customer, sealedRoom)
+    yield* hasRoom ? quoting : refuse(request, tooManySealed)
+  })
+
+  const sealedRoom = {
+    inAll: options.maxUnpaidSealed,
+    perCustomer: Math.max(1, Math.floor(options.maxUnpaidSealed / 4))
+  }
 
   const overload = ({ customer }: Request): Refusal | undefined => {
     const { running, waiting } = workshop.load()
@@ -111,22 +132,37 @@ export const make = (services: {
 
   const quote = Effect.fnUntraced(function* (request: Request) {
     const startedAt = yield* Clock.currentTimeMillis
-    const invoice = yield* makeInvoice(request)
-    if (Option.isNone(invoice)) return yield* refuse(request, noInvoice)
-    const job: Job = {
-      ...request,
-      amount: invoice.value.amount,
-      bolt11: invoice.value.bolt11,
-      paymentHash: invoice.value.paymentHash,
-      invoiceExpiresAt: invoice.value.createdAt + expirySeconds
-    }
+    const invoiced = yield* invoicing.invoice(request)
+    if (Result.isFailure(invoiced)) return yield* refuse(request, invoiced.failure)
+    const job = invoiced.success
     const answer = yield* answers.sign(job, toInvoice(job))
-    if (!(yield* book.quoted(provider, job, answer))) return
+    const begin = yield* keep(job, answer)
+    if (Option.isNone(begin)) return
     yield* till.expect(job)
-    const { amount, customer, paymentHash } = job
+    const { amount, customer, paymentHash, settlement } = job
     const millis = (yield* Clock.currentTimeMillis) - startedAt
-    yield* tell({ _tag: "Quoted", request: job.id, customer, amount, paymentHash, millis })
-    yield* offer(answer)
+    const about = { request: job.id, customer, amount, paymentHash, settlement, millis }
+    yield* tell({ _tag: "Quoted", ...about })
+    yield* Effect.all([offer(answer), begin.value], { concurrency: "unbounded", discard: true })
+  })
+
+  /** What is to be done as soon as it is quoted; none if it is not to be quoted. */
+  const keep = Effect.fnUntraced(function* (
+    { preimage, ...job }: Job,
+    answer: NostrEvent.NostrEvent
+  ) {
+    if (preimage === undefined) {
+      const isNew = yield* book.quoted(provider, job, answer)
+      return isNew ? Option.some(Effect.void) : Option.none()
+    }
+    const sealed = { ...job, preimage }
+    const lease = yield* workshop.newLease
+    if (yield* book.sealed(provider, sealed, answer, lease, sealedRoom))
+      return Option.some(workshop.begin(sealed, lease))
+    // Others are at it as well: in the meantime they have quoted this one, or taken the room.
+    yield* invoicing.withdraw(sealed)
+    yield* refuse(job, tooManySealed)
+    return Option.none()
   })
 
   /** A courtesy: the customer may ask for another quote. Who pays this one still gets its job. */
@@ -140,22 +176,6 @@ export const make = (services: {
     if (yield* book.cancelled(request, customer))
       yield* tell({ _tag: "Cancelled", request, customer })
   })
-
-  const expirySeconds = Math.ceil(Duration.toSeconds(options.invoiceExpiry))
-
-  /** None if the wallet cannot make one now. */
-  const makeInvoice = (request: Request) =>
-    wallet
-      .makeInvoice({
-        amount: Prices.of(options, request.model),
-        description: `Inference, ${AgentMessage.jobIdOf(request.id)}`,
-        expiry: options.invoiceExpiry
-      })
-      .pipe(
-        Effect.timeout(patience),
-        Effect.tapError(({ message }) => tell({ _tag: "Trouble", message })),
-        Effect.option
-      )
 
   const refuse = Effect.fnUntraced(function* (
     request: Pick<Request, "id" | "customer" | "receivedAt">,
@@ -191,8 +211,9 @@ const toInvoice = (job: Job): AgentMessage.Invoice => ({
   amount_msats: job.amount,
   payment_hash: job.paymentHash,
   ...(isModern(job.message)
-    ? { request_id: job.id, settlement: "upfront", expires_at: job.invoiceExpiresAt }
-    : {})
+    ? { request_id: job.id, settlement: job.settlement, expires_at: job.invoiceExpiresAt }
+    : {}),
+  ...(isLocked(job.settlement) ? { hold: true } : {})
 })
 
 const tooManyJobs: Refusal = {
@@ -205,7 +226,7 @@ const tooManyQuotes: Refusal = {
   message: "too many quotes are unpaid; pay one or wait"
 }
 
-const noInvoice: Refusal = {
+const tooManySealed: Refusal = {
   code: "over_capacity",
-  message: "no invoice can be made now; try again later"
+  message: "too many sealed results are unpaid; pay one or wait"
 }

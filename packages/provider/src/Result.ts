@@ -4,7 +4,11 @@ import { hash } from "node:crypto"
 import type { Inferred } from "./Inference.ts"
 import { InferenceError, type InferenceFault } from "./InferenceBackend.ts"
 import { isModern, type Job } from "./Job.ts"
+import { isLocked } from "./Mode.ts"
 import type { Offer } from "./Refund.ts"
+
+/** A part of a text, or the whole of it. */
+export type Part = AgentMessage.JobResult | AgentMessage.StreamChunk
 
 /** A piece of a text that is still being inferred. */
 export const pieces = (
@@ -15,16 +19,20 @@ export const pieces = (
 ): ReadonlyArray<AgentMessage.StreamChunk> =>
   Chunking.split(text, limit).map((chunk, index) => piece(job, chunk, from + index))
 
-/** All that is left to say: the whole text at once, or the rest of it in pieces. */
+/**
+ * All that is left to say: the whole text at once, or the rest of it in pieces. What is sealed
+ * always comes in pieces, be it one.
+ */
 export const ending = (
   job: Job,
   inferred: Inferred,
   from: number,
   limit: number
-): ReadonlyArray<AgentMessage.JobResult | AgentMessage.StreamChunk> => {
+): ReadonlyArray<Part> => {
   const texts = Chunking.split(inferred.rest, limit)
   const isWhole = from === 0 && texts.length === 1
-  if (isWhole && job.message.stream !== true) return [whole(job, inferred)]
+  const isStream = job.message.stream === true || job.settlement === "sealed"
+  if (isWhole && !isStream) return [whole(job, inferred)]
   return texts.map((chunk, index) => ({
     ...piece(job, chunk, from + index),
     ...(index === texts.length - 1 ? { is_final: true, ...summary(job, inferred) } : {})
@@ -40,7 +48,7 @@ export const replacement = (
   inferred: Inferred,
   from: number,
   limit: number
-): ReadonlyArray<AgentMessage.JobResult | AgentMessage.StreamChunk> =>
+): ReadonlyArray<Part> =>
   Chunking.split(inferred.text, limit).length === 1
     ? [whole(job, inferred)]
     : ending(job, inferred, from, limit)
@@ -80,6 +88,19 @@ export const failure = (job: Job, error: InferenceError): AgentMessage.JobError 
 export const tooLarge = (job: Job): AgentMessage.JobError =>
   undelivered(job, "the relays take no message of this size")
 
+/** The text is there, and no relay took it while the customer could still pay. */
+export const tooLate = (job: Job): AgentMessage.JobError =>
+  undelivered(job, "no relay took it in time")
+
+/** The money of an escrow is not what was asked for, or not for long enough. */
+export const badLock = ({ id }: Pick<Job, "id">, why: string): AgentMessage.JobError => ({
+  type: "JobError",
+  request_id: id,
+  job_id: AgentMessage.jobIdOf(id),
+  code: "payment_expired",
+  message: `not begun, and the money goes back: ${why}`
+})
+
 /** What was paid is offered back, to a peer that knows the word. */
 export const refundOffer = (
   job: Job,
@@ -94,7 +115,7 @@ const undelivered = (job: Job, why: string): AgentMessage.JobError => ({
   request_id: job.id,
   job_id: AgentMessage.jobIdOf(job.id),
   code: "inference_failed",
-  message: `paid, and not delivered: ${why}`
+  message: `${isLocked(job.settlement) ? "not delivered, and no money is taken" : "paid, and not delivered"}: ${why}`
 })
 
 const words: Readonly<Record<InferenceFault, string>> = {

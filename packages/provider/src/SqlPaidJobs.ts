@@ -23,35 +23,7 @@ type PaidJobs = Pick<
   | "takeOver"
 >
 
-export const make = ({ answersOf, prepared, sql, step }: Pen): PaidJobs => {
-  const keepAnswer = prepared(
-    (row: Slots<Answer>) => sql`
-      INSERT INTO provider_answer ${sql.insert({
-        request_id: row.request,
-        position: row.position,
-        event: row.event
-      })}`
-  )
-
-  const keepAnswers = (
-    request: NostrEvent.EventId,
-    answers: ReadonlyArray<NostrEvent.NostrEvent>
-  ) =>
-    Effect.forEach(
-      answers,
-      (event, position) => keepAnswer({ request, position, event: Rows.encodeEvent(event) }),
-      { discard: true }
-    )
-
-  const replaceAnswers = (
-    request: NostrEvent.EventId,
-    answers: ReadonlyArray<NostrEvent.NostrEvent>
-  ) =>
-    Effect.andThen(
-      sql`DELETE FROM provider_answer WHERE request_id = ${request}`,
-      keepAnswers(request, answers)
-    )
-
+export const make = ({ answersOf, keepAnswers, replaceAnswers, sql, step }: Pen): PaidJobs => {
   const pay = step((by: Slots<Lease & Payment>) => ({
     state: by.state,
     columns: {
@@ -61,7 +33,7 @@ export const make = ({ answersOf, prepared, sql, step }: Pen): PaidJobs => {
       busy: 1,
       note: ""
     },
-    where: sql`payment_hash = ${by.paymentHash} AND state = 'quoted'`,
+    where: sql`payment_hash = ${by.paymentHash} AND state = 'quoted' AND settlement = 'upfront'`,
     returning: "*"
   }))
 
@@ -73,7 +45,7 @@ export const make = ({ answersOf, prepared, sql, step }: Pen): PaidJobs => {
   const deliver = step((by: Slots<Of>) => ({
     state: "delivered",
     columns: { busy: 0 },
-    where: sql`request_id = ${by.request} AND state = 'answered'`
+    where: sql`request_id = ${by.request} AND state = 'answered' AND settlement = 'upfront'`
   }))
 
   const owe = step((by: Slots<Mine & Refund.Offer & { readonly note: string }>) => ({
@@ -85,7 +57,7 @@ export const make = ({ answersOf, prepared, sql, step }: Pen): PaidJobs => {
       reason: by.reason
     },
     where: sql`request_id = ${by.request} AND lease_owner = ${by.owner}
-      AND state IN ('running', 'answered')`
+      AND state IN ('running', 'answered') AND settlement = 'upfront'`
   }))
 
   const note = step((by: Slots<Of & { readonly note: string }>) => ({
@@ -112,7 +84,8 @@ export const make = ({ answersOf, prepared, sql, step }: Pen): PaidJobs => {
             lease_until = ${lease.until}, stepped_at = ${now},
             step_note = CASE begun WHEN 0 THEN '' ELSE 'begun anew' END
           WHERE request_id = ${request} AND lease_owner = ${lease.owner}
-            AND state IN ('paid', 'running') RETURNING request_id`
+            AND (state IN ('paid', 'running') OR (state = 'quoted' AND settlement = 'sealed'))
+          RETURNING request_id`
       ).pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
 
     answered: Effect.fnUntraced(
@@ -208,9 +181,4 @@ interface Payment {
   readonly paymentHash: string
   readonly state: JobState
   readonly begun: number
-}
-
-interface Answer extends Of {
-  readonly position: number
-  readonly event: string
 }

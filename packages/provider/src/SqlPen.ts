@@ -21,6 +21,22 @@ export interface Pen {
   readonly answersOf: (
     request: NostrEvent.EventId
   ) => Effect.Effect<ReadonlyArray<NostrEvent.NostrEvent>, SqlError.SqlError | Schema.SchemaError>
+  readonly keepAnswers: KeepAnswers
+  /** The same in place of every other answer. */
+  readonly replaceAnswers: KeepAnswers
+}
+
+interface KeepAnswers {
+  (
+    request: NostrEvent.EventId,
+    answers: ReadonlyArray<NostrEvent.NostrEvent>
+  ): Effect.Effect<void, SqlError.SqlError>
+}
+
+interface Answer {
+  readonly request: NostrEvent.EventId
+  readonly position: number
+  readonly event: string
 }
 
 interface Step {
@@ -41,9 +57,32 @@ type Cell<Value> = Value | Slot<Value>
 
 export const make = (sql: SqlClient.SqlClient): Pen => {
   const prepared = Prepared.make(sql)
+
+  const keepAnswer = prepared(
+    (row: Slots<Answer>) => sql`
+      INSERT INTO provider_answer ${sql.insert({
+        request_id: row.request,
+        position: row.position,
+        event: row.event
+      })}`
+  )
+
+  const keepAnswers: KeepAnswers = (request, answers) =>
+    Effect.forEach(
+      answers,
+      (event, position) => keepAnswer({ request, position, event: Rows.encodeEvent(event) }),
+      { discard: true }
+    )
+
   return {
     sql,
     prepared,
+    keepAnswers,
+    replaceAnswers: (request, answers) =>
+      Effect.andThen(
+        sql`DELETE FROM provider_answer WHERE request_id = ${request}`,
+        keepAnswers(request, answers)
+      ),
     step: <Values extends object, Row extends object = object>(
       change: (by: Slots<Values>) => Step
     ): Prepared.Prepared<Values, Row> => {

@@ -1,5 +1,5 @@
 /** The provider's book in a database: every step is durable before the next one is taken. */
-import type { NostrEvent } from "@farthing/protocol"
+import { Msat, type NostrEvent } from "@farthing/protocol"
 import { Prepared } from "@farthing/sqlite"
 import type { Slots } from "@farthing/sqlite/Prepared"
 import { Effect, Layer, Option } from "effect"
@@ -9,6 +9,7 @@ import type { JobState } from "./Job.ts"
 import { ProviderBook } from "./ProviderBook.ts"
 import * as Rows from "./ProviderRows.ts"
 import * as Tables from "./ProviderTables.ts"
+import * as SqlLockedJobs from "./SqlLockedJobs.ts"
 import * as SqlPaidJobs from "./SqlPaidJobs.ts"
 import * as SqlRefunds from "./SqlRefunds.ts"
 import * as SqlPen from "./SqlPen.ts"
@@ -29,8 +30,8 @@ export const make = Effect.gen(function* () {
       write(cells).pipe(sql.withTransaction, Effect.map(isTaken), unavailable)
   }
 
-  const refuse = insert("refused", [...arrival, "note"])
-  const quote = insert("quoted", [...arrival, ...terms])
+  const refuse = insert("refused", [...Rows.arrivalColumns, "note"])
+  const quote = insert("quoted", Rows.quoteColumns)
   const find = pen.prepared(
     (by: Slots<{ readonly request: NostrEvent.EventId }>) =>
       sql`SELECT 1 FROM provider_job WHERE request_id = ${by.request}`
@@ -38,6 +39,7 @@ export const make = Effect.gen(function* () {
 
   return ProviderBook.of({
     ...SqlPaidJobs.make(pen),
+    ...SqlLockedJobs.make(pen),
     ...SqlRefunds.make(pen),
 
     keepChannel: (created) =>
@@ -76,24 +78,15 @@ export const make = Effect.gen(function* () {
         note: code
       }),
 
-    quoted: (provider, job, said) =>
-      quote({
-        request_id: job.id,
-        provider,
-        customer: job.customer,
-        received_at: job.receivedAt,
-        request: Rows.encodeRequest(job.message),
-        model: job.model,
-        amount: job.amount,
-        bolt11: job.bolt11,
-        payment_hash: job.paymentHash,
-        invoice_expires_at: job.invoiceExpiresAt,
-        quote: Rows.encodeEvent(said)
-      }),
+    quoted: (provider, job, said) => quote(Rows.quoteCells(provider, job, said)),
 
     unpaid: (provider, since) =>
       sql`SELECT * FROM provider_job
           WHERE provider = ${provider} AND state = 'quoted' AND received_at >= ${since}
+          UNION
+          SELECT * FROM provider_job
+          WHERE provider = ${provider} AND settlement = 'sealed'
+            AND state IN ('quoted', 'running', 'answered', 'awaiting') AND received_at >= ${since}
           ORDER BY received_at`.pipe(
         Effect.flatMap(Rows.decodeJobs),
         Effect.map((rows) => rows.map(Rows.toJob)),
@@ -125,9 +118,23 @@ export const make = Effect.gen(function* () {
       ),
 
     counts: (provider) =>
-      sql`SELECT state, COUNT(*) AS jobs, COALESCE(SUM(amount), 0) AS amount
+      sql`SELECT state, COUNT(*) AS jobs, COALESCE(SUM(amount), 0) AS amount,
+            COALESCE(SUM(amount) FILTER (WHERE state = 'delivered' OR (settlement = 'upfront'
+              AND state IN ('paid', 'running', 'answered', 'lost'))), 0) AS earned
           FROM provider_job WHERE provider = ${provider} GROUP BY state`.pipe(
         Effect.flatMap(Rows.decodeCounts),
+        unavailable
+      ),
+
+    obligations: (provider) =>
+      sql`SELECT COALESCE(SUM(amount), 0) AS amount FROM provider_job
+          WHERE provider = ${provider} AND busy = 1 AND settlement = 'upfront'
+            AND state IN ('paid', 'running', 'answered')
+          UNION ALL
+          SELECT COALESCE(SUM(amount), 0) FROM provider_job
+          WHERE provider = ${provider} AND state = 'owed'`.pipe(
+        Effect.flatMap(Rows.decodeAmounts),
+        Effect.map((rows) => Msat.sum(rows.map(({ amount }) => amount))),
         unavailable
       ),
 
@@ -142,17 +149,3 @@ export const layer: Layer.Layer<
   Migrator.MigrationError | SqlError.SqlError,
   SqlClient.SqlClient
 > = Layer.effect(ProviderBook, make)
-
-/** The columns of whatever comes in. */
-const arrival = ["request_id", "provider", "customer", "received_at"] as const
-
-/** The columns of what is offered. */
-const terms = [
-  "request",
-  "model",
-  "amount",
-  "bolt11",
-  "payment_hash",
-  "invoice_expires_at",
-  "quote"
-] as const

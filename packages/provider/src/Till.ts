@@ -1,13 +1,13 @@
 /**
  * Where money is waited for. Believes the wallet alone: what it reports, and what it answers
  * when it is asked for each unpaid invoice, often at first and rarely later. A customer's word
- * of having paid is a reason to ask at once, no more.
+ * of having paid or locked it is a reason to ask at once, no more.
  */
 import { AgentMessage, type Bolt11, Channel, type Key, type NostrEvent } from "@farthing/protocol"
 import type { Wallet } from "@farthing/wallet"
 import { Clock, Effect, Option, Schedule, Stream } from "effect"
 import type { Job } from "./Job.ts"
-import type { BookUnavailable } from "./ProviderBook.ts"
+import type { Money } from "./Money.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
 
 export interface Till {
@@ -15,10 +15,10 @@ export interface Till {
   readonly begin: (customer: Key.PublicKey) => () => void
   /** Waits for the job's payment from now on. */
   readonly expect: (job: Quote) => Effect.Effect<void>
-  /** The author of a request says to have paid. */
+  /** The author of a request says to have paid, or locked the money. */
   readonly hint: (
     event: NostrEvent.NostrEvent,
-    message: AgentMessage.PaymentSent
+    message: AgentMessage.PaymentSent | AgentMessage.HtlcLocked
   ) => Effect.Effect<void>
   /** The author of a request does not want to pay: its quote, if it counted until now. */
   readonly cancel: (
@@ -35,7 +35,10 @@ export interface Till {
 }
 
 /** What of a job has to be known while its money is waited for: little, because there are many. */
-export type Quote = Pick<Job, "id" | "customer" | "paymentHash" | "invoiceExpiresAt" | "receivedAt">
+export type Quote = Pick<
+  Job,
+  "id" | "customer" | "amount" | "settlement" | "paymentHash" | "invoiceExpiresAt" | "receivedAt"
+>
 
 interface Expected {
   readonly job: Quote
@@ -69,11 +72,11 @@ const mostHints = 20
 
 export const make = (options: {
   readonly wallet: Wallet.Shape
-  /** The invoice is settled; may be told again of the same. */
-  readonly onSettled: (paymentHash: Bolt11.PaymentHash) => Effect.Effect<void, BookUnavailable>
+  /** What the wallet shows; may be told again of the same. */
+  readonly money: Money
   readonly tell: (event: ProviderEvent) => Effect.Effect<void>
 }): Till => {
-  const { onSettled, tell, wallet } = options
+  const { money, tell, wallet } = options
   const expected = new Map<Bolt11.PaymentHash, Expected>()
   const byName = new Map<string, Expected>()
   const unpaid = new Map<Key.PublicKey, number>()
@@ -97,7 +100,7 @@ export const make = (options: {
   /** What the author of a request says of its quote; undefined if there is none. */
   const quoteOf = (
     event: NostrEvent.NostrEvent,
-    message: AgentMessage.PaymentSent | AgentMessage.JobCancel,
+    message: AgentMessage.PaymentSent | AgentMessage.HtlcLocked | AgentMessage.JobCancel,
     jobId: string
   ): Expected | undefined => {
     const entry = byName.get(nameOf(event.pubkey, jobId))
@@ -113,24 +116,43 @@ export const make = (options: {
     byName.delete(nameOf(entry.job.customer, AgentMessage.jobIdOf(entry.job.id)))
   }
 
+  const forgetHash = (paymentHash: Bolt11.PaymentHash): void => {
+    const entry = expected.get(paymentHash)
+    if (entry !== undefined) forget(entry)
+  }
+
   const settled = (paymentHash: Bolt11.PaymentHash) =>
-    onSettled(paymentHash).pipe(
-      Effect.andThen(
-        Effect.sync(() => {
-          const entry = expected.get(paymentHash)
-          if (entry !== undefined) forget(entry)
-        })
-      ),
+    money.settled(paymentHash).pipe(
+      Effect.andThen(Effect.sync(() => forgetHash(paymentHash))),
       Effect.catch(({ message }) => tell({ _tag: "Trouble", message }))
     )
 
+  /** Only what is expected here is taken up: another process looks for what it has quoted. */
+  const held = (incoming: Wallet.Incoming) =>
+    Effect.suspend(() => {
+      const entry = expected.get(incoming.paymentHash)
+      if (entry === undefined) return Effect.void
+      return Effect.map(money.held(entry.job, incoming), (isDone) =>
+        isDone ? forget(entry) : undefined
+      )
+    }).pipe(Effect.catch(({ message }) => tell({ _tag: "Trouble", message })))
+
+  const see = (incoming: Wallet.Incoming): Effect.Effect<void> => {
+    switch (incoming.state) {
+      case "settled":
+        return settled(incoming.paymentHash)
+      case "held":
+        return held(incoming)
+      case "cancelled":
+        return Effect.sync(() => forgetHash(incoming.paymentHash))
+      default:
+        return Effect.void
+    }
+  }
+
   const look = ({ job }: Expected) =>
     wallet.lookupIncoming(job.paymentHash).pipe(
-      Effect.flatMap((found) =>
-        Option.exists(found, ({ state }) => state === "settled")
-          ? settled(job.paymentHash)
-          : Effect.void
-      ),
+      Effect.flatMap(Option.match({ onNone: () => Effect.void, onSome: see })),
       Effect.catch((error) => Effect.logDebug("the wallet cannot be asked", error.message))
     )
 
@@ -176,8 +198,7 @@ export const make = (options: {
     lookAtAll.pipe(
       Effect.andThen(
         wallet.incoming.pipe(
-          Stream.filter(({ state }) => state === "settled"),
-          Stream.mapEffect(({ paymentHash }) => settled(paymentHash), {
+          Stream.mapEffect(see, {
             concurrency: takenAtOnce,
             unordered: true
           }),
@@ -205,9 +226,9 @@ export const make = (options: {
     expect: (job) =>
       Effect.map(Clock.currentTimeMillis, (now) => {
         if (expected.has(job.paymentHash)) return
-        const { customer, id, invoiceExpiresAt, paymentHash, receivedAt } = job
+        const { amount, customer, id, invoiceExpiresAt, paymentHash, receivedAt, settlement } = job
         const entry: Expected = {
-          job: { customer, id, invoiceExpiresAt, paymentHash, receivedAt },
+          job: { amount, customer, id, invoiceExpiresAt, paymentHash, receivedAt, settlement },
           since: job.receivedAt * 1_000,
           lookAt: now + soonest,
           hints: 0,

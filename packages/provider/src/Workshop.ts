@@ -1,27 +1,42 @@
 /**
- * Where paid jobs are done: a bounded number at once, the others in turn. What was signed is
+ * Where jobs are done: a bounded number at once, the others in turn. What was signed is
  * kept before it is sent, and who holds a job says so as long as it lives.
  */
 import { AgentMessage, type Bolt11, type NostrEvent } from "@farthing/protocol"
-import type { Relay } from "@farthing/relay"
+import type { Relay, Signer } from "@farthing/relay"
+import type { Wallet } from "@farthing/wallet"
 import { Clock, Duration, Effect, FiberSet, Option, Schedule, Semaphore } from "effect"
 import * as Answering from "./Answering.ts"
 import type { Answers } from "./Answers.ts"
 import * as Completion from "./Completion.ts"
 import type * as InferenceBackend from "./InferenceBackend.ts"
 import { isModern, type Job } from "./Job.ts"
-import type { BookUnavailable, ProviderBook, Unfinished } from "./ProviderBook.ts"
+import type { Locks } from "./Locks.ts"
+import type { BookUnavailable, Lease, ProviderBook, Unfinished } from "./ProviderBook.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
 import type { Resolved } from "./ProviderOptions.ts"
+import * as Result from "./Result.ts"
+import * as Returns from "./Returns.ts"
+import type { Quote } from "./Till.ts"
 import type { Tracing } from "./Tracing.ts"
 
 export interface Workshop {
   /** How many jobs are inferred, and how many wait for their turn. */
   readonly load: () => { readonly running: number; readonly waiting: number }
-  /** Takes the job of a settled invoice, if nobody has taken it yet. */
+  /**
+   * Takes the job of an invoice that is settled, or whose money is locked until a unix second, if
+   * nobody has taken it yet.
+   */
   readonly take: (
-    paymentHash: Bolt11.PaymentHash
-  ) => Effect.Effect<Option.Option<Job>, BookUnavailable>
+    paymentHash: Bolt11.PaymentHash,
+    heldUntil?: number
+  ) => Effect.Effect<void, BookUnavailable>
+  /** Whoever works on a job now does so until then, unless it is renewed. */
+  readonly newLease: Effect.Effect<Lease>
+  /** Does a job that is held by a lease of ours, and not paid for. */
+  readonly begin: (job: Job, lease: Lease) => Effect.Effect<void>
+  /** Gives the money of an escrow back that is not to be begun. */
+  readonly giveBack: (quote: Quote, why: string) => Effect.Effect<void, BookUnavailable>
   /** Keeps hold of our jobs and takes over what others left behind, until it is interrupted. */
   readonly tend: Effect.Effect<never>
   /** As many jobs at once as can be done now; what is under way goes on. */
@@ -40,6 +55,9 @@ export const make = Effect.fnUntraced(function* (services: {
   readonly capacity: () => number
   readonly book: ProviderBook["Service"]
   readonly relay: Relay.Shape
+  readonly signer: Signer.Shape
+  readonly wallet: Wallet.Shape
+  readonly locks: Locks
   readonly answers: Answers
   readonly tracing: Tracing
   readonly options: Resolved
@@ -79,7 +97,8 @@ export const make = Effect.fnUntraced(function* (services: {
         Effect.ignore
       )
   })
-  const completion = Completion.make({ ...services, bookReturns })
+  const returns = Returns.make({ ...services, newLease, bookReturns })
+  const completion = Completion.make({ ...services, returns, bookReturns })
 
   /** Waits for a free hand; those who wait are told where they stand. */
   const inTurn = <A, E, R>(job: Job, effect: Effect.Effect<A, E, R>) =>
@@ -104,7 +123,7 @@ export const make = Effect.fnUntraced(function* (services: {
    * A job is held by one fiber at a time, from before anything else happens. One that fails here
    * without an end keeps its lease no longer, and is begun again.
    */
-  const hold = (job: Job, until: number, task: Effect.Effect<void, BookUnavailable>) =>
+  const hold = (job: Pick<Job, "id">, until: number, task: Effect.Effect<void, BookUnavailable>) =>
     Effect.suspend(() => {
       if (held.has(job.id)) return Effect.void
       held.set(job.id, until)
@@ -130,7 +149,7 @@ export const make = Effect.fnUntraced(function* (services: {
     yield* tracing.note("answer", answer._tag === "Text" ? "text" : answer.error.reason)
     return yield* answer._tag === "Text"
       ? completion.keep(job, answer)
-      : completion.owe(job, answer.error)
+      : completion.fail(job, answer.error)
   })
 
   const doJob = Effect.fnUntraced(function* (
@@ -146,18 +165,26 @@ export const make = Effect.fnUntraced(function* (services: {
     yield* tracing.stage("deliver")(say(startedAt))
   })
 
-  const take = Effect.fnUntraced(function* (paymentHash: Bolt11.PaymentHash) {
+  const take: Workshop["take"] = Effect.fnUntraced(function* (paymentHash, heldUntil) {
     // A job that finds a free hand is begun by the same stroke of the pen.
     const next = running + waiting < capacity() ? "running" : "paid"
     const lease = yield* newLease
-    const job = yield* book.paid(paymentHash, lease, next)
-    if (Option.isSome(job)) {
-      const { amount, customer, id: request } = job.value
-      const claim = next === "running" ? unlessLapsed(job.value) : begin(job.value)
-      yield* hold(job.value, lease.until, doJob(job.value, first, claim))
-      yield* tell({ _tag: "Paid", request, customer, amount })
-    }
-    return job
+    const job = yield* heldUntil === undefined
+      ? book.paid(paymentHash, lease, next)
+      : book.locked(paymentHash, heldUntil, lease, next)
+    if (Option.isNone(job)) return
+    const { amount, customer, id: request } = job.value
+    const claim = next === "running" ? unlessLapsed(job.value) : begin(job.value)
+    yield* hold(job.value, lease.until, doJob(job.value, first, claim))
+    yield* heldUntil === undefined
+      ? tell({ _tag: "Paid", request, customer, amount })
+      : tell({ _tag: "Locked", request, customer, amount, until: heldUntil })
+  })
+
+  const giveBack: Workshop["giveBack"] = Effect.fnUntraced(function* (quote, why) {
+    const { until } = yield* newLease
+    const resume = yield* returns.begin(quote, why, Result.badLock(quote, why))
+    if (Option.isSome(resume)) yield* hold(quote, until, resume.value())
   })
 
   const begin = (job: Job) => Effect.flatMap(newLease, (lease) => book.running(job.id, lease))
@@ -177,6 +204,8 @@ export const make = Effect.fnUntraced(function* (services: {
         return hold(job, until, completion.resumeText(job, unfinished.answers))
       case "Owed":
         return hold(job, until, completion.resumeDebt(unfinished))
+      case "Returning":
+        return hold(job, until, returns.resume(job, unfinished.reason, unfinished.answers))
     }
   }
 
@@ -196,6 +225,9 @@ export const make = Effect.fnUntraced(function* (services: {
   return {
     load: () => ({ running, waiting }),
     take,
+    newLease,
+    begin: (job, lease) => hold(job, lease.until, doJob(job, first, begin(job))),
+    giveBack,
     // One at least, so that what was paid is tried, and given back where that fails.
     fit: Effect.suspend(() => hands.resize(Math.max(1, capacity()))),
     tend: takeOver.pipe(

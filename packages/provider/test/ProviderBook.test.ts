@@ -19,6 +19,7 @@ const newJob = () => ({
   customer: Key.publicKeyOf(Market.newSecret()),
   message: Market.request({ model: "small", stop: ["\n"] }),
   model: "small",
+  settlement: "upfront" as const,
   receivedAt: 1_000,
   amount: Msat.make(10_000),
   bolt11: "lnbcrt1",
@@ -135,7 +136,7 @@ describe("ProviderBook", () => {
       assert.isTrue(yield* book.delivered(job.id))
       assert.isFalse(yield* book.delivered(job.id))
       assert.deepStrictEqual(yield* book.counts(provider), [
-        { state: "delivered", jobs: 1, amount: job.amount }
+        { state: "delivered", jobs: 1, amount: job.amount, earned: job.amount }
       ])
       yield* book.release("third", 6_000)
       assert.deepStrictEqual(

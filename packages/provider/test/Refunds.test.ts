@@ -375,6 +375,7 @@ const oweSince = Effect.fnUntraced(function* (
     customer: buyer.publicKey,
     message: Market.request({ model: "small" }),
     model: "small",
+    settlement: "upfront" as const,
     receivedAt: since,
     amount: Market.price,
     bolt11: "lnbcrt1",

@@ -18,6 +18,7 @@ const jobOf = (n: number, change: Partial<Job> = {}): Job => ({
   customer,
   message: Market.request(),
   model: "small",
+  settlement: "upfront",
   receivedAt: 0,
   amount: Market.price,
   bolt11: "",
@@ -48,7 +49,7 @@ const expecting = Effect.fnUntraced(function* (jobs: number, change?: Partial<Jo
   }
   const till = Till.make({
     wallet,
-    onSettled: () => Effect.void,
+    money: { settled: () => Effect.void, held: () => Effect.succeed(false) },
     tell: () => Effect.void
   })
   for (let n = 0; n < jobs; n++) yield* till.expect(jobOf(n, change))
