@@ -4,13 +4,14 @@
  */
 import { AgentMessage, Channel, Key, NostrEvent } from "@farthing/protocol"
 import { Relay, Signer, UnixTime } from "@farthing/relay"
-import { Cause, Effect, Latch, Layer, Option, Queue, RcMap, Stream } from "effect"
+import { Cause, Effect, Latch, Layer, Option, Queue, RcMap, Redacted, Stream } from "effect"
 import type { Scope } from "effect"
 import { randomBytes } from "node:crypto"
 import type { RelayUnavailable } from "./ComputeError.ts"
 import { relayUnavailable } from "./ComputeError.ts"
 import * as Delivery from "./Delivery.ts"
 import { ignore } from "./Metrics.ts"
+import * as OwnPreimage from "./OwnPreimage.ts"
 import {
   type Answer,
   type Conversation,
@@ -49,7 +50,7 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
     const post = Effect.fnUntraced(function* (
       request: Pick<Request, "channel" | "relay">,
       message: AgentMessage.AgentMessage,
-      about: Pick<Channel.Post, "reply" | "trace"> = {}
+      { salt = newSalt(), ...about }: Partial<Pick<Channel.Post, "reply" | "trace" | "salt">> = {}
     ) {
       const createdAt = yield* UnixTime.now
       return yield* signer.sign(
@@ -58,7 +59,7 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
           relay: request.relay,
           message,
           ...about,
-          salt: Channel.Salt.make(randomBytes(8).toString("hex")),
+          salt,
           createdAt
         })
       )
@@ -72,6 +73,11 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
 
     const prepare: Shape["prepare"] = Effect.fnUntraced(function* (provider, wish) {
       const way = { channel: provider.channel, relay: provider.relays[0] ?? "" }
+      const salt = newSalt()
+      const preimage =
+        wish.settlement === "escrow"
+          ? Option.some(yield* OwnPreimage.derive(signer, { provider: provider.provider, salt }))
+          : Option.none()
       const message: AgentMessage.JobRequest = {
         type: "JobRequest",
         kind: AgentMessage.textGeneration,
@@ -81,17 +87,36 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
         ...(wish.model === undefined ? {} : { model: wish.model }),
         stream: wish.stream,
         max_price_msats: wish.maxPrice,
-        settlement: wish.settlement,
+        settlement: [wish.settlement],
+        ...Option.match(preimage, {
+          onNone: () => ({}),
+          onSome: (ours) => ({ payment_hash: OwnPreimage.hashOf(ours) })
+        }),
         expires_at: wish.expiresAt
       }
-      const event = yield* post(way, message, wish.trace === undefined ? {} : { trace: wish.trace })
-      return {
-        ...way,
-        provider: provider.provider,
-        event,
-        tagsAnswers: provider.tagsAnswers
-      }
+      const about = wish.trace === undefined ? { salt } : { salt, trace: wish.trace }
+      const event = yield* post(way, message, about)
+      const { provider: pubkey, tagsAnswers } = provider
+      return { request: { ...way, provider: pubkey, event, tagsAnswers }, preimage }
     })
+
+    const prepareRelease: Shape["prepareRelease"] = Effect.fnUntraced(
+      function* (request, jobName, preimage) {
+        const release = AgentMessage.stringify({
+          type: "PreimageRelease",
+          job_id: jobName,
+          preimage: Redacted.value(preimage)
+        })
+        const payload = yield* signer.encrypt(request.provider, release)
+        return yield* followUp(request, {
+          type: "Private",
+          request_id: request.event.id,
+          payload
+        })
+      },
+      // Whose signature we have checked has a key to speak with.
+      Effect.orDie
+    )
 
     const converse = (request: Request, line: Line) =>
       Effect.map(
@@ -104,6 +129,16 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
               type: "PaymentSent",
               job_id: jobName,
               payment_id: paymentHash
+            }).pipe(Effect.flatMap(publish)),
+          tellLocked: (jobName, { amount, lasts, paymentHash }) =>
+            followUp(request, {
+              type: "HtlcLocked",
+              request_id: request.event.id,
+              job_id: jobName,
+              payment_hash: paymentHash,
+              amount_msats: amount,
+              expiry_secs: Math.max(lasts, 0),
+              rail: "lightning"
             }).pipe(Effect.flatMap(publish))
         })
       )
@@ -134,6 +169,10 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
       prepare,
       prepareRefund: (request, bolt11) =>
         followUp(request, { type: "RefundInvoice", request_id: request.event.id, bolt11 }),
+      prepareRelease,
+      conversationKey: ({ provider }) => Effect.orDie(signer.conversationKey(provider)),
+      read: (message, event) =>
+        Option.flatMapNullishOr(AgentMessage.parse(message), (opened) => toAnswer(opened, event)),
       send: ({ event }) => publish(event),
       listen,
       listenAgain
@@ -209,7 +248,7 @@ const makeLine = Effect.fnUntraced(function* (
     if (mailbox === undefined) return ignore("no_such_job")
     const expected = { provider, requestId: mailbox.request }
     if (!Channel.isAnswerTo(event, message.value, expected)) return ignore("references_disagree")
-    const answer = toAnswer(message.value, event.created_at)
+    const answer = toAnswer(message.value, event)
     if (answer === undefined) return ignore("not_understood")
     if (isReplay === true && isUnnumbered(answer)) return ignore("order_lost")
     mailbox.room -= event.content.length
@@ -263,7 +302,12 @@ const isForOthers = (
 const isUnnumbered = (answer: Answer): boolean =>
   answer._tag === "Piece" && answer.seq === undefined
 
-const toAnswer = (message: AgentMessage.AgentMessage, at: number): Answer | undefined => {
+const newSalt = () => Channel.Salt.make(randomBytes(8).toString("hex"))
+
+const toAnswer = (
+  message: AgentMessage.AgentMessage,
+  event: NostrEvent.NostrEvent
+): Answer | undefined => {
   switch (message.type) {
     case "Invoice":
       return {
@@ -289,7 +333,7 @@ const toAnswer = (message: AgentMessage.AgentMessage, at: number): Answer | unde
         _tag: "Piece",
         seq: message.seq,
         text: message.chunk,
-        at,
+        at: event.created_at,
         end: message.is_final ? { ...summaryOf(message), model: undefined } : undefined
       }
     case "JobResult":
@@ -298,6 +342,10 @@ const toAnswer = (message: AgentMessage.AgentMessage, at: number): Answer | unde
         text: message.result,
         summary: { ...summaryOf(message), model: message.model }
       }
+    case "SealedChunk":
+      return { _tag: "SealedPiece", seq: message.seq, ciphertext: message.ciphertext, event }
+    case "SealedResult":
+      return { _tag: "SealedEnd", commitment: message, event }
     case "RefundOffer":
       return {
         _tag: "RefundOffered",

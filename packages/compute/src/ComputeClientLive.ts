@@ -6,10 +6,10 @@
  * Until a payment is submitted every failure is free, and the next provider may be asked. From
  * then on the purchase ends with the result, or with an error that tells what it cost.
  */
-import type { Treasury } from "@farthing/budget"
+import { Treasury } from "@farthing/budget"
 import type { Duration } from "effect"
 import { Array as Arr, Context, Effect, Option, Queue, RcRef, Stream } from "effect"
-import type { Wallet } from "@farthing/wallet"
+import { Wallet } from "@farthing/wallet"
 import { logged } from "./Bookkeeping.ts"
 import type { ComputeError } from "./ComputeError.ts"
 import * as Continuation from "./Continuation.ts"
@@ -26,7 +26,7 @@ import type { Query } from "./ProviderList.ts"
 import * as Purchase from "./Purchase.ts"
 import { bestOffers } from "./Quotes.ts"
 import * as Recovery from "./Recovery.ts"
-import { discover, knownProviders, select, withRecord } from "./Search.ts"
+import { discover, knownProviders, requireMode, select, withRecord } from "./Search.ts"
 
 type Requirements = Discovery.Discovery | JobTransport | Journal | Treasury.Treasury | Wallet.Wallet
 
@@ -48,9 +48,11 @@ export const make = Effect.fnUntraced(function* (options: ComputeOptions) {
     )
   })
 
+  const canLock = yield* rememberedLock(Context.get(context, Wallet.Wallet))
+
   const purchaseOf = (request: InferenceRequest, delivery: Purchase.Delivery) =>
     Effect.acquireRelease(
-      Effect.tap(Purchase.make(request, options, delivery), (purchase) =>
+      Effect.tap(Purchase.make(request, options, delivery, canLock), (purchase) =>
         Effect.sync(() => live.add(purchase))
       ),
       (purchase) => Effect.sync(() => live.delete(purchase))
@@ -110,6 +112,20 @@ export const make = Effect.fnUntraced(function* (options: ComputeOptions) {
   }
 })
 
+/** Whether the wallet can lock money: what it once said, or else what it says now. */
+const rememberedLock = (wallet: Wallet.Shape) =>
+  Effect.sync(() => {
+    let known: boolean | undefined
+    return Effect.suspend(() =>
+      known !== undefined
+        ? Effect.succeed(known)
+        : wallet.info.pipe(
+            Effect.map(({ capabilities }) => (known = capabilities.lock)),
+            Effect.mapError(({ message }) => new Treasury.WalletUnavailable({ message }))
+          )
+    )
+  })
+
 interface Page {
   readonly limit?: number
 }
@@ -124,6 +140,7 @@ const buy = Effect.fnUntraced(function* (purchase: Purchase.Purchase) {
 })
 
 const buyNow = Effect.fnUntraced(function* (purchase: Purchase.Purchase) {
+  yield* requireMode(purchase)
   const providers = yield* discover(purchase)
   const rounds = yield* select(purchase, providers)
   return yield* inTurn(rounds, (round) => attempt(purchase, round))

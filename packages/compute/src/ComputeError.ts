@@ -18,6 +18,12 @@ export class NoProviderWithinBudget extends Schema.TaggedError<NoProviderWithinB
   { budget: Msat.Msat, cheapest: Schema.optionalKey(Msat.Msat), message: Schema.String }
 ) {}
 
+/** No way of settling that was asked for is one that the wallet and a provider can do. */
+export class SettlementUnavailable extends Schema.TaggedError<SettlementUnavailable>()(
+  "SettlementUnavailable",
+  { message: Schema.String }
+) {}
+
 export class ProviderRefused extends Schema.TaggedError<ProviderRefused>()("ProviderRefused", {
   provider: Key.PublicKey,
   code: AgentMessage.JobErrorCode,
@@ -43,6 +49,10 @@ export const InvoiceFault = Schema.Literals([
   "cltv_too_long",
   "reused",
   "hold_in_upfront",
+  "downgraded",
+  "no_hold",
+  "hash_not_ours",
+  "lock_too_short",
   "purchase_already_paid"
 ])
 export type InvoiceFault = typeof InvoiceFault.Type
@@ -58,12 +68,17 @@ const paid = {
   provider: Key.PublicKey,
   /** What left the wallet. */
   cost: Msat.Msat,
+  /** What is locked for it and comes back by itself, unless a late delivery takes it. */
+  held: Schema.optionalKey(Msat.Msat),
   /** What of it came back; the message tells of what is only promised. */
   refund: Schema.optionalKey(Msat.Msat),
   message: Schema.String
 }
 
-/** Paid, and nothing (more) came in time. Recorded as lost until the result arrives late. */
+/**
+ * Paid, or locked, and nothing (more) came in time. What was paid is recorded as lost until the
+ * result arrives late.
+ */
 export class DeliveryTimeout extends Schema.TaggedError<DeliveryTimeout>()(
   "DeliveryTimeout",
   paid
@@ -100,6 +115,7 @@ export const relayUnavailable = ({ reason }: Relay.RelayError): RelayUnavailable
 export type ComputeError =
   | NoProviders
   | NoProviderWithinBudget
+  | SettlementUnavailable
   | ProviderRefused
   | QuoteTimeout
   | InvoiceRejected

@@ -40,6 +40,15 @@ const refuseSecondPayment = ({ job, offer, payment, refund }: Entry) => {
           message: `This purchase has a payment whose end is not known (${job.note}): it is not paid again.`
         })
       )
+    case "locked":
+      return Effect.fail(
+        new DeliveryTimeout({
+          provider,
+          cost: Msat.zero,
+          held: offer.amount,
+          message: `This purchase has ${offer.amount} msat locked for a result that has not come: no other one is paid before they are back.`
+        })
+      )
     case "paid":
     case "lost":
       return Effect.fail(

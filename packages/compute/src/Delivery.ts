@@ -96,6 +96,8 @@ export const step = (delivery: Underway, answer: Answer): Delivery => {
       return broken(`the provider failed (${answer.code}): ${Text.printable(answer.message)}`)
     case "Quoted":
     case "Working":
+    case "SealedPiece":
+    case "SealedEnd":
     case "RefundOffered":
       return delivery
   }

@@ -32,6 +32,10 @@ export const isFree = (error: ComputeError): boolean => {
       return limitsOfOneProvider.has(error.limit)
     case "PaymentFailed":
       return failuresOfOneInvoice.has(error.reason)
+    case "DeliveryTimeout":
+    case "DeliveryTruncated":
+    case "DeliveryInvalid":
+      return error.cost === 0 && error.held === undefined
     default:
       return false
   }
@@ -61,6 +65,9 @@ const weight = (error: ComputeError): number => {
   if (!isFree(error)) return 5
   switch (error._tag) {
     case "PaymentFailed":
+    case "DeliveryTimeout":
+    case "DeliveryTruncated":
+    case "DeliveryInvalid":
       return 4
     case "InvoiceRejected":
       return 3

@@ -1,6 +1,6 @@
 /** What a customer asks for, and what it is told while that goes on. */
 import type { Treasury } from "@farthing/budget"
-import type { Key, Msat } from "@farthing/protocol"
+import type { Key, Msat, Settlement } from "@farthing/protocol"
 import type { Provider } from "./Provider.ts"
 import type { Receipt } from "./Receipt.ts"
 import type { Selection } from "./Selection.ts"
@@ -11,6 +11,8 @@ export interface InferenceRequest {
   readonly maxTokens?: number
   readonly budget: Msat.Msat
   readonly model?: string
+  /** How it may be settled, in order of preference; default: that of the client. */
+  readonly settlement?: ReadonlyArray<Settlement.Settlement>
   /** The one provider to buy from, as `discoverProviders` told of it; saves the discovery. */
   readonly provider?: Provider
   readonly tick?: Treasury.TickId
@@ -46,5 +48,7 @@ export type Stage =
   | "reserve"
   | "pay"
   | "deliver"
+  | "release"
+  | "unseal"
   | "refund"
   | "settle"

@@ -16,7 +16,11 @@ export interface Context {
   /** The most that the caller would pay for the invoice. */
   readonly cap: Msat.Msat
   /** What was asked for. */
-  readonly settlement: ReadonlyArray<Settlement.Settlement>
+  readonly settlement: Settlement.Settlement
+  /** Of our own preimage, where the money is to be locked to it. */
+  readonly ownHash: Option.Option<Bolt11.PaymentHash>
+  /** Seconds that money has to stay locked for, where it waits for the result. */
+  readonly leastLock: number
 }
 
 export interface Fault {
@@ -26,6 +30,9 @@ export interface Fault {
 
 /** Seconds of life an invoice needs, so that a payment has time to arrive. */
 export const minSecondsLeft = 15
+
+/** What a block counts for in the time of a lock. */
+export const secondsPerBlock = 600
 
 /** In blocks: money that is stuck on its way is back after a day (BOLT 11, field `c`). */
 export const maxFinalCltvDelta = 144
@@ -41,10 +48,8 @@ export const check = (
   const invoice = decoded.success
   if (invoice.network !== context.network)
     return fault("wrong_network", `it is for ${invoice.network}, we are on ${context.network}`)
-  if (!context.settlement.includes(quote.settlement))
-    return fault("settlement_not_asked", `${quote.settlement} was not asked for`)
-  if (quote.hold && quote.settlement === "upfront")
-    return fault("hold_in_upfront", "a hold invoice could keep the money without taking it")
+  const unasked = objectionToSettlement(quote, context)
+  if (unasked !== undefined) return unasked
   if (Option.isNone(invoice.amount)) return fault("no_amount", "it has no amount")
   const amount = invoice.amount.value
   if (amount !== quote.amount)
@@ -55,6 +60,8 @@ export const check = (
     return fault("above_budget", `${amount} msat, the budget is ${context.cap}`)
   if (quote.paymentHash !== undefined && quote.paymentHash !== invoice.paymentHash)
     return fault("hash_mismatch", "its payment hash is not that of the message")
+  if (Option.isSome(context.ownHash) && invoice.paymentHash !== context.ownHash.value)
+    return fault("hash_not_ours", "somebody else could take the money, by another preimage")
   const expiresAt = Math.min(invoice.expiresAt, quote.expiresAt ?? invoice.expiresAt)
   if (expiresAt <= now) return fault("expired", `it expired ${now - expiresAt} s ago`)
   if (expiresAt < now + minSecondsLeft)
@@ -64,7 +71,29 @@ export const check = (
       "cltv_too_long",
       `the money could be stuck for ${invoice.minFinalCltvDelta} blocks`
     )
+  const lasts = invoice.minFinalCltvDelta * secondsPerBlock
+  if (context.settlement === "escrow" && lasts < context.leastLock)
+    return fault(
+      "lock_too_short",
+      `the money would be locked for ${lasts} s, and the job needs ${context.leastLock}`
+    )
   return Result.succeed(invoice)
+}
+
+/** Who asks for a lock gets no invoice that is simply paid, and who does not gets no lock. */
+const objectionToSettlement = (
+  { hold, settlement }: Quoted,
+  asked: Pick<Context, "settlement">
+): Result.Result<never, Fault> | undefined => {
+  if (settlement !== asked.settlement)
+    return settlement === "upfront"
+      ? fault("downgraded", `${asked.settlement} was asked for, and it wants to be paid first`)
+      : fault("settlement_not_asked", `${settlement} was not asked for`)
+  if (hold && settlement === "upfront")
+    return fault("hold_in_upfront", "a hold invoice could keep the money without taking it")
+  if (!hold && settlement !== "upfront")
+    return fault("no_hold", `${settlement} needs an invoice that holds the money`)
+  return undefined
 }
 
 const fault = (reason: InvoiceFault, message: string): Result.Result<never, Fault> =>

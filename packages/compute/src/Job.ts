@@ -1,6 +1,7 @@
 /** A job as the customer sees it: one request to one provider, and how far it came. */
 import type { Treasury } from "@farthing/budget"
 import type { Bolt11, Key, Msat, NostrEvent, Settlement } from "@farthing/protocol"
+import type { Redacted } from "effect"
 import { Schema } from "effect"
 import type { Request } from "./JobTransport.ts"
 import type { Receipt } from "./Receipt.ts"
@@ -23,7 +24,12 @@ export interface Job {
 
 /**
  * - `requested`, `quoted`, `paying`, `paid`: under way
+ * - `sealed`: the result is here under seal and as it was committed to, and not yet paid
+ * - `locked`: the money is locked, until it is taken or comes back
+ * - `released`: the result is here and our preimage is out: the provider may take its money
  * - `delivered`: the result is here
+ * - `unclaimed`: the result is here, and the provider let its money come back
+ * - `returned`: nothing was delivered, and what was locked is back
  * - `refused`, `unanswered`: the provider did not quote
  * - `rejected`: its invoice must not be paid
  * - `unpaid`: nothing was paid, for a reason of ours or of the wallet
@@ -35,19 +41,27 @@ export interface Job {
 export const JobState = Schema.Literals([
   "requested",
   "quoted",
+  "sealed",
   "paying",
+  "locked",
+  "released",
   "paid",
   "delivered",
+  "unclaimed",
   "refused",
   "rejected",
   "unanswered",
   "unpaid",
   "unknown",
   "lost",
+  "returned",
   "refunding",
   "refunded"
 ])
 export type JobState = typeof JobState.Type
+
+/** The secret that takes what is locked for a job, while it is ours alone. */
+export type OwnPreimage = Redacted.Redacted<Bolt11.Preimage>
 
 /** An invoice that may be paid. */
 export interface Offer {
@@ -58,10 +72,18 @@ export interface Offer {
   readonly paymentHash: Bolt11.PaymentHash
 }
 
+/** Money that is locked for a job. */
+export interface Lock {
+  /** Unix seconds: nobody may count on it any more. */
+  readonly until: number
+}
+
 /** What a payment came to. */
 export interface Payment {
   readonly preimage: Bolt11.Preimage
   readonly fee: Msat.Msat
+  /** Otherwise all that was set aside for it. */
+  readonly feeKnown: boolean
   readonly leftToday: Msat.Msat | undefined
   /** Unix seconds. */
   readonly paidAt: number
@@ -100,8 +122,11 @@ export interface JobDetail {
   readonly job: Job
   readonly request: Request
   readonly offer: Offer | undefined
+  readonly lock: Lock | undefined
   readonly payment: Payment | undefined
   readonly refund: Refund | undefined
+  /** What the provider signed of a result under seal, its commitment last: evidence. */
+  readonly sealed: ReadonlyArray<NostrEvent.NostrEvent>
   /** What a delivered job left. */
   readonly receipt: Receipt | undefined
   /** Its history, the first step first. */

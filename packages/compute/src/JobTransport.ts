@@ -4,7 +4,7 @@
  */
 import type { Announcement, Msat, TraceContext } from "@farthing/protocol"
 import { AgentMessage, Bolt11, Key, NostrEvent, Settlement } from "@farthing/protocol"
-import type { Effect, Queue, Scope } from "effect"
+import type { Effect, Option, Queue, Redacted, Scope } from "effect"
 import { Context, Schema } from "effect"
 import type { RelayUnavailable } from "./ComputeError.ts"
 
@@ -16,8 +16,7 @@ export interface Wish {
   /** Whether the text should come piece by piece. */
   readonly stream: boolean
   readonly maxPrice: Msat.Msat
-  /** In order of preference. */
-  readonly settlement: ReadonlyArray<Settlement.Settlement>
+  readonly settlement: Settlement.Settlement
   /** Unix seconds; a provider that sees the request later need not answer. */
   readonly expiresAt: number
   /** The trace that the purchase belongs to, where the provider may know. */
@@ -38,6 +37,12 @@ export const Request = Schema.Struct({
   tagsAnswers: Schema.Boolean
 })
 export interface Request extends Schema.Schema.Type<typeof Request> {}
+
+/** A request, and the secret that takes its money: ours, where it is settled by escrow. */
+export interface Prepared {
+  readonly request: Request
+  readonly preimage: Option.Option<Redacted.Redacted<Bolt11.Preimage>>
+}
 
 /** What the provider asks for the job. */
 export interface Quoted {
@@ -102,7 +107,40 @@ export interface RefundOffered {
   readonly expiresAt: number
 }
 
-export type Answer = Quoted | Refused | Working | Piece | Whole | RefundOffered
+/** A piece of a text that can be read once it is paid for. */
+export interface SealedPiece {
+  readonly _tag: "SealedPiece"
+  readonly seq: number
+  readonly ciphertext: string
+  /** Signed by the provider: evidence. */
+  readonly event: NostrEvent.NostrEvent
+}
+
+/** What the provider commits itself to, once every sealed piece is out. */
+export interface SealedEnd {
+  readonly _tag: "SealedEnd"
+  readonly commitment: AgentMessage.SealedResult
+  /** Signed by the provider: evidence. */
+  readonly event: NostrEvent.NostrEvent
+}
+
+export type Answer =
+  | Quoted
+  | Refused
+  | Working
+  | Piece
+  | Whole
+  | SealedPiece
+  | SealedEnd
+  | RefundOffered
+
+/** Money of ours that is locked for a job. */
+export interface LockedMoney {
+  readonly paymentHash: Bolt11.PaymentHash
+  readonly amount: Msat.Msat
+  /** For how long from now, in seconds. */
+  readonly lasts: number
+}
 
 /** An open ear for the answers to one request. */
 export interface Conversation {
@@ -115,13 +153,28 @@ export interface Conversation {
     jobName: string,
     paymentHash: Bolt11.PaymentHash
   ) => Effect.Effect<void, RelayUnavailable>
+  /** Tells the provider that its money is locked. A hint, too. */
+  readonly tellLocked: (
+    jobName: string,
+    locked: LockedMoney
+  ) => Effect.Effect<void, RelayUnavailable>
 }
 
 export interface Shape {
   /** Signs the request. Nothing is sent yet, so that it can be stored before. */
-  readonly prepare: (provider: Announcement.Announced, wish: Wish) => Effect.Effect<Request>
+  readonly prepare: (provider: Announcement.Announced, wish: Wish) => Effect.Effect<Prepared>
   /** Signs the answer to the offer of a refund. Nothing is sent yet, as with the request. */
   readonly prepareRefund: (request: Request, bolt11: string) => Effect.Effect<NostrEvent.NostrEvent>
+  /** Signs the message that shows a preimage of ours to the provider alone. Nothing is sent yet. */
+  readonly prepareRelease: (
+    request: Request,
+    jobName: string,
+    preimage: Redacted.Redacted<Bolt11.Preimage>
+  ) => Effect.Effect<NostrEvent.NostrEvent>
+  /** What a message says that was under seal in an event, and was opened. */
+  readonly read: (message: string, event: NostrEvent.NostrEvent) => Option.Option<Answer>
+  /** What opens the provider's sealed pieces besides the preimage. */
+  readonly conversationKey: (request: Request) => Effect.Effect<Redacted.Redacted<Uint8Array>>
   /** Sends a request, or what follows up on it: the very bytes that were signed. */
   readonly send: (
     signed: Readonly<Record<"event", NostrEvent.NostrEvent>>

@@ -3,10 +3,19 @@
  * every receipt, and how each provider did.
  */
 import type { Treasury } from "@farthing/budget"
-import type { Bolt11, Key, NostrEvent, Settlement } from "@farthing/protocol"
+import type { Bolt11, Key, Msat, NostrEvent, Settlement } from "@farthing/protocol"
 import type { Effect, Option } from "effect"
 import { Context } from "effect"
-import type { AcceptedRefund, Job, JobDetail, JobState, Offer, Payment } from "./Job.ts"
+import type {
+  AcceptedRefund,
+  Job,
+  JobDetail,
+  JobState,
+  Lock,
+  Offer,
+  OwnPreimage,
+  Payment
+} from "./Job.ts"
 import type { Request } from "./JobTransport.ts"
 import type { Record } from "./Provider.ts"
 import type { Receipt } from "./Receipt.ts"
@@ -17,14 +26,19 @@ export interface NewJob {
   readonly purchase: Treasury.PurchaseId
   readonly providerName: string
   readonly settlement: Settlement.Settlement
+  /** Present where the money is to be locked to its hash. */
+  readonly preimage: Option.Option<OwnPreimage>
   readonly model: string | undefined
   /** Unix seconds. */
   readonly requestedAt: number
 }
 
 /** A job as it stands, with all that is needed to go on with it in another process. */
-export interface Entry extends Omit<JobDetail, "steps"> {
+export interface Entry extends Omit<JobDetail, "steps" | "sealed"> {
   readonly model: string | undefined
+  readonly preimage: Option.Option<OwnPreimage>
+  /** The signed message that shows our preimage, once it may be sent. */
+  readonly release: NostrEvent.NostrEvent | undefined
   /** A process, as far as is known a living one, is at it; it may be this one. */
   readonly isLeased: boolean
 }
@@ -40,22 +54,27 @@ export interface Conclusion {
 /** How a job ends without a result. */
 export type EndState = Extract<
   JobState,
-  "refused" | "rejected" | "unanswered" | "unpaid" | "unknown" | "lost"
+  "refused" | "rejected" | "unanswered" | "unpaid" | "unknown" | "lost" | "returned"
 >
 
 /** From which states a job comes into each; any other step is not taken. */
 export const comesFrom: Readonly<globalThis.Record<JobState, ReadonlyArray<JobState>>> = {
   requested: [],
   quoted: ["requested"],
-  paying: ["requested", "quoted"],
-  paid: ["paying", "unknown", "unpaid"],
-  delivered: ["paid", "lost"],
-  refused: ["requested", "quoted", "paying"],
-  unanswered: ["requested"],
-  rejected: ["requested", "quoted", "paying"],
-  unpaid: ["requested", "quoted", "paying", "unknown"],
+  sealed: ["requested", "quoted"],
+  paying: ["requested", "quoted", "sealed"],
+  locked: ["paying", "unknown", "unpaid"],
+  released: ["locked"],
+  paid: ["paying", "locked", "unknown", "unpaid"],
+  delivered: ["paid", "lost", "released"],
+  unclaimed: ["released"],
+  refused: ["requested", "quoted", "sealed", "paying"],
+  unanswered: ["requested", "quoted"],
+  rejected: ["requested", "quoted", "sealed", "paying"],
+  unpaid: ["requested", "quoted", "sealed", "paying", "unknown"],
   unknown: ["paying"],
   lost: ["paid", "refunding"],
+  returned: ["paying", "locked", "unknown"],
   refunding: ["paid", "lost"],
   refunded: ["refunding"]
 }
@@ -71,6 +90,18 @@ export interface Shape {
   readonly quoted: (request: NostrEvent.EventId, offer: Offer) => OfferStep
   /** Before the money moves. */
   readonly paying: (request: NostrEvent.EventId, offer: Offer) => OfferStep
+  /** What the provider signed of a result under seal; before anything is paid for it. */
+  readonly sealed: (
+    request: NostrEvent.EventId,
+    events: ReadonlyArray<NostrEvent.NostrEvent>
+  ) => Step
+  readonly locked: (request: NostrEvent.EventId, lock: Lock) => Step
+  /** The result, and the signed message that shows our preimage: before that is sent. */
+  readonly released: (receipt: Receipt, release: NostrEvent.NostrEvent, millis?: number) => Step
+  /** The provider has taken what was released; the fee, where it is known. */
+  readonly claimed: (request: NostrEvent.EventId, fee: Msat.Msat | undefined) => Step
+  /** What was released came back: the result cost nothing. */
+  readonly unclaimed: (request: NostrEvent.EventId, note: string) => Step
   readonly paid: (request: NostrEvent.EventId, payment: Payment) => Step
   /** `millis`: from payment to result, if that was watched. */
   readonly delivered: (receipt: Receipt, millis?: number) => Step
@@ -104,6 +135,10 @@ export interface Shape {
   readonly findJob: (
     prefix: string
   ) => Effect.Effect<Option.Option<JobDetail>, Treasury.LedgerUnavailable>
+  /** What the provider signed of a result under seal, its commitment last. */
+  readonly sealedEvents: (
+    request: NostrEvent.EventId
+  ) => Effect.Effect<ReadonlyArray<NostrEvent.NostrEvent>, Treasury.LedgerUnavailable>
   /** Jobs that are not at their end, and those lost since a unix second. */
   readonly unfinished: (options: {
     readonly lostSince: number

@@ -1,8 +1,8 @@
 /** The rows of the journal as values. */
 import { Treasury } from "@farthing/budget"
 import { Bolt11, Key, Msat, NostrEvent, Settlement } from "@farthing/protocol"
-import { Option, Schema } from "effect"
-import { type AcceptedRefund, type Job, JobState } from "./Job.ts"
+import { Option, Redacted, Schema } from "effect"
+import { type AcceptedRefund, type Job, JobState, type Payment } from "./Job.ts"
 import { Request } from "./JobTransport.ts"
 import type { Entry } from "./Journal.ts"
 import type { Receipt } from "./Receipt.ts"
@@ -23,8 +23,12 @@ export const JobRow = Schema.Struct({
   bolt11: Schema.NullOr(Schema.String),
   amount: Schema.NullOr(Msat.Msat),
   payment_hash: Schema.NullOr(Bolt11.PaymentHash),
+  own_preimage: Schema.NullOr(Bolt11.Preimage),
+  locked_until: Schema.NullOr(Schema.Int),
+  release_event: Schema.NullOr(Schema.fromJsonString(NostrEvent.NostrEvent)),
   preimage: Schema.NullOr(Bolt11.Preimage),
   fee: Schema.NullOr(Msat.Msat),
+  fee_known: Schema.BooleanFromBit,
   left_today: Schema.NullOr(Msat.Msat),
   paid_at: Schema.NullOr(Schema.Int),
   text: Schema.NullOr(Schema.String),
@@ -54,6 +58,8 @@ export const ConclusionRow = Schema.Struct({
   outcome: Schema.Literals(["delivered", "refunded"])
 })
 
+export const EventRow = Schema.Struct({ event: Schema.fromJsonString(NostrEvent.NostrEvent) })
+
 export const StepRow = Schema.Struct({
   at: Schema.Int,
   state: JobState,
@@ -68,9 +74,31 @@ export const encodeStages: (stages: typeof Stages.Type) => string = Schema.encod
   Schema.fromJsonString(Stages)
 )
 
-const encodeEvent: (event: NostrEvent.NostrEvent) => string = Schema.encodeSync(
+export const encodeEvent: (event: NostrEvent.NostrEvent) => string = Schema.encodeSync(
   Schema.fromJsonString(NostrEvent.NostrEvent)
 )
+
+/** The columns of a payment that is done, or as good as done. */
+export const paymentColumns = (payment: Payment) => ({
+  preimage: payment.preimage,
+  fee: payment.fee,
+  fee_known: payment.feeKnown ? 1 : 0,
+  left_today: payment.leftToday ?? null,
+  paid_at: payment.paidAt
+})
+
+/** The columns of a result. */
+export const resultColumns = (receipt: Receipt) => ({
+  model: receipt.model ?? null,
+  text: receipt.text,
+  sha256: receipt.resultSha256,
+  finish_reason: receipt.finishReason ?? null,
+  tokens_in: receipt.tokensIn ?? null,
+  tokens_out: receipt.tokensOut ?? null,
+  stages: encodeStages(receipt.stages),
+  finished_at: receipt.finishedAt,
+  note: ""
+})
 
 /** The columns of an accepted refund. */
 export const refundColumns = (refund: AcceptedRefund) => ({
@@ -100,7 +128,10 @@ export const toEntry = (row: JobRow, now: number): Entry => ({
   job: toJob(row),
   request: row.request,
   model: row.model ?? undefined,
+  preimage: Option.map(Option.fromNullOr(row.own_preimage), (preimage) => Redacted.make(preimage)),
   offer: toOffer(row),
+  lock: row.locked_until === null ? undefined : { until: row.locked_until },
+  release: row.release_event ?? undefined,
   payment: toPayment(row),
   refund: toRefund(row),
   isLeased: row.lease_until > now,
@@ -112,10 +143,16 @@ const toOffer = ({ amount, bolt11, job_name, payment_hash }: JobRow): Entry["off
     ? undefined
     : { jobName: job_name, bolt11, amount, paymentHash: payment_hash }
 
-const toPayment = ({ fee, left_today, paid_at, preimage }: JobRow): Entry["payment"] =>
-  fee === null || paid_at === null || preimage === null
+const toPayment = (row: JobRow): Entry["payment"] =>
+  row.fee === null || row.paid_at === null || row.preimage === null
     ? undefined
-    : { preimage, fee, leftToday: left_today ?? undefined, paidAt: paid_at }
+    : {
+        preimage: row.preimage,
+        fee: row.fee,
+        feeKnown: row.fee_known,
+        leftToday: row.left_today ?? undefined,
+        paidAt: row.paid_at
+      }
 
 const toRefund = (row: JobRow): Entry["refund"] =>
   row.refund_amount === null ||
@@ -146,6 +183,7 @@ export const toReceipt = (row: JobRow): Option.Option<Receipt> => {
     provider: row.provider,
     providerName: row.provider_name,
     model: row.model ?? undefined,
+    settlement: row.settlement,
     text: row.text,
     resultSha256: row.sha256,
     finishReason: row.finish_reason ?? undefined,
@@ -156,7 +194,8 @@ export const toReceipt = (row: JobRow): Option.Option<Receipt> => {
     preimage: payment.preimage,
     amount: offer.amount,
     fee: payment.fee,
-    cost: Msat.add(offer.amount, payment.fee),
+    feeKnown: payment.feeKnown,
+    cost: row.state === "unclaimed" ? Msat.zero : Msat.add(offer.amount, payment.fee),
     leftToday: payment.leftToday,
     finishedAt: row.finished_at,
     stages: row.stages ?? []

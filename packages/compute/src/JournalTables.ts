@@ -140,6 +140,27 @@ const attempts = [
   `CREATE INDEX compute_job_by_purchase ON compute_job (budget, purchase, requested_at)`
 ]
 
+/** Money that is locked before it is taken, and results that come under seal. */
+const settlements = [
+  `ALTER TABLE compute_job ADD COLUMN own_preimage TEXT`,
+  `ALTER TABLE compute_job ADD COLUMN locked_until BIGINT`,
+  `ALTER TABLE compute_job ADD COLUMN release_event TEXT`,
+  `ALTER TABLE compute_job ADD COLUMN fee_known BIGINT NOT NULL DEFAULT 1`,
+  `CREATE TABLE compute_sealed (
+     request_id TEXT NOT NULL REFERENCES compute_job (request_id),
+     position BIGINT NOT NULL,
+     event TEXT NOT NULL,
+     PRIMARY KEY (request_id, position)
+   )`,
+  ...Sqlite.appendOnly("compute_sealed", "evidence"),
+  `DROP TRIGGER compute_job_ends_once`,
+  `CREATE TRIGGER compute_job_ends_once BEFORE UPDATE OF state ON compute_job
+     WHEN OLD.state IN ('delivered', 'unclaimed', 'returned', 'refunded')
+       AND NEW.state <> OLD.state BEGIN
+     SELECT RAISE(ABORT, 'a job is delivered or its money comes back once, and never both');
+   END`
+]
+
 /** What was written before there were several budgets belongs to the one that finds it. */
 const inherit = (sql: SqlClient.SqlClient, budget: string) =>
   Effect.all(
@@ -166,7 +187,8 @@ export const migrationsFor = (budget: string) =>
     ),
     "5_refunds": Sqlite.run(refunds),
     "6_leases": Sqlite.run(leases),
-    "7_attempts": Sqlite.run(attempts)
+    "7_attempts": Sqlite.run(attempts),
+    "8_settlements": Sqlite.run(settlements)
   }) as const
 
 export const migrate = (budget: string) =>

@@ -16,6 +16,7 @@ const ends = {
   defect: true,
   NoProviders: true,
   NoProviderWithinBudget: true,
+  SettlementUnavailable: true,
   ProviderRefused: true,
   QuoteTimeout: true,
   InvoiceRejected: true,

@@ -3,7 +3,14 @@
  * wrong, the next provider may be asked.
  */
 import { Treasury } from "@farthing/budget"
-import { Announcement, Bolt11, Msat, type NostrEvent, Text } from "@farthing/protocol"
+import {
+  Announcement,
+  Bolt11,
+  Msat,
+  type NostrEvent,
+  type Settlement,
+  Text
+} from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Option, Queue, Result } from "effect"
 import { isAhead } from "./ClockHint.ts"
@@ -17,9 +24,11 @@ import {
   type Refused,
   type Request
 } from "./JobTransport.ts"
-import type { Offer as Terms } from "./Job.ts"
+import type { OwnPreimage as Preimage, Offer as Terms } from "./Job.ts"
 import { type EndState, Journal } from "./Journal.ts"
 import { logged } from "./Bookkeeping.ts"
+import * as Mode from "./Mode.ts"
+import * as OwnPreimage from "./OwnPreimage.ts"
 import { modelFor, type Provider } from "./Provider.ts"
 import { type Purchase, stage } from "./Purchase.ts"
 
@@ -28,6 +37,9 @@ export interface Offer {
   readonly provider: Provider
   readonly request: Request
   readonly conversation: Conversation
+  readonly settlement: Settlement.Settlement
+  /** What takes the money that is locked; ours in escrow. */
+  readonly preimage: Option.Option<Preimage>
   readonly jobName: string
   readonly invoice: Bolt11.Invoice
   readonly amount: Msat.Msat
@@ -57,7 +69,10 @@ export const negotiate = Effect.fnUntraced(function* (
 })
 
 /** A request on its way. */
-interface Job extends Pick<Offer, "provider" | "request" | "conversation" | "deadline"> {}
+interface Job extends Pick<
+  Offer,
+  "provider" | "request" | "conversation" | "settlement" | "preimage" | "deadline"
+> {}
 
 /** Refuses what the budget could not pay, before anybody hears of it. */
 const reserve = (purchase: Purchase, provider: Provider) =>
@@ -89,13 +104,14 @@ const request = (purchase: Purchase, provider: Provider) =>
   stage(
     purchase,
     "request",
-    `asking ${nameOf(provider)}`,
+    `asking ${nameOf(provider)}${howOf(purchase, provider)}`,
     Effect.gen(function* () {
       const journal = yield* Journal
       const transport = yield* JobTransport
       const requestedAt = yield* UnixTime.now
-      const { jobTimeout, settlement } = purchase.options
-      const request = yield* transport.prepare(provider.announcement, {
+      const { jobTimeout } = purchase.options
+      const settlement = modeOf(purchase, provider)
+      const { preimage, request } = yield* transport.prepare(provider.announcement, {
         prompt: purchase.prompt,
         maxTokens: purchase.maxTokens,
         model: purchase.selection.model,
@@ -110,7 +126,8 @@ const request = (purchase: Purchase, provider: Provider) =>
         request,
         purchase: purchase.id,
         providerName: provider.name,
-        settlement: "upfront",
+        settlement,
+        preimage,
         model: modelFor(provider, purchase.selection.model),
         requestedAt
       })
@@ -118,10 +135,28 @@ const request = (purchase: Purchase, provider: Provider) =>
       yield* transport
         .send(request)
         .pipe(Effect.tapError((error) => endJob(request, "unanswered", error.message)))
-      return { provider, request, conversation, deadline } satisfies Job
+      return {
+        provider,
+        request,
+        conversation,
+        settlement,
+        preimage,
+        deadline
+      } satisfies Job
     }),
     provider
   )
+
+/** What this provider is asked for; only those are asked that offer something of what is wanted. */
+const modeOf = ({ usable }: Purchase, { announcement }: Provider): Settlement.Settlement =>
+  Option.getOrElse(Mode.choose(usable.modes, announcement.settlements), () => "upfront")
+
+/** How it is to be settled, where that is not what was wanted most. */
+const howOf = (purchase: Purchase, provider: Provider): string => {
+  const mode = modeOf(purchase, provider)
+  const skipped = Mode.passedOver(purchase.usable, mode)
+  return skipped.length === 0 ? "" : `, ${mode} (${Mode.inWords(skipped)})`
+}
 
 /** Ours, where it is recorded and the provider may know of it. */
 const traceOf = Effect.fnUntraced(function* ({ options }: Purchase) {
@@ -210,7 +245,9 @@ const check = (
           network: purchase.options.network,
           price: priceOf(purchase, job.provider),
           cap: capOf(purchase),
-          settlement: purchase.options.settlement
+          settlement: job.settlement,
+          ownHash: Option.map(job.preimage, OwnPreimage.hashOf),
+          leastLock: Duration.toSeconds(purchase.options.jobTimeout) + lockMargin
         },
         yield* UnixTime.now
       )
@@ -225,6 +262,9 @@ const check = (
     }),
     job.provider
   )
+
+/** In seconds: what a lock has to last longer than the job. */
+const lockMargin = 600
 
 /** Notes the offer; of two with the same invoice the first one counts, for it cannot be a copy. */
 const keep = Effect.fnUntraced(function* (offer: Offer) {

@@ -33,7 +33,7 @@ export const make = Effect.fnUntraced(function* (budget: string) {
           pubkey,
           jobs: 1,
           lost: one("lost"),
-          refused: one("refused"),
+          refused: one("refused") + one("returned"),
           rejected: one("rejected"),
           lost_in_a_row: one("lost"),
           last_lost_at: now * one("lost")

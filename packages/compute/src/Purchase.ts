@@ -1,11 +1,12 @@
 /** A purchase under way: what is wanted, on what terms, and who is told of its progress. */
 import { Treasury } from "@farthing/budget"
-import type { Msat } from "@farthing/protocol"
+import type { Msat, Settlement } from "@farthing/protocol"
 import { Clock, Effect } from "effect"
 import { randomUUID } from "node:crypto"
 import type { InferenceRequest, Progress, Stage } from "./Inference.ts"
 import type { ComputeOptions } from "./ComputeOptions.ts"
 import * as Metrics from "./Metrics.ts"
+import * as Mode from "./Mode.ts"
 import type { Provider } from "./Provider.ts"
 import type { Receipt } from "./Receipt.ts"
 import type { Selection } from "./Selection.ts"
@@ -22,6 +23,8 @@ export interface Purchase {
   /** The most that invoice and fee together may cost. */
   readonly budget: Msat.Msat
   readonly approved: boolean
+  /** How it may be settled. */
+  readonly usable: Mode.Usable
   /** The one provider to buy from, where the caller has chosen it. */
   readonly provider: Provider | undefined
   readonly selection: Terms
@@ -41,14 +44,17 @@ export interface Terms extends Selection {
   readonly quotes: number
 }
 
-export const make = (
+/** `canLock` asks the wallet, and only where the answer matters. */
+export const make = <E>(
   request: InferenceRequest,
   options: ComputeOptions,
-  delivery: Delivery
-): Effect.Effect<Purchase> =>
-  Effect.sync(() => {
+  delivery: Delivery,
+  canLock: Effect.Effect<boolean, E>
+): Effect.Effect<Purchase, E> =>
+  Effect.gen(function* () {
     const id = request.purchase ?? Treasury.PurchaseId.make(randomUUID())
     const model = request.model ?? request.selection?.model
+    const wanted: ReadonlyArray<Settlement.Settlement> = request.settlement ?? options.settlement
     return {
       ...delivery,
       id,
@@ -58,6 +64,10 @@ export const make = (
       maxTokens: request.maxTokens ?? options.maxTokens,
       budget: request.budget,
       approved: request.approved ?? false,
+      usable: Mode.usable(wanted, {
+        canLock: Mode.needsLock(wanted) ? yield* canLock : undefined,
+        quotes: request.selection?.quotes ?? options.quotes
+      }),
       provider: request.provider,
       selection: {
         policy: options.policy,

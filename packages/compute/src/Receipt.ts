@@ -1,6 +1,6 @@
 /** The record of a finished purchase. */
 import type { Treasury } from "@farthing/budget"
-import type { Bolt11, Key, NostrEvent } from "@farthing/protocol"
+import type { Bolt11, Key, NostrEvent, Settlement } from "@farthing/protocol"
 import { Msat } from "@farthing/protocol"
 import type { Delivered } from "./Delivery.ts"
 
@@ -10,6 +10,7 @@ export interface Receipt {
   readonly provider: Key.PublicKey
   readonly providerName: string
   readonly model: string | undefined
+  readonly settlement: Settlement.Settlement
   readonly text: string
   /** sha256 of the text's UTF-8 bytes. */
   readonly resultSha256: string
@@ -21,7 +22,9 @@ export interface Receipt {
   readonly preimage: Bolt11.Preimage
   readonly amount: Msat.Msat
   readonly fee: Msat.Msat
-  /** What left the wallet: amount and fee. */
+  /** Otherwise the fee is all that was set aside for it. */
+  readonly feeKnown: boolean
+  /** What left the wallet: amount and fee; nothing where the provider let them come back. */
   readonly cost: Msat.Msat
   /** What the budget still allows today; undefined without a daily limit. */
   readonly leftToday: Msat.Msat | undefined

@@ -9,17 +9,16 @@ import { bookDelivery, logged } from "./Bookkeeping.ts"
 import { collect } from "./Collection.ts"
 import type { ComputeOptions } from "./ComputeOptions.ts"
 import type { Delivered } from "./Delivery.ts"
-import type { Job, JobState, Offer, Payment, Recovered } from "./Job.ts"
+import type { Job, Offer, Payment, Recovered } from "./Job.ts"
 import { JobTransport, type RefundOffered } from "./JobTransport.ts"
 import { type Entry, Journal } from "./Journal.ts"
-import * as Receipt from "./Receipt.ts"
+import * as LockRecovery from "./LockRecovery.ts"
 import * as Refund from "./Refund.ts"
+import * as Unsealing from "./Unsealing.ts"
+import { became, end, grace, lastMoment, receiptOf, spendOf, unchanged } from "./Resuming.ts"
 
 /** How many jobs are taken up at once; each has a subscription of its own. */
 const concurrency = 8
-
-/** How long a job whose time is over is still listened for, once the relays sent what they had. */
-const grace = Duration.seconds(1)
 
 /**
  * `isLive` tells the purchases that go on in this process. Fails without a wallet only if the end
@@ -73,7 +72,8 @@ export const askWallet = Effect.gen(function* () {
   )
 })
 
-export const needsWallet = ({ state }: Job): boolean => state === "paying" || state === "unknown"
+export const needsWallet = ({ state }: Job): boolean =>
+  state === "paying" || state === "unknown" || state === "locked" || state === "released"
 
 /** Brings one job as far as it comes now, by what the Treasury knows. */
 export const resume = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions) {
@@ -82,12 +82,17 @@ export const resume = Effect.fnUntraced(function* (entry: Entry, options: Comput
     case "requested":
       return yield* abandon(entry, "unanswered")
     case "quoted":
+    case "sealed":
       return yield* abandon(entry, "unpaid")
     case "paying":
     case "unknown":
       return yield* learn(entry, options)
     case "unpaid":
       return yield* learnBetter(entry, options)
+    case "locked":
+      return yield* resumeLocked(entry, options)
+    case "released":
+      return yield* LockRecovery.resumeReleased(entry)
     case "paid":
     case "lost":
       return yield* lookForResult(entry, options)
@@ -98,17 +103,9 @@ export const resume = Effect.fnUntraced(function* (entry: Entry, options: Comput
   }
 })
 
-const unchanged = ({ job, receipt, refund }: Entry): Recovered => ({ job, receipt, refund })
-
-const became = (entry: Entry, state: JobState, note: string): Recovered => ({
-  job: { ...entry.job, state, note },
-  receipt: undefined,
-  refund: entry.refund
-})
-
 /** What a living process may still do something about; after the payment it only waits. */
 const isBeforePayment = ({ state }: Job): boolean =>
-  state === "requested" || state === "quoted" || state === "paying"
+  state === "requested" || state === "quoted" || state === "sealed" || state === "paying"
 
 /** Closes what nobody is at any more. */
 const abandon = (entry: Entry, state: "unanswered" | "unpaid") =>
@@ -119,43 +116,46 @@ const learn = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions
   const spend = yield* spendOf(entry)
   if (spend === undefined) return yield* abandon(entry, "unpaid")
   if (spend.state === "failed") return yield* end(entry, "unpaid", "the payment failed")
+  if (spend.state === "held")
+    return yield* resumeLocked(yield* LockRecovery.takeForLocked(entry, spend), options)
   if (spend.state !== "settled" || spend.preimage === undefined)
     return yield* end(entry, "unknown", `the payment is ${spend.state}`)
-  return yield* takeForPaid(entry, spend.preimage, spend.fee ?? spend.allowedFee, options)
+  return yield* takeForPaid(entry, spend, spend.preimage, options)
 })
 
 /** A wallet may say that a payment failed, and find out later that it made it. */
 const learnBetter = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions) {
   const spend = yield* spendOf(entry)
   return spend?.state === "settled" && spend.preimage !== undefined
-    ? yield* takeForPaid(entry, spend.preimage, spend.fee ?? spend.allowedFee, options)
+    ? yield* takeForPaid(entry, spend, spend.preimage, options)
     : unchanged(entry)
 })
 
-const spendOf = Effect.fnUntraced(function* ({ job, offer }: Entry) {
-  const treasury = yield* Treasury.Treasury
-  const spends = yield* treasury.find(job.purchase)
-  return spends.find(({ paymentHash }) => paymentHash === offer?.paymentHash)
-})
-
-const end = Effect.fnUntraced(function* (
-  entry: Entry,
-  state: "unpaid" | "unknown" | "unanswered",
-  note: string
-) {
-  const journal = yield* Journal
-  yield* journal.ended(entry.job.request, state, note)
-  return became(entry, state, note)
+/** What is locked is taken, comes back, or waits for a result of the provider's. */
+const resumeLocked = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions) {
+  const spend = yield* spendOf(entry)
+  if (spend?.state === "failed") return yield* end(entry, "returned", spend.note)
+  if (spend?.state === "settled" && spend.preimage !== undefined)
+    return yield* takeForPaid(entry, spend, spend.preimage, options)
+  return spend === undefined || entry.isLeased
+    ? unchanged(entry)
+    : yield* LockRecovery.lookForResult(entry, spend, options)
 })
 
 const takeForPaid = Effect.fnUntraced(function* (
   entry: Entry,
+  { allowedFee, fee }: Treasury.SpendRecord,
   preimage: Payment["preimage"],
-  fee: Payment["fee"],
   options: ComputeOptions
 ) {
   const journal = yield* Journal
-  const payment: Payment = { preimage, fee, leftToday: undefined, paidAt: yield* UnixTime.now }
+  const payment: Payment = {
+    preimage,
+    fee: fee ?? allowedFee,
+    feeKnown: fee !== undefined,
+    leftToday: undefined,
+    paidAt: yield* UnixTime.now
+  }
   yield* journal.paid(entry.job.request, payment)
   const job: Job = { ...entry.job, state: "paid", note: "" }
   return yield* lookForResult({ ...entry, job, payment }, options)
@@ -165,6 +165,7 @@ const takeForPaid = Effect.fnUntraced(function* (
 const lookForResult = Effect.fnUntraced(function* (entry: Entry, options: ComputeOptions) {
   const { job, offer, payment, request } = entry
   if (offer === undefined || payment === undefined) return unchanged(entry)
+  if (job.settlement === "sealed") return yield* unseal(entry, offer, payment)
   const transport = yield* JobTransport
   const conversation = yield* transport.listenAgain(request)
   if (job.state === "paid")
@@ -175,7 +176,7 @@ const lookForResult = Effect.fnUntraced(function* (entry: Entry, options: Comput
   const patience = {
     first: options.firstChunkTimeout,
     idle: options.idleTimeout,
-    deadline: yield* lastMoment(job, payment, options)
+    deadline: yield* lastMoment(job, payment.paidAt, options)
   }
   const listener = { tell: () => Effect.void, wants: yield* wantsRefund(entry, offer) }
   return yield* collect(conversation.answers, patience, listener).pipe(
@@ -190,6 +191,20 @@ const lookForResult = Effect.fnUntraced(function* (entry: Entry, options: Comput
     })
   )
 }, Effect.scoped)
+
+/** What is under seal is stored: nothing more of it comes. */
+const unseal = Effect.fnUntraced(function* (entry: Entry, offer: Offer, payment: Payment) {
+  if (entry.job.state !== "paid" || entry.isLeased) return unchanged(entry)
+  return yield* LockRecovery.openStored(entry, offer, payment).pipe(
+    Effect.flatMap((delivered) => take(entry, offer, payment, delivered)),
+    Effect.catchTag("Garbage", ({ message }) =>
+      Effect.as(
+        Unsealing.lose(entry.job.request, offer.paymentHash, message),
+        became(entry, "lost", message)
+      )
+    )
+  )
+})
 
 /** There is one invoice for a refund: who has not paid it in time has lost our faith. */
 const wantsRefund = ({ refund, request }: Entry, offer: Offer) =>
@@ -230,16 +245,6 @@ const goOnWithRefund = Effect.fnUntraced(function* (entry: Entry, options: Compu
     : unchanged(entry)
 }, Effect.scoped)
 
-/** Unix milliseconds: the job's own end, or what a provider needs that was paid only now. */
-const lastMoment = (job: Job, payment: Payment, options: ComputeOptions) =>
-  Effect.map(Clock.currentTimeMillis, (now) =>
-    Math.max(
-      job.requestedAt * 1000 + Duration.toMillis(options.jobTimeout),
-      payment.paidAt * 1000 + Duration.toMillis(options.firstChunkTimeout),
-      now + Duration.toMillis(grace)
-    )
-  )
-
 const take = Effect.fnUntraced(function* (
   entry: Entry,
   offer: Offer,
@@ -247,24 +252,7 @@ const take = Effect.fnUntraced(function* (
   delivered: Delivered
 ) {
   const { job } = entry
-  const receipt = Receipt.make(
-    {
-      purchase: job.purchase,
-      request: job.request,
-      provider: job.provider,
-      providerName: job.providerName,
-      bolt11: offer.bolt11,
-      paymentHash: offer.paymentHash,
-      preimage: payment.preimage,
-      amount: offer.amount,
-      fee: payment.fee,
-      leftToday: payment.leftToday,
-      finishedAt: yield* UnixTime.now,
-      stages: []
-    },
-    delivered,
-    entry.model
-  )
+  const receipt = yield* receiptOf(entry, offer, payment, delivered)
   const instead = yield* bookDelivery(receipt)
   return Option.match(instead, {
     onNone: (): Recovered => ({

@@ -3,9 +3,10 @@ import { Sat } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import type { Duration } from "effect"
 import { Array as Arr, Effect, Option } from "effect"
-import { NoProviders, NoProviderWithinBudget } from "./ComputeError.ts"
+import { NoProviders, NoProviderWithinBudget, SettlementUnavailable } from "./ComputeError.ts"
 import { Discovery, type Found, type Wanted } from "./Discovery.ts"
 import { Journal } from "./Journal.ts"
+import * as Mode from "./Mode.ts"
 import * as Provider from "./Provider.ts"
 import { type Purchase, stage } from "./Purchase.ts"
 import * as Selection from "./Selection.ts"
@@ -63,7 +64,7 @@ export const select = (purchase: Purchase, found: Option.Option<Found>) =>
       const wish = {
         budget: purchase.budget,
         selection,
-        settlement: options.settlement,
+        settlement: purchase.usable.modes,
         now: yield* UnixTime.now,
         limit: rounds * quotes
       }
@@ -86,8 +87,8 @@ const chooseAmong = (purchase: Purchase, found: Option.Option<Found>, wish: Want
       )
 
 /** The provider that the caller has chosen, if it can be paid our way. */
-const theChosen = ({ options, provider }: Purchase): ReadonlyArray<Provider.Provider> =>
-  provider !== undefined && takesOneOf(options.settlement, provider.announcement) ? [provider] : []
+const theChosen = ({ provider, usable }: Purchase): ReadonlyArray<Provider.Provider> =>
+  provider !== undefined && takesOneOf(usable.modes, provider.announcement) ? [provider] : []
 
 /** The caller has chosen already. */
 const asGiven = (providers: ReadonlyArray<Provider.Provider>) => providers
@@ -101,6 +102,7 @@ const nobodyFits = Effect.fnUntraced(function* (
   const able = Option.isSome(found)
     ? found.value.able(wish, yield* Effect.flatMap(Journal, ({ records }) => records))
     : theChosen(purchase)
+  if (able.length === 0) return yield* settlementUnavailable(purchase.usable)
   const wanted = able.filter(Selection.isWantedBy(selection))
   const avoided = wanted.filter((provider) => Provider.isAvoided(provider, wish.now))
   const cheapest = Selection.lowestPrice(wanted)
@@ -126,3 +128,17 @@ const nobodyFits = Effect.fnUntraced(function* (
     ].join("; ")
   })
 })
+
+/** Whether the customer's own side can settle in any way that is wanted. */
+export const requireMode = ({ usable }: Purchase) =>
+  usable.modes.length === 0 ? settlementUnavailable(usable) : Effect.void
+
+const settlementUnavailable = ({ modes, skipped }: Mode.Usable) => {
+  const own = Mode.inWords(skipped)
+  const others = modes.length === 0 ? "" : `no provider offers ${modes.join(" or ")}`
+  return Effect.fail(
+    new SettlementUnavailable({
+      message: `Nothing can be settled as it is wanted (${[own, others].filter((one) => one !== "").join("; ")}). Allow another settlement; nothing was asked or paid.`
+    })
+  )
+}

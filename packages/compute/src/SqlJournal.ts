@@ -2,19 +2,20 @@
  * The journal in the database of the home: every step is durable before the next one is taken. Steps of
  * jobs that run beside each other share a commit: each is a transaction, even of one statement.
  */
-import { Treasury } from "@farthing/budget"
 import type { Key, Msat, NostrEvent } from "@farthing/protocol"
 import { Prepared } from "@farthing/sqlite"
 import type { Slots } from "@farthing/sqlite/Prepared"
-import { Array as Arr, Clock, Duration, Effect, Layer, Option, Schema, Struct } from "effect"
+import { Array as Arr, Clock, Duration, Effect, Layer, Option, Redacted, Struct } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
-import type { Migrator, Statement } from "effect/sql"
+import type { Migrator } from "effect/sql"
 import { randomUUID } from "node:crypto"
 import type { JobState, Offer } from "./Job.ts"
 import { comesFrom, Journal } from "./Journal.ts"
 import * as Rows from "./JournalRows.ts"
 import * as Tables from "./JournalTables.ts"
 import * as ProviderRecords from "./ProviderRecords.ts"
+import * as SqlLookups from "./SqlLookups.ts"
+import { unavailable } from "./SqlLookups.ts"
 
 export interface Options {
   /** Whose journal it is: budgets that share a database see nothing of each other's jobs. */
@@ -91,26 +92,19 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
       })}`
   )
 
-  const toPaid = step("paid", ["preimage", "fee", "left_today", "paid_at"])
+  const toLocked = step("locked", ["locked_until"])
+  const toReleased = step("released", [...result, ...payment, "release_event"])
+  const toClaimed = step("delivered", ["note"], ["released"])
+  const toClaimedFor = step("delivered", ["note", "fee", "fee_known"], ["released"])
+  const toPaid = step("paid", payment)
 
   const toDelivered = step("delivered", result, ["paid"])
   const toForgiven = step("delivered", result, ["lost"])
   const toPassedOver = step("unpaid", ["note"], ["quoted"])
 
-  const jobs = (condition: Statement.Fragment) =>
-    sql`SELECT * FROM compute_job ${condition}`.pipe(Effect.flatMap(decodeJobs))
-
-  const entries = (condition: Statement.Fragment) =>
-    Effect.zipWith(jobs(condition), Clock.currentTimeMillis, (rows, now) =>
-      rows.map((row) => Rows.toEntry(row, now))
-    )
-
-  const stepsOf = (request: NostrEvent.EventId) =>
-    sql`SELECT at, state, note FROM compute_step WHERE request_id = ${request} ORDER BY seq`.pipe(
-      Effect.flatMap(decodeSteps)
-    )
-
   return Journal.of({
+    ...SqlLookups.make(sql, budget),
+
     requested: (job) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         insert({
@@ -119,6 +113,7 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
           provider: job.request.provider,
           provider_name: job.providerName,
           settlement: job.settlement,
+          own_preimage: Option.getOrNull(Option.map(job.preimage, Redacted.value)),
           model: job.model ?? null,
           request: Rows.encodeRequest(job.request),
           requested_at: job.requestedAt,
@@ -131,27 +126,75 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
 
     paying: offered("paying"),
 
-    paid: (request, payment) =>
-      toPaid(request, `fee ${payment.fee} msat`, {
-        preimage: payment.preimage,
-        fee: payment.fee,
-        left_today: payment.leftToday ?? null,
-        paid_at: payment.paidAt
+    sealed: Effect.fnUntraced(
+      function* (request, events) {
+        const note = `${events.length} messages under seal`
+        const stepped = yield* step("sealed")(request, note, {})
+        if (stepped === undefined) return false
+        yield* Effect.forEach(
+          events,
+          (event, position) =>
+            sql`INSERT INTO compute_sealed ${sql.insert({
+              request_id: request,
+              position,
+              event: Rows.encodeEvent(event)
+            })}`,
+          { discard: true }
+        )
+        return true
+      },
+      sql.withTransaction,
+      unavailable
+    ),
+
+    locked: (request, { until }) =>
+      toLocked(request, `the money is locked until ${isoTime(until)}`, {
+        locked_until: until
       }).pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
+
+    released: Effect.fnUntraced(
+      function* (receipt, release, millis) {
+        const { request, resultSha256 } = receipt
+        const stepped = yield* toReleased(request, `sha256 ${resultSha256}`, {
+          ...Rows.resultColumns(receipt),
+          ...Rows.paymentColumns({ ...receipt, paidAt: receipt.finishedAt }),
+          release_event: Rows.encodeEvent(release)
+        })
+        if (stepped === undefined) return false
+        yield* records.delivered(stepped.provider, false, millis)
+        return true
+      },
+      sql.withTransaction,
+      unavailable
+    ),
+
+    claimed: (request, fee) =>
+      (fee === undefined
+        ? toClaimed(request, "the provider took its money", { note: "" })
+        : toClaimedFor(request, `the provider took its money, fee ${fee} msat`, {
+            note: "",
+            fee,
+            fee_known: 1
+          })
+      ).pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
+
+    unclaimed: (request, note) =>
+      step("unclaimed", ["note"])(request, note, { note }).pipe(
+        sql.withTransaction,
+        Effect.map(isTaken),
+        unavailable
+      ),
+
+    paid: (request, payment) =>
+      toPaid(request, `fee ${payment.fee} msat`, Rows.paymentColumns(payment)).pipe(
+        sql.withTransaction,
+        Effect.map(isTaken),
+        unavailable
+      ),
 
     delivered: Effect.fnUntraced(
       function* (receipt, millis) {
-        const cells = {
-          model: receipt.model ?? null,
-          text: receipt.text,
-          sha256: receipt.resultSha256,
-          finish_reason: receipt.finishReason ?? null,
-          tokens_in: receipt.tokensIn ?? null,
-          tokens_out: receipt.tokensOut ?? null,
-          stages: Rows.encodeStages(receipt.stages),
-          finished_at: receipt.finishedAt,
-          note: ""
-        }
+        const cells = Rows.resultColumns(receipt)
         const { request, resultSha256 } = receipt
         const sha256 = `sha256 ${resultSha256}`
         const inTime = yield* toDelivered(request, sha256, cells)
@@ -243,59 +286,12 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
 
     records: unavailable(records.all),
 
-    find: (purchase) =>
-      entries(
-        sql`WHERE budget = ${budget} AND purchase = ${purchase} ORDER BY requested_at, request_id`
-      ).pipe(unavailable),
-
-    findJob: Effect.fnUntraced(function* (prefix) {
-      const first = prefix.toLowerCase()
-      // Every digit that could follow is less than `g`.
-      const found = yield* entries(sql`WHERE budget = ${budget}
-        AND request_id >= ${first} AND request_id < ${`${first}g`} LIMIT 2`)
-      const [entry] = found
-      if (entry === undefined || found.length > 1) return Option.none()
-      return Option.some({ ...entry, steps: yield* stepsOf(entry.job.request) })
-    }, unavailable),
-
-    unfinished: ({ lostSince }) =>
-      entries(sql`WHERE budget = ${budget} AND (${sql.in("state", underWay)}
-        OR (state = 'lost' AND requested_at >= ${lostSince})) ORDER BY requested_at`).pipe(
-        unavailable
-      ),
-
-    doubtful: ({ since }) =>
-      entries(sql`WHERE budget = ${budget} AND state = 'unpaid' AND requested_at >= ${since}
-        AND EXISTS (SELECT 1 FROM compute_step step
-          WHERE step.request_id = compute_job.request_id AND step.state = 'paying')
-        ORDER BY requested_at`).pipe(unavailable),
-
-    unreconciled: sql`
-      SELECT request_id AS request, purchase, payment_hash AS "paymentHash", state AS outcome
-      FROM compute_job
-      WHERE budget = ${budget} AND state IN ('delivered', 'refunded') AND reconciled = 0`.pipe(
-      Effect.flatMap(decodeConclusions),
-      unavailable
-    ),
-
     reconciled: (requests) =>
       Effect.forEach(
         Arr.chunksOf(requests, idsAtOnce),
         (some) => sql`UPDATE compute_job SET reconciled = 1 WHERE ${sql.in("request_id", some)}`,
         { discard: true }
-      ).pipe(unavailable),
-
-    jobs: (limit) =>
-      jobs(
-        sql`WHERE budget = ${budget} ORDER BY requested_at DESC, request_id LIMIT ${limit}`
-      ).pipe(Effect.map(Arr.map(Rows.toJob)), unavailable),
-
-    receipts: (limit) =>
-      jobs(sql`WHERE budget = ${budget} AND state = 'delivered'
-        ORDER BY finished_at DESC, request_id LIMIT ${limit}`).pipe(
-        Effect.map(Arr.flatMap((row) => Arr.fromOption(Rows.toReceipt(row)))),
-        unavailable
-      )
+      ).pipe(unavailable)
   })
 })
 
@@ -311,6 +307,7 @@ const wish = [
   "provider",
   "provider_name",
   "settlement",
+  "own_preimage",
   "model",
   "request",
   "requested_at",
@@ -330,6 +327,9 @@ const result = [
   "finished_at",
   "note"
 ] as const
+
+/** The columns that a payment fills. */
+const payment = ["preimage", "fee", "fee_known", "left_today", "paid_at"] as const
 
 type Cell = string | number | null
 
@@ -352,23 +352,4 @@ const isTaken = (stepped: Stepped | undefined): boolean => stepped !== undefined
 
 const passedOver = "passed over: another offer was taken, or the purchase ended before"
 
-const underWay: ReadonlyArray<JobState> = [
-  "requested",
-  "quoted",
-  "paying",
-  "paid",
-  "unknown",
-  "refunding"
-]
-
-const decodeJobs = Schema.decodeUnknownEffect(Schema.Array(Rows.JobRow))
-const decodeSteps = Schema.decodeUnknownEffect(Schema.Array(Rows.StepRow))
-const decodeConclusions = Schema.decodeUnknownEffect(Schema.Array(Rows.ConclusionRow))
-
-const unavailable = <A, R>(
-  effect: Effect.Effect<A, SqlError.SqlError | Schema.SchemaError, R>
-): Effect.Effect<A, Treasury.LedgerUnavailable, R> =>
-  Effect.mapError(
-    effect,
-    (error) => new Treasury.LedgerUnavailable({ message: `The job journal: ${error.message}` })
-  )
+const isoTime = (seconds: number): string => new Date(seconds * 1000).toISOString()

@@ -43,6 +43,7 @@ const newJob = (id: string) => {
     purchase: Treasury.PurchaseId.make(`purchase ${id}`),
     providerName: "provider",
     settlement: "upfront" as const,
+    preimage: Option.none(),
     model: "tiny",
     requestedAt: 0
   }

@@ -25,7 +25,14 @@ const context: InvoiceGate.Context = {
   network: "regtest",
   price: Option.some(amount),
   cap: Msat.make(50_000),
-  settlement: ["upfront"]
+  settlement: "upfront",
+  ownHash: Option.none(),
+  leastLock: 720
+}
+
+const escrow: Partial<InvoiceGate.Context> = {
+  settlement: "escrow",
+  ownHash: Option.some(paymentHash)
 }
 
 interface Case {
@@ -75,6 +82,43 @@ const rejected: ReadonlyArray<readonly [why: string, fault: InvoiceFault, change
     { message: { settlement: "escrow" } }
   ],
   ["could hold the money", "hold_in_upfront", { message: { hold: true } }],
+  [
+    "wants to be paid before it delivers, where an escrow was asked for",
+    "downgraded",
+    { context: escrow }
+  ],
+  [
+    "wants to be paid before it delivers, where a sealed result was asked for",
+    "downgraded",
+    { context: { settlement: "sealed" } }
+  ],
+  [
+    "does not hold the money of an escrow",
+    "no_hold",
+    { context: escrow, message: { settlement: "escrow" } }
+  ],
+  [
+    "does not hold the money for a sealed result",
+    "no_hold",
+    { context: { settlement: "sealed" }, message: { settlement: "sealed" } }
+  ],
+  [
+    "can be taken with somebody else's preimage",
+    "hash_not_ours",
+    {
+      context: { ...escrow, ownHash: Option.some(Bolt11.PaymentHash.make("cd".repeat(32))) },
+      message: { settlement: "escrow", hold: true }
+    }
+  ],
+  [
+    "would give the money back before the job's time is up",
+    "lock_too_short",
+    {
+      context: escrow,
+      message: { settlement: "escrow", hold: true },
+      invoice: { minFinalCltvDelta: 1 }
+    }
+  ],
   ["has no amount", "no_amount", { invoice: { amount: Option.none() } }],
   [
     "is over more than its message says",
@@ -125,7 +169,7 @@ const accepted: ReadonlyArray<readonly [what: string, change: Case]> = [
     "a hold invoice where one was asked for",
     {
       message: { hold: true, settlement: "escrow" },
-      context: { settlement: ["escrow"] }
+      context: escrow
     }
   ]
 ]

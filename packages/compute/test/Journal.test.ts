@@ -42,6 +42,7 @@ const newJob = (requestedAt = 0): NewJob => {
     purchase: Treasury.PurchaseId.make(`purchase ${serial}`),
     providerName: "provider",
     settlement: "upfront",
+    preimage: Option.none(),
     model: "tiny",
     requestedAt
   }
@@ -59,6 +60,7 @@ const offerOf = (job: NewJob) => ({
 const paymentOf = (job: NewJob) => ({
   preimage: preimageOf(job),
   fee: Msat.make(1),
+  feeKnown: true,
   leftToday: undefined,
   paidAt: 5
 })
@@ -78,6 +80,7 @@ const receiptOf = (job: NewJob, text = "text"): Receipt => ({
   provider: providerKey,
   providerName: "provider",
   model: "tiny",
+  settlement: "upfront",
   text,
   resultSha256: hash("sha256", text),
   finishReason: "stop",
@@ -88,6 +91,7 @@ const receiptOf = (job: NewJob, text = "text"): Receipt => ({
   preimage: preimageOf(job),
   amount: Msat.make(1000),
   fee: Msat.make(1),
+  feeKnown: true,
   cost: Msat.make(1001),
   leftToday: undefined,
   finishedAt: 9,
@@ -105,10 +109,21 @@ const reach = Effect.fnUntraced(function* (job: NewJob, state: JobState, millis?
     case "quoted":
     case "paying":
       return (yield* journal[state](id, offerOf(job))) === "taken"
+    case "sealed":
+      return yield* journal.sealed(id, [job.request.event])
+    case "locked":
+      return yield* journal.locked(id, { until: 1000 })
+    case "released":
+      return yield* journal.released(receiptOf(job), job.request.event, millis)
+    case "unclaimed":
+      return yield* journal.unclaimed(id, "the money came back")
     case "paid":
       return yield* journal.paid(id, paymentOf(job))
     case "delivered":
-      return yield* journal.delivered(receiptOf(job), millis)
+      return (
+        (yield* journal.delivered(receiptOf(job), millis)) ||
+        (yield* journal.claimed(id, Msat.make(1)))
+      )
     case "refunding":
       return yield* journal.refunding(id, refundOf(job))
     case "refunded":

@@ -166,6 +166,7 @@ describe("a process that recovers", () => {
           purchase: Treasury.PurchaseId.make("of the dead"),
           providerName: "peer",
           settlement: "upfront",
+          preimage: Option.none(),
           model: undefined,
           requestedAt: 0
         })

@@ -40,7 +40,7 @@ describe("what goes out", () => {
 
   it.effect("tells of the payment by its hash, never by its preimage", () =>
     Effect.gen(function* () {
-      let word: { readonly payment_id: string; readonly job_id: string } | undefined
+      let word: AgentMessage.PaymentSent | undefined
       yield* TestPeer.open({ name: "peer", price }, (job) =>
         Effect.gen(function* () {
           yield* job.invoice(price)
@@ -50,6 +50,7 @@ describe("what goes out", () => {
       )
       const receipt = yield* buy
       assert.deepStrictEqual(word, {
+        type: "PaymentSent",
         payment_id: receipt.paymentHash,
         job_id: AgentMessage.jobIdOf(receipt.request)
       })

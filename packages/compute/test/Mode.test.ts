@@ -1,0 +1,59 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Settlement } from "@farthing/protocol"
+import { Arbitrary, Option, Schema } from "effect"
+import * as Mode from "../src/Mode.ts"
+
+const modes = Arbitrary.schema(Schema.Array(Settlement.Settlement))
+const all = ["escrow", "sealed", "upfront"] as const
+
+const usable = (means: Partial<Mode.Means> = {}) =>
+  Mode.usable(all, { canLock: true, quotes: 1, ...means })
+
+describe("What is left of the customer's preferences", () => {
+  it("is everything for a wallet that can lock money", () => {
+    assert.deepStrictEqual(usable(), { modes: all, skipped: [] })
+  })
+
+  it("is paying first for one that cannot, and it says why", () => {
+    const { modes, skipped } = usable({ canLock: false })
+    assert.deepStrictEqual(modes, ["upfront"])
+    assert.strictEqual(
+      Mode.inWords(skipped),
+      "escrow: the wallet cannot lock money; sealed: the wallet cannot lock money"
+    )
+  })
+
+  it("is no escrow where several are asked at once", () => {
+    const { modes, skipped } = usable({ quotes: 2 })
+    assert.deepStrictEqual(modes, ["sealed", "upfront"])
+    assert.deepStrictEqual(
+      skipped.map(({ mode }) => mode),
+      ["escrow"]
+    )
+  })
+
+  it("asks the wallet only where that matters", () => {
+    assert.isFalse(Mode.needsLock(["upfront"]))
+    assert.isTrue(Mode.needsLock(["upfront", "sealed"]))
+  })
+})
+
+describe("What a provider is asked for", () => {
+  it.prop("is the first preference that it offers", [modes, modes], ([wanted, offered]) => {
+    const chosen = Mode.choose(wanted, offered)
+    const first = wanted.findIndex((mode) => offered.includes(mode))
+    assert.deepStrictEqual(
+      chosen,
+      first < 0 ? Option.none() : Option.fromUndefinedOr(wanted[first])
+    )
+  })
+
+  it("is told with what was preferred to it", () => {
+    const passed = Mode.passedOver(usable({ quotes: 2 }), "upfront")
+    assert.deepStrictEqual(
+      passed.map(({ mode }) => mode),
+      ["escrow", "sealed"]
+    )
+    assert.deepStrictEqual(Mode.passedOver(usable(), "escrow"), [])
+  })
+})
