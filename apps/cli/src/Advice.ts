@@ -8,6 +8,8 @@ const byTag: Readonly<Record<string, string>> = {
   NoProviders: "Start one with `farthing provider`, or check your relays with `farthing doctor`.",
   NoProviderWithinBudget:
     "See `farthing providers` for who sells, at what price and with what record, or raise --budget-sats.",
+  SettlementUnavailable:
+    "Nothing was paid. Allow another mode with --settlement, or see `farthing providers` for who offers which.",
   ProviderRefused: "Try another provider, or change what you ask for.",
   QuoteTimeout: "Nothing was paid. The provider may be offline: try again, or choose another.",
   InvoiceRejected: "Nothing was paid. Choose another provider.",
@@ -34,7 +36,8 @@ const byTag: Readonly<Record<string, string>> = {
 const special = (error: unknown): string | undefined => {
   if (Predicate.isTagged(error, "BudgetExhausted"))
     return Predicate.hasProperty(error, "limit") && error.limit === "frozen" ? frozen : undefined
-  return Predicate.hasProperty(error, "refund") && error.refund !== undefined ? refunded : undefined
+  if (Predicate.hasProperty(error, "refund") && error.refund !== undefined) return refunded
+  return Predicate.hasProperty(error, "held") && error.held !== undefined ? locked : undefined
 }
 
 const frozen =
@@ -42,6 +45,9 @@ const frozen =
 
 const refunded =
   "The money is back, less the fees; `farthing jobs` has the record. Your limits count it as spent."
+
+const locked =
+  "Nothing was paid so far. `farthing jobs recover` takes a late result, or sees the money come back."
 
 /** For an error with this tag; none where its message says it all. */
 export const on = (error: unknown, tag: string): string | undefined => special(error) ?? byTag[tag]

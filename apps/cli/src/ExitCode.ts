@@ -19,6 +19,7 @@ const byTag: Readonly<Record<string, number>> = {
   ApprovalRequired: 3,
   NoProviders: 4,
   NoProviderWithinBudget: 4,
+  SettlementUnavailable: 4,
   ProviderRefused: 4,
   QuoteTimeout: 4,
   InvoiceRejected: 4,

@@ -15,10 +15,13 @@ const tagOf = (error: unknown): string =>
 const messageOf = (error: unknown): string =>
   Text.clip(Text.printableLines(error instanceof Error ? error.message : String(error)), 4000)
 
-/** What left the wallet before the failure, and what of it came back, in msat. */
+/** What left the wallet before the failure, what is locked, and what came back, in msat. */
 const moneyOf = (error: unknown) => ({
   cost_msats:
     Predicate.hasProperty(error, "cost") && Predicate.isNumber(error.cost) ? error.cost : 0,
+  ...(Predicate.hasProperty(error, "held") && Predicate.isNumber(error.held)
+    ? { held_msats: error.held }
+    : {}),
   ...(Predicate.hasProperty(error, "refund") && Predicate.isNumber(error.refund)
     ? { refund_msats: error.refund }
     : {})

@@ -1,7 +1,8 @@
 /** Everything that is known of one job, as lines for people and as fields for programs. */
 import type { Treasury } from "@farthing/budget"
 import type { ComputeClient } from "@farthing/compute"
-import { Text } from "@farthing/protocol"
+import { SealedEvidence, Text } from "@farthing/protocol"
+import * as EvidenceTelling from "./EvidenceTelling.ts"
 import * as JobTelling from "./JobTelling.ts"
 import * as Show from "./Show.ts"
 
@@ -32,12 +33,20 @@ const offer = ({ offer }: ComputeClient.JobDetail): ReadonlyArray<Fact> =>
         ["invoice", Text.printable(offer.bolt11, 4000)]
       ]
 
+const lock = ({ job, lock }: ComputeClient.JobDetail): ReadonlyArray<Fact> =>
+  lock === undefined || !isOpen.has(job.state)
+    ? []
+    : [["locked until", `${Show.fullTime(lock.until)} UTC, if it is not taken before`]]
+
+/** While the money is neither taken nor back. */
+const isOpen: ReadonlySet<ComputeClient.JobState> = new Set(["locked", "released"])
+
 const payment = ({ payment }: ComputeClient.JobDetail): ReadonlyArray<Fact> =>
   payment === undefined
     ? []
     : [
         ["paid", `${Show.fullTime(payment.paidAt)} UTC`],
-        ["fee", Show.costInFull(payment.fee)],
+        ["fee", `${payment.feeKnown ? "" : "up to "}${Show.costInFull(payment.fee)}`],
         ["preimage", payment.preimage]
       ]
 
@@ -61,6 +70,25 @@ const result = ({ receipt }: ComputeClient.JobDetail): ReadonlyArray<Fact> =>
         ["", Text.printable(receipt.text, beginning)]
       ]
 
+/** What the provider signed of a result under seal, and whether it holds. */
+const sealed = (
+  { job }: ComputeClient.JobDetail,
+  evidence: SealedEvidence.SealedEvidence | undefined
+): ReadonlyArray<Fact> =>
+  evidence === undefined
+    ? []
+    : [
+        ["under seal", `${evidence.parts.length} parts, commitment ${evidence.commitment.id}`],
+        ...EvidenceTelling.findings(SealedEvidence.examine(evidence)).map((line): Fact => [
+          "",
+          line
+        ]),
+        [
+          "",
+          `\`farthing jobs show ${Show.jobId(job.request)} --evidence\` writes what proves it to anybody`
+        ]
+      ]
+
 const steps = ({ steps }: ComputeClient.JobDetail): ReadonlyArray<string> => [
   "",
   "what happened (UTC)",
@@ -81,20 +109,31 @@ const moved = (total: string, by: number): string =>
 const moment = (at: number, what: string, note: string): string =>
   `  ${Show.exactTime(at)}  ${what.padEnd(10)}  ${Text.printable(note)}`.trimEnd()
 
-export const lines = (job: ComputeClient.JobDetail, entries: Entries): ReadonlyArray<string> => [
-  ...[request, offer, payment, refund, result].flatMap((part) => part(job)).map(line),
+export const lines = (
+  job: ComputeClient.JobDetail,
+  entries: Entries,
+  evidence: SealedEvidence.SealedEvidence | undefined
+): ReadonlyArray<string> => [
+  ...[request, offer, lock, payment, refund, result].flatMap((part) => part(job)).map(line),
+  ...sealed(job, evidence).map(line),
   ...steps(job),
   ...entriesOf(entries)
 ]
 
 /** Everything as programs read it. */
-export const fields = (detail: ComputeClient.JobDetail, entries: Entries) => {
-  const { job, offer, payment, receipt, refund, steps } = detail
+export const fields = (
+  detail: ComputeClient.JobDetail,
+  entries: Entries,
+  evidence: SealedEvidence.SealedEvidence | undefined
+) => {
+  const { job, lock, offer, payment, receipt, refund, steps } = detail
   return {
     ...JobTelling.fields(job),
     bolt11: offer?.bolt11,
+    locked_until: lock?.until ?? null,
     preimage: payment?.preimage,
     fee_msats: payment?.fee,
+    fee_known: payment?.feeKnown,
     paid_at: payment?.paidAt,
     refund:
       refund === undefined
@@ -115,6 +154,14 @@ export const fields = (detail: ComputeClient.JobDetail, entries: Entries) => {
             text: receipt.text,
             model: receipt.model,
             finished_at: receipt.finishedAt
+          },
+    sealed:
+      evidence === undefined
+        ? null
+        : {
+            parts: evidence.parts.length,
+            commitment: evidence.commitment.id,
+            findings: SealedEvidence.examine(evidence).findings
           },
     steps: steps.map(({ at, note, state }) => ({ at_millis: at, state, note })),
     entries: entries.map(({ at, held, note, paymentHash, seq, spent, what }) => ({

@@ -8,7 +8,10 @@ import * as Table from "./Table.ts"
 const meanings: Readonly<Record<ComputeClient.JobState, string>> = {
   requested: "asked for; nothing is paid",
   quoted: "has a price; nothing is paid",
+  sealed: "the result is here under seal; nothing is paid",
   paying: "the payment is under way",
+  locked: "the money is locked; it is taken or comes back by itself",
+  released: "the result is here, and the provider may take its money",
   paid: "paid; the result is waited for",
   delivered: "",
   refused: "the provider refused",
@@ -16,7 +19,9 @@ const meanings: Readonly<Record<ComputeClient.JobState, string>> = {
   unanswered: "no quote came",
   unpaid: "nothing was paid",
   unknown: "the money may have left",
+  unclaimed: "the result is here, and the provider let its money come back",
   lost: "paid, and nothing came of it",
+  returned: "nothing was delivered, and the money is back",
   refunding: "the money is promised back",
   refunded: "the money came back"
 }
@@ -25,7 +30,10 @@ const recover = "`farthing jobs recover`"
 
 /** What takes the job further, if it stands still. */
 const waysOn: Partial<Readonly<Record<ComputeClient.JobState, string>>> = {
+  sealed: `${recover} ends it`,
   paying: `${recover} looks it up`,
+  locked: `${recover} takes what came late, or sees the money come back`,
+  released: `${recover} sees whether it was taken`,
   unknown: `${recover} looks it up`,
   paid: `${recover} collects it`,
   lost: `${recover} collects it if it comes late`,
@@ -39,12 +47,13 @@ export const note = ({ note, state }: ComputeClient.Job): string =>
     ...(waysOn[state] === undefined ? [] : [waysOn[state]])
   ].join("; ")
 
-const columns = ["TIME (UTC)", "JOB", "PROVIDER", "STATE", "PRICE"]
+const columns = ["TIME (UTC)", "JOB", "PROVIDER", "SETTLEMENT", "STATE", "PRICE"]
 
 const row = (job: ComputeClient.Job): ReadonlyArray<string> => [
   Show.time(job.requestedAt),
   Show.jobId(job.request),
   Show.name(job.providerName, 20),
+  job.settlement,
   job.state,
   job.amount === undefined ? "" : Show.cost(job.amount)
 ]

@@ -1,6 +1,8 @@
 /** The flags that commands share. */
+import { Settlement } from "@farthing/protocol"
 import { DateTime, Option, Schema } from "effect"
 import { Flag, GlobalFlag } from "effect/cli"
+import * as Setting from "farthing/config/Setting"
 
 export const Json = GlobalFlag.Setting("json")({
   flag: Flag.Boolean("json").pipe(
@@ -15,6 +17,17 @@ export const ConfigFile = GlobalFlag.Setting("config")({
     Flag.optional
   )
 })
+
+/** Ways to settle, the preferred one first. */
+export const settlement = Flag.String("settlement").pipe(
+  Flag.withMetavar(Settlement.Settlement.literals.join(",")),
+  Flag.filterMap(
+    (text) => modes.decode(modes.fromText(text)),
+    (text) => `Expected ${modes.expected}, with commas between, got ${JSON.stringify(text)}`
+  )
+)
+
+const modes = Setting.oneOrMoreOf(Settlement.Settlement.literals)
 
 /** A whole number within bounds. */
 export const whole = (

@@ -74,8 +74,8 @@ const checkWallet = Effect.gen(function* () {
 /** Releases or settles what a dead process left, so that it does not stand in the way. */
 const takeUpWhatIsOpen = Effect.gen(function* () {
   const treasury = yield* Treasury.Treasury
-  const { held } = yield* treasury.status
-  if (held > 0) yield* treasury.recover
+  const { held, locked } = yield* treasury.status
+  if (held > 0 || locked > 0) yield* treasury.recover
 })
 
 export const forBuying = Effect.andThen(checkWallet, takeUpWhatIsOpen)

@@ -27,7 +27,9 @@ const columns: Readonly<Record<string, Column>> = {
   finish_reason: ({ finishReason }) => foreign(finishReason),
   tokens_in: ({ tokensIn }) => tokensIn,
   tokens_out: ({ tokensOut }) => tokensOut,
-  bolt11: ({ bolt11 }) => bolt11
+  bolt11: ({ bolt11 }) => bolt11,
+  settlement: ({ settlement }) => settlement,
+  fee_known: ({ feeKnown }) => String(feeKnown)
 }
 
 export const header: string = Csv.record(Object.keys(columns))

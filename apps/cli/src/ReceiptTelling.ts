@@ -3,21 +3,27 @@ import type { Receipt } from "@farthing/compute"
 import { Text } from "@farthing/protocol"
 import * as Show from "./Show.ts"
 
-/** `provider · cost (invoice + fee) · time · what the budget leaves today`. */
+/** `provider · cost (fee) · how it was settled · time · what the budget leaves today`. */
 export const oneLine = (receipt: Receipt.Receipt): string =>
   [
     Show.who(receipt.providerName, receipt.provider),
-    `${Show.cost(receipt.cost)} (fee ${Show.cost(receipt.fee)})`,
+    `${Show.cost(receipt.cost)} (fee ${fee(receipt)})`,
+    ...(receipt.settlement === "upfront" ? [] : [receipt.settlement]),
     Show.seconds(millisOf(receipt)),
     ...(receipt.leftToday === undefined ? [] : [`${Show.balance(receipt.leftToday)} left today`])
   ].join(" · ")
+
+/** Where the wallet does not say it, all that was set aside for it. */
+export const fee = ({ fee, feeKnown }: Receipt.Receipt): string =>
+  feeKnown ? Show.cost(fee) : `up to ${Show.cost(fee)}`
 
 /** The receipt, a line a fact. */
 export const inFull = (receipt: Receipt.Receipt): ReadonlyArray<string> => [
   `provider     ${Show.who(receipt.providerName, receipt.provider)}`,
   `model        ${Text.printable(receipt.model ?? "unknown")}`,
   `invoice      ${Show.cost(receipt.amount)} (${receipt.amount} msat)`,
-  `fee          ${Show.cost(receipt.fee)} (${receipt.fee} msat)`,
+  `fee          ${fee(receipt)} (${receipt.fee} msat)`,
+  `settlement   ${receipt.settlement}`,
   `payment hash ${receipt.paymentHash}`,
   `preimage     ${receipt.preimage}`,
   `time         ${receipt.stages.map(({ stage, millis }) => `${stage} ${Math.round(millis)} ms`).join(", ")}`,
@@ -39,7 +45,9 @@ export const fields = (receipt: Receipt.Receipt) => ({
   request_id: receipt.request,
   amount_msats: receipt.amount,
   fee_msats: receipt.fee,
+  fee_known: receipt.feeKnown,
   cost_msats: receipt.cost,
+  settlement: receipt.settlement,
   payment_hash: receipt.paymentHash,
   preimage: receipt.preimage,
   bolt11: receipt.bolt11,

@@ -25,13 +25,10 @@ type Purchase = Stream.Stream<ComputeClient.Progress, ComputeError.ComputeError>
 /** Tells of a purchase to its end; the answer is its receipt. */
 export const tell = Effect.fnUntraced(function* (purchase: Purchase, options: Options) {
   const output = yield* Output
-  const reached = yield* Ref.make<Reached>("discover")
+  const reached = yield* Ref.make<Reached>("nowhere")
   const listener = output.json ? yield* forPrograms(options) : yield* forPeople(options)
   const last = yield* purchase.pipe(
-    Stream.tap((progress) => {
-      const now = reachedBy(progress)
-      return now === undefined ? Effect.void : Ref.set(reached, now)
-    }),
+    Stream.tap((progress) => Ref.update(reached, (before) => reachedBy(before, progress))),
     Stream.tap(listener),
     Stream.filter((progress) => progress._tag === "Done"),
     Stream.runHead,
@@ -40,17 +37,34 @@ export const tell = Effect.fnUntraced(function* (purchase: Purchase, options: Op
   return Option.getOrThrow(last).receipt
 })
 
-/** How far a purchase has come. */
-type Reached = ComputeClient.Stage | "done"
+/** How far a purchase has come. A sealed result is delivered before it is paid. */
+type Reached = "nowhere" | "paying" | "paid" | "done"
 
-const reachedBy = (progress: ComputeClient.Progress): Reached | undefined => {
+const reachedBy = (before: Reached, progress: ComputeClient.Progress): Reached => {
   switch (progress._tag) {
     case "Stage":
-      return progress.stage
+      return reachedIn(before, progress.stage)
     case "Done":
       return "done"
     default:
-      return undefined
+      return before
+  }
+}
+
+const reachedIn = (before: Reached, stage: ComputeClient.Stage): Reached => {
+  switch (stage) {
+    case "pay":
+      return "paying"
+    // Where another provider is asked, the one before has provably got nothing.
+    case "discover":
+    case "select":
+    case "reserve":
+    case "request":
+    case "quote":
+    case "check":
+      return "nowhere"
+    default:
+      return before === "paying" ? "paid" : before
   }
 }
 
@@ -58,23 +72,18 @@ const reachedBy = (progress: ComputeClient.Progress): Reached | undefined => {
 const tellOfInterruption = Effect.fnUntraced(function* (reached: Reached) {
   const output = yield* Output
   switch (reached) {
-    case "discover":
-    case "select":
-    case "reserve":
-    case "request":
-    case "quote":
-    case "check":
+    case "nowhere":
       return yield* output.note("interrupted: nothing was paid.")
-    case "pay":
+    case "paying":
       return yield* output.note(
         "interrupted while paying: the money may have left. It stays reserved; `farthing jobs recover` looks it up."
       )
-    case "done":
-      return
-    default:
+    case "paid":
       return yield* output.note(
         "interrupted after paying: `farthing jobs recover` collects what comes of it."
       )
+    case "done":
+      return
   }
 })
 

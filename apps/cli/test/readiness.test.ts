@@ -16,8 +16,6 @@ const status: Treasury.Status = {
   unknown: Msat.zero,
   locked: Msat.zero,
   released: Msat.zero,
-  locked: Msat.zero,
-  released: Msat.zero,
   spentEver: Msat.zero,
   limits: []
 }

@@ -5,7 +5,7 @@ import * as ForeignPeer from "./support/ForeignPeer.ts"
 import * as SharedMarket from "./support/SharedMarket.ts"
 
 const header =
-  "finished_at,provider,provider_name,model,purchase_id,request_id,amount_msats,fee_msats,cost_msats,payment_hash,preimage,sha256,finish_reason,tokens_in,tokens_out,bolt11"
+  "finished_at,provider,provider_name,model,purchase_id,request_id,amount_msats,fee_msats,cost_msats,payment_hash,preimage,sha256,finish_reason,tokens_in,tokens_out,bolt11,settlement,fee_known"
 
 layer(SharedMarket.layer, { excludeTestServices: true })("`receipts --export`", (it) => {
   it.effect("writes every receipt as CSV: msat, ISO times, a digest and no text", () =>

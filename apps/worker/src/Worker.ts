@@ -13,6 +13,7 @@
  * start.
  */
 import { ComputeProvider, ProviderBook } from "@farthing/provider"
+import type { JobState } from "@farthing/provider/Job"
 import { Signer } from "@farthing/relay"
 import { Wallet } from "@farthing/wallet"
 import {
@@ -141,15 +142,15 @@ const stop = Effect.fnUntraced(function* (shop: Scope.Closeable, signal: string)
   yield* Effect.logInfo("stopped")
 })
 
-/** Jobs that are paid, and have no end yet. */
+/** Jobs that are paid, or whose money is locked, and that wait for us. */
 const unfinished = Effect.gen(function* () {
   const book = yield* ProviderBook.ProviderBook
   const { publicKey } = yield* Signer.Signer
   const counts = yield* book.counts(publicKey)
-  return counts
-    .filter(({ state }) => state === "paid" || state === "running" || state === "answered")
-    .reduce((sum, { jobs }) => sum + jobs, 0)
+  return counts.filter(({ state }) => isOurTurn.has(state)).reduce((sum, { jobs }) => sum + jobs, 0)
 })
+
+const isOurTurn: ReadonlySet<JobState> = new Set(["paid", "running", "answered", "claiming"])
 
 const isCutShort = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof CutShort

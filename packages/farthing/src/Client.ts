@@ -5,7 +5,7 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { ComputeClient, type Provider, type Receipt } from "@farthing/compute"
-import { type Network, Sat } from "@farthing/protocol"
+import { type Network, Sat, type Settlement } from "@farthing/protocol"
 import { Duration, Effect, Layer, ManagedRuntime, Option, Stream } from "effect"
 import * as Market from "./Market.ts"
 
@@ -32,6 +32,8 @@ export interface Options {
   /** `nostr+walletconnect://…` (NIP-47). */
   readonly wallet: string | undefined
   readonly budget?: Budget
+  /** How money and result may be exchanged, in order of preference; default: upfront. */
+  readonly settlement?: ReadonlyArray<Settlement.Settlement>
   /** Default: regtest. */
   readonly network?: Network.Network
   /** The folder of ledger, journal and key; default: `FARTHING_HOME`, else the platform's. */
@@ -113,6 +115,7 @@ const environmentOf = (options: Options): Readonly<Record<string, string | undef
   FARTHING_RELAYS_URLS: options.relays.join(","),
   FARTHING_IDENTITY_NSEC: options.identity,
   FARTHING_WALLET_NWC_URI: options.wallet,
+  FARTHING_COMPUTE_SETTLEMENT: options.settlement?.join(","),
   ...Object.fromEntries(
     Object.entries(options.budget ?? {}).map(([name, limit]) => [
       `FARTHING_RUNWAY_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`,

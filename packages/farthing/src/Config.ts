@@ -7,7 +7,7 @@
  */
 import type { Limits } from "@farthing/budget"
 import type { ComputeOptions } from "@farthing/compute/ComputeOptions"
-import { type Msat, type Network, NwcUri } from "@farthing/protocol"
+import { type Msat, type Network, NwcUri, type Settlement } from "@farthing/protocol"
 import {
   Array as Arr,
   Context,
@@ -67,6 +67,12 @@ export interface Shape {
     readonly fallbackUrls: ReadonlyArray<string>
     readonly capacity: number
     readonly queue: number
+    /** What customers may choose from. */
+    readonly settlement: ReadonlyArray<Settlement.Settlement>
+    /** How many sealed results may be unpaid at once. */
+    readonly maxUnpaidSealed: number
+    /** For the inference of a job whose money is only locked. */
+    readonly jobTimeout: Duration.Duration
   }
   readonly agent: {
     readonly heartbeat: Duration.Duration
@@ -184,7 +190,10 @@ export const load = Effect.fnUntraced(function* (options: Options = {}) {
       backendUrl: provider.backend_url,
       fallbackUrls: provider.fallback_urls,
       capacity: provider.capacity,
-      queue: provider.queue
+      queue: provider.queue,
+      settlement: provider.settlement,
+      maxUnpaidSealed: provider.max_unpaid_sealed,
+      jobTimeout: provider.job_timeout
     },
     agent: {
       heartbeat: Duration.seconds(agent.heartbeat_seconds),

@@ -69,15 +69,17 @@ export const layer: Layer.Layer<
   Config | Home | FileSystem.FileSystem
 > = Layer.effect(Identity, loadOrCreate)
 
-/** The same, but a key that is not configured is the provider's own. */
-export const layerProvider = layer.pipe(
-  Layer.provide(
-    Layer.effect(
-      Home,
-      Effect.map(Home, (home) => Home.of({ ...home, identity: home.providerIdentity }))
-    )
-  )
+/** The home as its provider sees it. */
+const shop = Layer.effect(
+  Home,
+  Effect.map(Home, (home) => Home.of({ ...home, identity: home.providerIdentity }))
 )
+
+/** The same, but a key that is not configured is the provider's own. */
+export const layerProvider = layer.pipe(Layer.provide(shop))
+
+/** The key under which this home sells; none if it never did. Makes nothing. */
+export const findProvider = find.pipe(Effect.provide(shop))
 
 /** There is something in the place of a key that cannot be used. Never shows the secret. */
 export class IdentityInvalid extends Schema.TaggedError<IdentityInvalid>()("IdentityInvalid", {

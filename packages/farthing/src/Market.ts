@@ -10,7 +10,7 @@
  * ```
  */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { Treasury } from "@farthing/budget"
+import { type Limits, Treasury } from "@farthing/budget"
 import { ComputeClient } from "@farthing/compute"
 import {
   Backends,
@@ -18,9 +18,11 @@ import {
   EmbeddedBackend,
   InferenceBackend,
   OpenAiBackend,
+  ProviderBook,
   RefundTreasury,
   SqlProviderBook
 } from "@farthing/provider"
+import { type Key, Msat } from "@farthing/protocol"
 import { Relay, Signer } from "@farthing/relay"
 import { Sqlite } from "@farthing/sqlite"
 import { NoWallet, NwcWallet } from "@farthing/wallet"
@@ -97,17 +99,48 @@ export const anyWallet = wallet.pipe(
   Layer.catchTag("WalletMissing", ({ message }) => NoWallet.layer(message))
 )
 
+/** The seller's own book. */
+export const salesBook = SqlProviderBook.layer
+
+const treasuryWithin = (limits: Treasury.Options["limits"]) =>
+  Layer.unwrap(
+    Effect.map(Config.Config, ({ compute, network }) =>
+      Treasury.layer({ network, limits, payTimeout: compute.paymentTimeout })
+    )
+  )
+
 /** The budget over the database and the wallet. */
 export const treasury = Layer.unwrap(
+  Effect.map(Config.Config, ({ runway }) => treasuryWithin(runway.limits))
+)
+
+/**
+ * The same for somebody who buys, and who may sell beside it: what the home's own customers have
+ * paid for and not got yet stays in the wallet, so that it can be given back.
+ */
+export const purse = Layer.unwrap(
   Effect.gen(function* () {
-    const { compute, network, runway } = yield* Config.Config
-    return Treasury.layer({
-      network,
-      limits: runway.limits,
-      payTimeout: compute.paymentTimeout
+    const { limits } = (yield* Config.Config).runway
+    return Option.match(yield* Identity.findProvider, {
+      onNone: () => treasury,
+      onSome: ({ publicKey }) =>
+        Layer.unwrap(
+          Effect.map(ProviderBook.ProviderBook, (book) =>
+            treasuryWithin(Effect.map(owedBy(book, publicKey), (owed) => leaving(limits, owed)))
+          )
+        ).pipe(Layer.provide(salesBook))
     })
   })
 )
+
+/** While nobody knows what is owed, nothing is spent. */
+const owedBy = (book: ProviderBook.Shape, provider: Key.PublicKey): Effect.Effect<Msat.Msat> =>
+  Effect.orElseSucceed(book.obligations(provider), () => Msat.most)
+
+const leaving = (limits: Limits.Limits, owed: Msat.Msat): Limits.Limits => ({
+  ...limits,
+  reserve: Msat.add(limits.reserve, Msat.min(owed, Msat.left(Msat.most, limits.reserve)))
+})
 
 /** What buys, over a relay, a treasury and a database. */
 export const computeClient = Layer.unwrap(
@@ -145,7 +178,7 @@ export const onlooker = computeClient.pipe(
 
 /** An agent that buys. */
 export const customer = computeClient.pipe(
-  Layer.provideMerge(treasury),
+  Layer.provideMerge(purse),
   Layer.provideMerge(wallet),
   Layer.provideMerge(marketplace)
 )
@@ -205,9 +238,6 @@ export const refundBooks = refundTreasury.pipe(
   Layer.provide(database)
 )
 
-/** The seller's own book. */
-export const salesBook = SqlProviderBook.layer
-
 /** What sells, over a relay, a wallet and a database; an offer goes before the configuration. */
 export const computeProvider = (offer: Offer = {}) =>
   Layer.unwrap(
@@ -219,6 +249,9 @@ export const computeProvider = (offer: Offer = {}) =>
         modelPrices: provider.modelPrices,
         capacity: provider.capacity,
         queue: provider.queue,
+        settlement: provider.settlement,
+        maxUnpaidSealed: provider.maxUnpaidSealed,
+        jobTimeout: provider.jobTimeout,
         ...Option.match(provider.models, { onNone: () => ({}), onSome: (models) => ({ models }) }),
         ...offer,
         network

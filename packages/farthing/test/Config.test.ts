@@ -59,7 +59,10 @@ describe("Without a file", () => {
           backendUrl: Option.none(),
           fallbackUrls: [],
           capacity: 4,
-          queue: 32
+          queue: 32,
+          settlement: ["upfront"],
+          maxUnpaidSealed: 8,
+          jobTimeout: Duration.seconds(120)
         },
         agent: {
           heartbeat: Duration.seconds(900),
@@ -95,6 +98,9 @@ describe("Without a file", () => {
         FARTHING_PROVIDER_NAME: "Ada",
         FARTHING_PROVIDER_MODELS: "",
         FARTHING_PROVIDER_MODEL_PRICES: "llama3.2:3b=25_000, a=b=0",
+        FARTHING_PROVIDER_SETTLEMENT: "upfront, sealed",
+        FARTHING_PROVIDER_MAX_UNPAID_SEALED: "3",
+        FARTHING_PROVIDER_JOB_TIMEOUT: "30 seconds",
         FARTHING_PROVIDER_FALLBACK_URLS: "http://one.example/v1, http://two.example/v1",
         FARTHING_AGENT_TRIGGERS: "zap",
         FARTHING_TELEMETRY_OTLP_URL: "http://127.0.0.1:4318",
@@ -122,6 +128,9 @@ describe("Without a file", () => {
         "llama3.2:3b": Msat.make(25_000),
         "a=b": Msat.zero
       })
+      assert.deepStrictEqual(config.provider.settlement, ["upfront", "sealed"])
+      assert.strictEqual(config.provider.maxUnpaidSealed, 3)
+      assert.deepStrictEqual(config.provider.jobTimeout, Duration.seconds(30))
       assert.deepStrictEqual(config.provider.fallbackUrls, [
         "http://one.example/v1",
         "http://two.example/v1"

@@ -45,7 +45,7 @@ describe("The file for newcomers", () => {
       assert.deepStrictEqual(rest, defaults)
       assert.strictEqual(runway.limits.lifetime, sats(1_000_000))
       assert.strictEqual(runway.limits.approvalAbove, sats(5_000))
-      assert.strictEqual(shown.split("\n").filter((line) => /^\w+ = /.test(line)).length, 48)
+      assert.strictEqual(shown.split("\n").filter((line) => /^\w+ = /.test(line)).length, 51)
     })
   )
 

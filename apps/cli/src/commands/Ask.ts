@@ -38,6 +38,10 @@ const flags = {
     Flag.withDescription("Which provider is asked first"),
     Flag.optional
   ),
+  settlement: Options.settlement.pipe(
+    Flag.withDescription("How money and result are exchanged, in order of preference"),
+    Flag.optional
+  ),
   approve: Flag.Boolean("approve").pipe(
     Flag.withDescription("Agree to a cost above the approval threshold"),
     Flag.withDefault(false)
@@ -84,6 +88,7 @@ const buy = Effect.fnUntraced(function* (
       policy: Option.getOrElse(input.policy, () => config.compute.policy),
       ...(only.length === 0 ? {} : { only, order: only })
     },
+    settlement: Option.getOrElse(input.settlement, () => config.compute.settlement),
     ...Option.match(input.model, { onNone: () => ({}), onSome: (model) => ({ model }) })
   })
   yield* tell(purchase, { stream: input.stream })
@@ -102,6 +107,10 @@ export const command = Command.make(
   Command.withExamples([
     { command: 'farthing ask "What is a farthing?"', description: "Ask the cheapest provider" },
     { command: "farthing ask Summarise < README.md", description: "Ask about a text" },
+    {
+      command: 'farthing ask "Hello" --settlement escrow,sealed',
+      description: "Never pay first"
+    },
     { command: 'farthing ask "Hello" --budget-sats 5 --json', description: "For programs" }
   ])
 )

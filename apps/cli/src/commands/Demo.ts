@@ -1,10 +1,11 @@
 /** `farthing demo`: the main job, offline, on a market of its own that is gone afterwards. */
 import { ComputeClient } from "@farthing/compute"
 import { Devnet } from "@farthing/devnet"
-import { Msat, Sat } from "@farthing/protocol"
+import { Msat, Sat, Settlement } from "@farthing/protocol"
 import { Context, Effect, FileSystem, Option, Path } from "effect"
-import { Command } from "effect/cli"
+import { Command, Flag } from "effect/cli"
 import { Market } from "farthing"
+import * as Options from "../Options.ts"
 import * as People from "../People.ts"
 import { Output } from "../Output.ts"
 import * as ReceiptTelling from "../ReceiptTelling.ts"
@@ -30,17 +31,24 @@ Shops priced gloves and cloth at a farthing below the round sum, so that people 
 Prices rose until a farthing bought nothing at all, and it ceased to be legal tender in 1960.
 Machines now need again what people gave up: a coin small enough to pay for one thought.`
 
+const flags = {
+  settlement: Options.settlement.pipe(
+    Flag.withDescription("How money and result are exchanged, in order of preference"),
+    Flag.withDefault(["upfront"] as const)
+  )
+}
+
 export const command = Command.make(
   "demo",
-  {},
-  Effect.fnUntraced(function* () {
+  flags,
+  Effect.fnUntraced(function* ({ settlement }) {
     const output = yield* Output
     const { agent, provider, relay } = yield* openMarket
     yield* sell({ ...provider, relay })
     yield* output.note(
       `agent      has ${Show.balance(balance)}, may spend 1,000 sats a day and 50 a job\n`
     )
-    const receipt = yield* buy({ ...agent, relay })
+    const receipt = yield* buy({ ...agent, relay }, settlement)
     if (!output.json)
       for (const line of ["", ...ReceiptTelling.inFull(receipt)]) yield* output.line(line)
   }, Effect.scoped)
@@ -76,7 +84,11 @@ const sell = Effect.fnUntraced(function* (place: People.Place) {
   const ollama = yield* Market.localOllama
   const provider = yield* People.seller(
     place,
-    { name: "corner shop", priceMsats: price },
+    {
+      name: "corner shop",
+      priceMsats: price,
+      settlement: Settlement.Settlement.literals
+    },
     Option.getOrUndefined(ollama)
   )
   const { models } = yield* provider.status
@@ -89,11 +101,15 @@ const sell = Effect.fnUntraced(function* (place: People.Place) {
   )
 })
 
-const buy = Effect.fnUntraced(function* (place: People.Place) {
+const buy = Effect.fnUntraced(function* (
+  place: People.Place,
+  settlement: ReadonlyArray<Settlement.Settlement>
+) {
   const customer = yield* People.customer(place, limits)
   const purchase = Context.get(customer, ComputeClient.ComputeClient).streamInference({
     prompt,
     maxTokens: 80,
+    settlement,
     budget: Sat.toMsat(Sat.make(50))
   })
   return yield* tell(purchase, { stream: Option.some(true), stages: "lines" })

@@ -1,6 +1,6 @@
 /** `farthing dev`: a whole market on this machine, until it is stopped. */
 import { BankServer, Devnet } from "@farthing/devnet"
-import { Key, Msat, Sat } from "@farthing/protocol"
+import { Key, Msat, Sat, Settlement } from "@farthing/protocol"
 import { Effect, FileSystem, Path, Redacted } from "effect"
 import { Command, Flag } from "effect/cli"
 import { Home } from "farthing"
@@ -26,6 +26,10 @@ const flags = {
   provider: Flag.Boolean("provider").pipe(
     Flag.withDescription("Run a provider too (--no-provider: none)"),
     Flag.withDefault(true)
+  ),
+  settlement: Options.settlement.pipe(
+    Flag.withDescription("What the provider's customers may choose from; default: everything"),
+    Flag.withDefault(Settlement.Settlement.literals)
   )
 }
 
@@ -45,7 +49,7 @@ const subfolder = Effect.fnUntraced(function* (...names: ReadonlyArray<string>) 
 export const command = Command.make(
   "dev",
   flags,
-  Effect.fnUntraced(function* ({ accounts, balanceSats, port, provider }) {
+  Effect.fnUntraced(function* ({ accounts, balanceSats, port, provider, settlement }) {
     const output = yield* Output
     const names = Array.from({ length: accounts }, (_, index) => `account-${index + 1}`)
     const devnet = yield* Devnet.make({
@@ -59,7 +63,7 @@ export const command = Command.make(
       provider && own !== undefined
         ? yield* People.seller(
             { folder: yield* subfolder("provider"), relay: devnet.relay, account: own },
-            { name: "devnet" },
+            { name: "devnet", settlement },
             undefined
           )
         : undefined

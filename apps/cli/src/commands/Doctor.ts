@@ -100,7 +100,8 @@ const wallet = check(
     const [info, balance] = yield* Readiness.reaching(
       Effect.all([Readiness.walletInfo, wallet.balance], { concurrency: "unbounded" })
     )
-    return `${Text.printable(info.alias, 40) || "answers"}, ${Show.balance(balance)} on ${info.network}`
+    const locks = info.capabilities.lock ? "can lock money" : "cannot lock money: upfront only"
+    return `${Text.printable(info.alias, 40) || "answers"}, ${Show.balance(balance)} on ${info.network}, ${locks}`
   })
 )
 

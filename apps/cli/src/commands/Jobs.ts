@@ -6,6 +6,7 @@ import * as JobTelling from "../JobTelling.ts"
 import * as Market from "../Market.ts"
 import { limit } from "../Options.ts"
 import { Output } from "../Output.ts"
+import * as Check from "./jobs/Check.ts"
 import * as Recover from "./jobs/Recover.ts"
 import * as ShowJob from "./jobs/Show.ts"
 
@@ -22,6 +23,10 @@ export const command = Command.make(
   })
 ).pipe(
   Command.withDescription("List the jobs that were asked for and what became of them"),
-  Command.withSubcommands([ShowJob.command, Recover.command]),
-  Command.provide(Market.onlooker)
+  Command.provide(Market.onlooker),
+  Command.withSubcommands([
+    Command.provide(ShowJob.command, Market.onlooker),
+    Command.provide(Recover.command, Market.onlooker),
+    Check.command
+  ])
 )

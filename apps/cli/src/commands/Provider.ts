@@ -36,6 +36,10 @@ const flags = {
   capacity: Options.whole("capacity", { minimum: 1, maximum: 10_000 }).pipe(
     Flag.withDescription("How many jobs are done at once"),
     Flag.optional
+  ),
+  settlement: Options.settlement.pipe(
+    Flag.withDescription("Which ways to exchange money and result customers may choose from"),
+    Flag.optional
   )
 }
 
@@ -55,6 +59,7 @@ export const command = Command.make("provider", flags, () =>
         ...given("name", input.name),
         ...given("priceMsats", Option.map(input.priceMsats, Msat.make)),
         ...given("capacity", input.capacity),
+        ...given("settlement", input.settlement),
         ...(input.model.length === 0 ? {} : { models: input.model })
       },
       Option.getOrUndefined(input.backend)

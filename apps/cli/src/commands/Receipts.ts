@@ -61,14 +61,15 @@ const toJson = Effect.fnUntraced(function* (receipts: ReadonlyArray<Receipt.Rece
   yield* output.value(receipts.map(ReceiptTelling.fields))
 })
 
-const columns = ["TIME (UTC)", "JOB", "PROVIDER", "COST", "FEE", "RESULT"]
+const columns = ["TIME (UTC)", "JOB", "PROVIDER", "SETTLEMENT", "COST", "FEE", "RESULT"]
 
 const row = (receipt: Receipt.Receipt): ReadonlyArray<string> => [
   Show.time(receipt.finishedAt),
   Show.jobId(receipt.request),
   Show.name(receipt.providerName, 16),
+  receipt.settlement,
   Show.cost(receipt.cost),
-  Show.cost(receipt.fee),
+  ReceiptTelling.fee(receipt),
   Text.printable(receipt.text, 80)
 ]
 

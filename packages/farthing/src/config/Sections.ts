@@ -112,7 +112,22 @@ const provider = {
     4,
     "jobs at once; the share of a server that ails is not sold"
   ),
-  queue: withDefault(Setting.whole(0, 1_000_000), 32, "jobs that may wait")
+  queue: withDefault(Setting.whole(0, 1_000_000), 32, "jobs that may wait"),
+  settlement: withDefault(
+    Setting.oneOrMoreOf(Settlement.Settlement.literals),
+    ["upfront"],
+    "upfront, escrow, sealed: what customers may choose from"
+  ),
+  max_unpaid_sealed: withDefault(
+    Setting.whole(1, 10_000),
+    8,
+    "sealed results that may be unpaid at once; one customer may have a quarter of them"
+  ),
+  job_timeout: withDefault(
+    timeout,
+    "2 minutes",
+    "for the inference of an escrow or sealed job, whose money is only locked"
+  )
 }
 
 const agent = {

@@ -43,17 +43,25 @@ const cameBack = Effect.gen(function* () {
 })
 
 const facts = (
-  { day, frozen, held, spentEver, spentToday, unknown }: Treasury.Status,
+  { day, frozen, held, locked, released, spentEver, spentToday, unknown }: Treasury.Status,
   refunded: Msat.Msat
 ) => [
   `day          ${day}`,
   `spent today  ${Show.cost(spentToday)}`,
   `spent ever   ${Show.cost(spentEver)}`,
   `refunded     ${Show.balance(refunded)}`,
-  `under way    ${open(Msat.subtract(held, unknown), "see `farthing jobs`")}`,
+  `under way    ${open(underWay(held, unknown, Msat.subtract(locked, released)), "see `farthing jobs`")}`,
+  `locked       ${open(Msat.subtract(locked, released), "it is taken for a result, or comes back by itself")}`,
+  ...(released === 0
+    ? []
+    : [`released     ${open(released, "counts as spent; `farthing jobs recover` sees it taken")}`]),
   `unknown      ${open(unknown, "`farthing jobs recover` looks it up")}`,
   `frozen       ${frozen === undefined ? "no" : Text.printable(frozen)}`
 ]
+
+/** What is held and neither unknown nor locked. */
+const underWay = (held: Msat.Msat, ...known: ReadonlyArray<Msat.Msat>): Msat.Msat =>
+  Msat.left(held, Msat.sum(known))
 
 /** Money whose end is not known, and what to do about it. */
 const open = (amount: Msat.Msat, advice: string): string =>
@@ -85,6 +93,8 @@ const fields = (status: Treasury.Status, refunded: Msat.Msat, ofRefunds: Treasur
   spent_today_msats: status.spentToday,
   held_msats: status.held,
   unknown_msats: status.unknown,
+  locked_msats: status.locked,
+  released_msats: status.released,
   spent_ever_msats: status.spentEver,
   refunded_msats: refunded,
   limits: status.limits.map(({ held, limit, most, spent }) => ({

@@ -2,7 +2,8 @@
 import { Treasury } from "@farthing/budget"
 import { ComputeClient } from "@farthing/compute"
 import { Array as Arr, Effect, Option } from "effect"
-import { Argument, Command } from "effect/cli"
+import { Argument, Command, Flag } from "effect/cli"
+import * as Evidence from "../../Evidence.ts"
 import * as JobDetail from "../../JobDetail.ts"
 import { Output } from "../../Output.ts"
 import { UsageError } from "../../UsageError.ts"
@@ -30,19 +31,41 @@ const find = Effect.fnUntraced(function* (id: string) {
       })
 })
 
+const evidence = Flag.Boolean("evidence").pipe(
+  Flag.withDescription("Write what proves to anybody what the provider sealed, as JSON"),
+  Flag.withDefault(false)
+)
+
+const tell = Effect.fnUntraced(function* (
+  jobs: Arr.NonEmptyReadonlyArray<ComputeClient.JobDetail>
+) {
+  const output = yield* Output
+  const treasury = yield* Treasury.Treasury
+  const entries = yield* treasury.history(jobs[0].job.purchase)
+  for (const [index, job] of jobs.entries()) {
+    const sealed = Option.getOrUndefined(yield* Evidence.of(job))
+    if (output.json) yield* output.value(JobDetail.fields(job, entries, sealed))
+    else
+      for (const line of [...(index > 0 ? [""] : []), ...JobDetail.lines(job, entries, sealed)])
+        yield* output.line(line)
+  }
+})
+
+const writeEvidence = Effect.fnUntraced(function* (
+  jobs: Arr.NonEmptyReadonlyArray<ComputeClient.JobDetail>
+) {
+  const output = yield* Output
+  const found = Arr.getSomes(yield* Effect.forEach(jobs, Evidence.of))
+  if (found.length === 0)
+    return yield* new UsageError({ message: "nothing of this job came under seal" })
+  for (const one of found) yield* output.value(one)
+})
+
 export const command = Command.make(
   "show",
-  { id },
-  Effect.fnUntraced(function* ({ id }) {
-    const output = yield* Output
-    const treasury = yield* Treasury.Treasury
+  { id, evidence },
+  Effect.fnUntraced(function* ({ evidence, id }) {
     const jobs = yield* find(id.trim())
-    const entries = yield* treasury.history(jobs[0].job.purchase)
-    for (const [index, job] of jobs.entries()) {
-      if (output.json) yield* output.value(JobDetail.fields(job, entries))
-      else
-        for (const line of [...(index > 0 ? [""] : []), ...JobDetail.lines(job, entries)])
-          yield* output.line(line)
-    }
+    yield* evidence ? writeEvidence(jobs) : tell(jobs)
   })
 ).pipe(Command.withDescription("Show everything that is known of a job"))
