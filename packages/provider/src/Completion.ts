@@ -91,8 +91,12 @@ export const make = (services: {
     )
     const end = Lock.mustBeSaidBy(job)
     if (end === undefined) return yield* all
-    const left = Duration.seconds(Math.max(0, end - (yield* UnixTime.now)))
-    return Option.getOrElse(yield* Effect.timeoutOption(all, left), () => "late" as const)
+    const left = end - (yield* UnixTime.now)
+    if (left <= 0) return "late"
+    return yield* Effect.timeoutOrElse(all, {
+      duration: Duration.seconds(left),
+      orElse: () => Effect.succeed("late" as const)
+    })
   })
 
   /** What is too large for the relays stays so; what they refuse today is sent another day. */

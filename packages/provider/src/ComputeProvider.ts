@@ -124,7 +124,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
     options,
     tell
   })
-  const money = Money.make({ workshop, locks, options })
+  const money = Money.make({ wallet, workshop, locks, options })
   const till = Till.make({ wallet, money, tell })
   const refunds = yield* Refunds.make({
     provider,

@@ -8,10 +8,11 @@ import type { Effect, Option, Redacted } from "effect"
 import type { Job } from "./Job.ts"
 import type { BookUnavailable, Lease } from "./ProviderBook.ts"
 
-/** How many sealed results may be unpaid. */
+/** How many sealed results may be unpaid: what could be paid until now (unix seconds) counts. */
 export interface Room {
   readonly inAll: number
   readonly perCustomer: number
+  readonly now: number
 }
 
 /** One whose preimage is ours. */

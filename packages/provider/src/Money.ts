@@ -4,7 +4,7 @@
  */
 import { UnixTime } from "@farthing/relay"
 import type { Wallet } from "@farthing/wallet"
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Option } from "effect"
 import * as Lock from "./Lock.ts"
 import type { Locks } from "./Locks.ts"
 import type { BookUnavailable } from "./ProviderBook.ts"
@@ -17,21 +17,23 @@ export interface Money {
   readonly settled: (
     paymentHash: Wallet.Incoming["paymentHash"]
   ) => Effect.Effect<void, BookUnavailable>
-  /** The money for a quote is held. Whether nothing more is to be expected of it. */
-  readonly held: (
-    quote: Quote,
-    incoming: Wallet.Incoming
-  ) => Effect.Effect<boolean, BookUnavailable>
+  /** The money for a quote seems to be held. Whether nothing more is to be expected of it. */
+  readonly held: (quote: Quote) => Effect.Effect<boolean, BookUnavailable | Wallet.WalletError>
 }
 
 export const make = (services: {
+  readonly wallet: Wallet.Shape
   readonly workshop: Workshop
   readonly locks: Locks
   readonly options: Pick<Resolved, "jobTimeout">
 }): Money => {
-  const { locks, options, workshop } = services
+  const { locks, options, wallet, workshop } = services
 
-  const begin = Effect.fnUntraced(function* (quote: Quote, incoming: Wallet.Incoming) {
+  /** What the wallet answers decides, and not what it has reported. */
+  const begin = Effect.fnUntraced(function* (quote: Quote) {
+    const found = yield* wallet.lookupIncoming(quote.paymentHash)
+    if (Option.isNone(found) || found.value.state !== "held") return false
+    const incoming = found.value
     const objection = Lock.objectionTo(incoming, {
       amount: quote.amount,
       now: yield* UnixTime.now,
@@ -45,12 +47,12 @@ export const make = (services: {
 
   return {
     settled: (paymentHash) => workshop.take(paymentHash),
-    held: (quote, incoming) => {
+    held: (quote) => {
       switch (quote.settlement) {
         case "upfront":
           return Effect.succeed(false)
         case "escrow":
-          return begin(quote, incoming)
+          return begin(quote)
         case "sealed":
           return locks.claim(quote.paymentHash)
       }

@@ -112,14 +112,15 @@ export const make = (services: {
     quoting: Effect.Effect<void, BookUnavailable>
   ) {
     if (request.settlement !== "sealed") return yield* quoting
-    const hasRoom = yield* book.hasRoom(provider, request.customer, sealedRoom)
+    const hasRoom = yield* book.hasRoom(provider, request.customer, yield* sealedRoom)
     yield* hasRoom ? quoting : refuse(request, tooManySealed)
   })
 
-  const sealedRoom = {
+  const sealedRoom = Effect.map(UnixTime.now, (now) => ({
     inAll: options.maxUnpaidSealed,
-    perCustomer: Math.max(1, Math.floor(options.maxUnpaidSealed / 4))
-  }
+    perCustomer: Math.max(1, Math.floor(options.maxUnpaidSealed / 4)),
+    now
+  }))
 
   const overload = ({ customer }: Request): Refusal | undefined => {
     const { running, waiting } = workshop.load()
@@ -157,7 +158,7 @@ export const make = (services: {
     }
     const sealed = { ...job, preimage }
     const lease = yield* workshop.newLease
-    if (yield* book.sealed(provider, sealed, answer, lease, sealedRoom))
+    if (yield* book.sealed(provider, sealed, answer, lease, yield* sealedRoom))
       return Option.some(workshop.begin(sealed, lease))
     // Others are at it as well: in the meantime they have quoted this one, or taken the room.
     yield* invoicing.withdraw(sealed)

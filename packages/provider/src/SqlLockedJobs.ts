@@ -15,12 +15,13 @@ export const make = ({ prepared, replaceAnswers, sql, step }: Pen): LockedJobs =
     `settlement = 'sealed' AND state IN ('quoted', 'running', 'answered', 'awaiting')`
   )
 
+  const unpaid = (by: Slots<Customer & Room>) => sql`
+    SELECT COUNT(*) FROM provider_job WHERE ${isUnpaid} AND provider = ${by.provider}
+      AND (state <> 'awaiting' OR invoice_expires_at > ${by.now})`
+
   const roomFor = (by: Slots<Customer & Room>) => sql`
-    (SELECT COUNT(*) FROM provider_job
-      WHERE ${isUnpaid} AND provider = ${by.provider}) < ${by.inAll}
-    AND (SELECT COUNT(*) FROM provider_job
-      WHERE ${isUnpaid} AND provider = ${by.provider} AND customer = ${by.customer})
-      < ${by.perCustomer}`
+    (${unpaid(by)}) < ${by.inAll}
+    AND (${unpaid(by)} AND customer = ${by.customer}) < ${by.perCustomer}`
 
   const findRoom = prepared((by: Slots<Customer & Room>) => sql`SELECT 1 WHERE ${roomFor(by)}`)
 
@@ -96,9 +97,6 @@ export const make = ({ prepared, replaceAnswers, sql, step }: Pen): LockedJobs =
     columns: { busy: 0 },
     where: sql`request_id = ${by.request} AND state = 'returning'`
   }))
-
-  const firstJob = (rows: ReadonlyArray<unknown>) =>
-    Effect.map(Rows.decodeJobs(rows), (rows) => Option.map(Arr.head(rows), Rows.toJob))
 
   /** The money of a delivered escrow can be taken as soon as its preimage is there. */
   const claimIfShown = Effect.fnUntraced(function* (job: Option.Option<Job>) {
@@ -217,6 +215,9 @@ export const make = ({ prepared, replaceAnswers, sql, step }: Pen): LockedJobs =
       end({ request }).pipe(sql.withTransaction, Effect.map(isTaken), unavailable)
   }
 }
+
+const firstJob = (rows: ReadonlyArray<unknown>) =>
+  Effect.map(Rows.decodeJobs(rows), (rows) => Option.map(Arr.head(rows), Rows.toJob))
 
 /** What a sealed job has besides what every quote has. */
 const columns = [...Rows.quoteColumns, "preimage", "lease_owner", "lease_until"] as const

@@ -128,13 +128,11 @@ export const make = (options: {
     )
 
   /** Only what is expected here is taken up: another process looks for what it has quoted. */
-  const held = (incoming: Wallet.Incoming) =>
+  const held = (paymentHash: Bolt11.PaymentHash) =>
     Effect.suspend(() => {
-      const entry = expected.get(incoming.paymentHash)
+      const entry = expected.get(paymentHash)
       if (entry === undefined) return Effect.void
-      return Effect.map(money.held(entry.job, incoming), (isDone) =>
-        isDone ? forget(entry) : undefined
-      )
+      return Effect.map(money.held(entry.job), (isDone) => (isDone ? forget(entry) : undefined))
     }).pipe(Effect.catch(({ message }) => tell({ _tag: "Trouble", message })))
 
   const see = (incoming: Wallet.Incoming): Effect.Effect<void> => {
@@ -142,7 +140,7 @@ export const make = (options: {
       case "settled":
         return settled(incoming.paymentHash)
       case "held":
-        return held(incoming)
+        return held(incoming.paymentHash)
       case "cancelled":
         return Effect.sync(() => forgetHash(incoming.paymentHash))
       default:
