@@ -4,7 +4,8 @@
  */
 import { assert, layer } from "@effect/vitest"
 import { AgentMessage, Bolt11, Msat, type NostrEvent } from "@farthing/protocol"
-import { Deferred, Effect, Option } from "effect"
+import type { Wallet } from "@farthing/wallet"
+import { Deferred, Effect, Option, Stream } from "effect"
 import * as Settling from "../src/Settling.ts"
 import * as Shop from "../src/Shop.ts"
 import * as Shopper from "../src/Shopper.ts"
@@ -78,10 +79,12 @@ const claimRefund = Effect.fnUntraced(function* (
 
 /** The wallet as one sees it whose locks are not what they should be. */
 const walletWith =
-  (
-    change: (wallet: Parameters<NonNullable<Shop.Options["wallet"]>>[0]) => Partial<typeof wallet>
-  ): NonNullable<Shop.Options["wallet"]> =>
-  (wallet) => ({ ...wallet, ...change(wallet) })
+  (change: (wallet: Wallet.Shape) => Partial<Wallet.Shape>) =>
+  (wallet: Wallet.Shape): Wallet.Shape => ({ ...wallet, ...change(wallet) })
+
+/** A msat less is locked than was asked for. */
+const withOneMissing = (incoming: Wallet.Incoming): Wallet.Incoming =>
+  incoming.state === "held" ? { ...incoming, amount: Msat.make(incoming.amount - 1) } : incoming
 
 layer(Stage.layer, { excludeTestServices: true, concurrent: true })(
   "a customer with money in escrow",
@@ -157,16 +160,9 @@ layer(Stage.layer, { excludeTestServices: true, concurrent: true })(
       Effect.gen(function* () {
         const shop = yield* Shop.open({
           offer,
-          wallet: walletWith(({ lookupIncoming }) => ({
-            lookupIncoming: (hash) =>
-              Effect.map(
-                lookupIncoming(hash),
-                Option.map((incoming) =>
-                  incoming.state === "held"
-                    ? { ...incoming, amount: Msat.make(price - 1) }
-                    : incoming
-                )
-              )
+          wallet: walletWith(({ incoming, lookupIncoming }) => ({
+            incoming: Stream.map(incoming, withOneMissing),
+            lookupIncoming: (hash) => Effect.map(lookupIncoming(hash), Option.map(withOneMissing))
           }))
         })
         const shopper = yield* Shopper.make(shop.place, shop.provider)

@@ -265,15 +265,7 @@ layer(Stage.layer, { excludeTestServices: true, concurrent: true })(
 
     it.effect("is garbage if the text inside has no end", () =>
       isProvenGarbage((job, { lock }) =>
-        TestSealing.sealedOf(
-          lock,
-          TestSealing.piecesOf(job.event.id, ["half a ", "text"]).map(
-            ({ sha256: _, ...piece }) => ({
-              ...piece,
-              is_final: false
-            })
-          )
-        )
+        TestSealing.sealedOf(lock, [job.chunkOf(0, "half a "), job.chunkOf(1, "text")])
       )
     )
 
