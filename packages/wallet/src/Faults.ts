@@ -86,6 +86,7 @@ export const layer: Layer.Layer<Bank | Faults, never, Bank> = Layer.effectContex
             : Option.map(found, (invoice) => ({
                 ...invoice,
                 state: "pending" as const,
+                heldUntil: Option.none(),
                 settledAt: Option.none(),
                 preimage: Option.none()
               }))

@@ -66,13 +66,18 @@ export const make = Effect.fnUntraced(function* (
 
   let tip: Blocks.Tip | undefined
 
+  /** Asks, and remembers the wallet's block height. */
+  const askInfo = Effect.gen(function* () {
+    const at = yield* UnixTime.now
+    const said = yield* ask<"get_info">({ method: "get_info", params: {} })
+    tip = said.block_height === undefined ? undefined : { height: said.block_height, at }
+    return said
+  })
+
   /** The wallet's block height, asked for when a block's time is over; none if it does not say. */
   const currentTip = Effect.gen(function* () {
-    const at = yield* UnixTime.now
-    if (tip === undefined || at - tip.at >= Blocks.seconds) {
-      const { block_height: height } = yield* ask<"get_info">({ method: "get_info", params: {} })
-      tip = height === undefined ? undefined : { height, at }
-    }
+    const now = yield* UnixTime.now
+    if (tip === undefined || now - tip.at >= Blocks.seconds) yield* askInfo
     return Option.fromUndefinedOr(tip)
   }).pipe(Effect.orElseSucceed(() => Option.none<Blocks.Tip>()))
 
@@ -102,7 +107,7 @@ export const make = Effect.fnUntraced(function* (
   })
 
   const info = Effect.gen(function* () {
-    const { alias, methods, network } = yield* ask<"get_info">({ method: "get_info", params: {} })
+    const { alias, methods, network } = yield* askInfo
     // What this connection may do counts more than what the wallet can do in general.
     const offered = methods ?? Option.getOrUndefined(yield* connection.capabilities)?.methods ?? []
     return {
@@ -117,8 +122,14 @@ export const make = Effect.fnUntraced(function* (
     }
   })
 
-  const requireHold = Effect.flatMap(connection.capabilities, (known) =>
-    Option.exists(known, ({ methods }) => !holdMethods.every((it) => methods.includes(it)))
+  /** Whether it says in public that it has not got all of these. */
+  const lacks = (needed: ReadonlyArray<string>) =>
+    Effect.map(connection.capabilities, (known) =>
+      Option.exists(known, ({ methods }) => !needed.every((it) => methods.includes(it)))
+    )
+
+  const requireHold = Effect.flatMap(lacks(holdMethods), (lacking) =>
+    lacking
       ? Effect.fail(
           new WalletError({
             reason: new Unsupported({ message: "The wallet cannot make hold invoices" })
@@ -238,6 +249,9 @@ export const make = Effect.fnUntraced(function* (
     }),
     lock: Effect.fn("NwcWallet.lock")(function* (request) {
       yield* payable(request)
+      if (yield* lacks(lockMethods)) {
+        return yield* failed("refused", "The wallet cannot lock money, or not tell of it")
+      }
       const paying = order(request, { patient: true })
       return yield* NwcLock.make(paymentOf(request), paying, paymentTimeout).pipe(
         Scope.provide(scope)

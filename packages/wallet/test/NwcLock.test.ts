@@ -166,14 +166,17 @@ describe("a lock at a wallet", () => {
     }).pipe(Effect.provide(Relay.layerMemory))
   )
 
-  it.effect("is not ordered at a wallet that cannot be reached", () =>
-    Effect.gen(function* () {
-      const { payer, requests } = yield* ScriptedWallet.start(() => pending, {
-        info: { encryptions: ["nip04"] }
-      })
-      const outcome = yield* inTime(lockAt(payer))
-      assert.strictEqual(Result.isFailure(outcome) && wordOf(outcome.failure), "refused")
-      assert.strictEqual(yield* Queue.size(requests), 0)
-    }).pipe(Effect.provide(Relay.layerMemory))
-  )
+  for (const [missing, info] of [
+    ["NIP-44", { encryptions: ["nip04"] }],
+    ["look-ups", { methods: ["pay_invoice", "get_info"] }]
+  ] as const) {
+    it.effect(`is not ordered where there are no ${missing}`, () =>
+      Effect.gen(function* () {
+        const { payer, requests } = yield* ScriptedWallet.start(() => pending, { info })
+        const outcome = yield* inTime(lockAt(payer))
+        assert.strictEqual(Result.isFailure(outcome) && wordOf(outcome.failure), "refused")
+        assert.strictEqual(yield* Queue.size(requests), 0)
+      }).pipe(Effect.provide(Relay.layerMemory))
+    )
+  }
 })

@@ -159,8 +159,8 @@ describe("the time that a lock has left", () => {
 
   it.effect("needs the wallet's height once in a block's time", () =>
     Effect.gen(function* () {
-      const { asked, heldUntil } = yield* at(800_000)
-      yield* Effect.all([heldUntil, heldUntil])
+      const { asked, heldUntil, wallet } = yield* at(800_000)
+      yield* Effect.all([wallet.info, heldUntil, heldUntil])
       yield* TestClock.adjust("10 minutes")
       yield* Effect.all([heldUntil, heldUntil])
       assert.strictEqual(asked.filter((it) => it === "get_info").length, 2)
