@@ -194,7 +194,7 @@ const lookForResult = Effect.fnUntraced(function* (entry: Entry, options: Comput
 
 /** What is under seal is stored: nothing more of it comes. */
 const unseal = Effect.fnUntraced(function* (entry: Entry, offer: Offer, payment: Payment) {
-  if (entry.job.state !== "paid" || entry.isLeased) return unchanged(entry)
+  if (entry.job.state !== "paid") return unchanged(entry)
   return yield* LockRecovery.openStored(entry, offer, payment).pipe(
     Effect.flatMap((delivered) => take(entry, offer, payment, delivered)),
     Effect.catchTag("Garbage", ({ message }) =>

@@ -40,7 +40,7 @@ describe("what goes out", () => {
 
   it.effect("tells of the payment by its hash, never by its preimage", () =>
     Effect.gen(function* () {
-      let word: AgentMessage.PaymentSent | undefined
+      let word: object | undefined
       yield* TestPeer.open({ name: "peer", price }, (job) =>
         Effect.gen(function* () {
           yield* job.invoice(price)
