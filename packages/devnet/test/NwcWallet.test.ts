@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Bolt11, Msat } from "@farthing/protocol"
 import { Bank, Faults } from "@farthing/wallet"
+import type { NwcWallet } from "@farthing/wallet"
 import * as MovableClock from "@farthing/wallet/testing/MovableClock"
 import * as WalletContract from "@farthing/wallet/testing/WalletContract"
 import { Effect, Exit, Option, Scope } from "effect"
@@ -70,9 +71,9 @@ describe("NwcWallet at a bank that errs", () => {
   )
 
   /** Alice locks money for bob while the fault is at work. */
-  const lockWith = Effect.fnUntraced(function* (fault: Faults.Fault) {
+  const lockWith = Effect.fnUntraced(function* (fault: Faults.Fault, options?: NwcWallet.Options) {
     const nwc = yield* BankOnRelay.serve(yield* BankOnRelay.relay)
-    const alice = yield* BankOnRelay.connect(nwc.alice, { paymentTimeout: "1 second" })
+    const alice = yield* BankOnRelay.connect(nwc.alice, options)
     const bob = yield* BankOnRelay.connect(nwc.bob)
     yield* (yield* Faults.Faults).inject("alice", fault)
     const made = yield* bob.wallet.makeHoldInvoice({
@@ -104,7 +105,10 @@ describe("NwcWallet at a bank that errs", () => {
 
   it.live("a lock that the bank has lost is unknown, and no look-up finds it", () =>
     Effect.gen(function* () {
-      const { alice, outcome, paymentHash } = yield* lockWith({ _tag: "SilenceBeforePaying" })
+      const { alice, outcome, paymentHash } = yield* lockWith(
+        { _tag: "SilenceBeforePaying" },
+        { paymentTimeout: "1 second" }
+      )
       assert.strictEqual(outcome._tag === "Failure" && outcome.failure._tag, "PaymentUnknown")
       assert.deepEqual(yield* alice.wallet.lookupOutgoing(paymentHash), Option.none())
     }).pipe(Effect.provide(BankOnRelay.bank()))
