@@ -20,7 +20,7 @@ const byTag: Readonly<Record<string, string>> = {
     "The money may have left. It stays reserved; `farthing jobs recover` looks it up. Never pay it by hand.",
   DeliveryTimeout: late,
   DeliveryTruncated: late,
-  DeliveryInvalid: late,
+  DeliveryInvalid: `${late} Of what came under seal \`farthing jobs show <id> --evidence\` has the proof.`,
   RelayUnavailable: "Check the relays with `farthing doctor`.",
   WalletUnavailable: "Check the wallet's connection with `farthing doctor`.",
   WalletError: "Check the wallet's connection with `farthing doctor`.",

@@ -42,6 +42,22 @@ const refusals: ReadonlyArray<{
     says: /budget-sats/
   },
   { name: "zero tokens", args: ["ask", "hi", "--max-tokens", "0"], says: /max-tokens/ },
+  {
+    name: "a way to settle that is none",
+    args: ["ask", "hi", "--settlement", "upfront,barter"],
+    says: /"upfront", "escrow", "sealed"/
+  },
+  {
+    name: "a way to settle that is named twice",
+    args: ["provider", "--settlement", "sealed,sealed"],
+    says: /each once/
+  },
+  {
+    name: "no way to settle",
+    args: ["ask", "hi"],
+    env: { FARTHING_COMPUTE_SETTLEMENT: "," },
+    says: /FARTHING_COMPUTE_SETTLEMENT/
+  },
   { name: "an unknown policy", args: ["ask", "hi", "--policy", "dearest"], says: /policy/ },
   {
     name: "a provider key that is none",

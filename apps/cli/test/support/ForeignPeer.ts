@@ -7,6 +7,7 @@ import { decode as bech32Decode } from "nostr-tools/nip19"
 import { decrypt, encrypt, getConversationKey } from "nostr-tools/nip44"
 import { finalizeEvent, generateSecretKey, getPublicKey } from "nostr-tools/pure"
 import { Relay, useWebSocketImplementation } from "nostr-tools/relay"
+import { hash, randomBytes } from "node:crypto"
 import { WebSocket } from "ws"
 
 useWebSocketImplementation(WebSocket)
@@ -84,10 +85,14 @@ export interface Script {
   /** Default: `scripted`. */
   readonly name?: string
   readonly priceMsats: number
-  /** The invoice to answer with, or nothing. */
-  readonly quote: (request: Event) => Promise<Message | undefined>
+  /** The ways to settle that it announces; default: it says nothing of them. */
+  readonly settlement?: ReadonlyArray<string>
+  /** The invoice to answer with, and what goes with it; or nothing. */
+  readonly quote: (request: Event) => Promise<Message | ReadonlyArray<Message> | undefined>
   /** What to send once the customer says that it paid. */
   readonly deliver: (prompt: string, jobId: string) => ReadonlyArray<Message>
+  /** What it does once the customer says that it locked the money. */
+  readonly locked?: () => Promise<unknown>
 }
 
 const jobIdOf = (request: Event) => `job_${request.id.slice(0, 16)}`
@@ -112,9 +117,10 @@ export const provide = async (relayUrl: string, script: Script) => {
       const message: Message = JSON.parse(event.content)
       if (message.type === "JobRequest" && message["target_provider"] === peer.pubkey) {
         jobs.set(jobIdOf(event), { request: event, prompt: String(message["prompt"]) })
-        const invoice = await script.quote(event)
-        if (invoice !== undefined) await answer(event, invoice)
+        const answers = [(await script.quote(event)) ?? []].flat()
+        for (const message of answers) await answer(event, message)
       }
+      if (message.type === "HtlcLocked") await script.locked?.()
       if (message.type === "PaymentSent") {
         const jobId = String(message["job_id"])
         const job = jobs.get(jobId)
@@ -132,7 +138,8 @@ export const provide = async (relayUrl: string, script: Script) => {
       ["capability", "text-generation"],
       ["price", String(script.priceMsats), "per-request", "msats"],
       ["channel", channel.id],
-      ["network", "regtest"]
+      ["network", "regtest"],
+      ...(script.settlement ?? []).map((mode) => ["settlement", mode])
     ],
     content: JSON.stringify({ name, description: "made of nostr-tools alone" })
   })
@@ -152,6 +159,69 @@ export const invoiceFrom =
       payment_hash: made["payment_hash"]
     }
   }
+
+/** An invoice whose money is locked to this hash until its preimage is shown. */
+export const holdInvoiceFrom = async (
+  bank: Wallet,
+  request: Event,
+  settlement: "escrow" | "sealed",
+  paymentHash: string,
+  amountMsats: number
+) => {
+  const made = await bank.call("make_hold_invoice", {
+    amount: amountMsats,
+    payment_hash: paymentHash,
+    description: "one job"
+  })
+  return {
+    type: "Invoice",
+    job_id: jobIdOf(request),
+    request_id: request.id,
+    bolt11: String(made["invoice"]),
+    amount_msats: amountMsats,
+    payment_hash: paymentHash,
+    settlement,
+    hold: true
+  }
+}
+
+/** A result under seal that holds nothing: random bytes, properly committed to. */
+export const garbageFrom = (bank: Wallet, amountMsats: number) => {
+  const preimages: Array<string> = []
+  return {
+    settlement: ["sealed"],
+    locked: async () => {
+      for (const preimage of preimages.splice(0))
+        await bank.call("settle_hold_invoice", { preimage })
+    },
+    quote: async (request: Event): Promise<ReadonlyArray<Message>> => {
+      const preimage = randomBytes(32)
+      const ciphertext = randomBytes(1_056)
+      preimages.push(preimage.toString("hex"))
+      const paymentHash = hash("sha256", preimage)
+      const invoice = await holdInvoiceFrom(bank, request, "sealed", paymentHash, amountMsats)
+      return [
+        invoice,
+        {
+          type: "SealedChunk",
+          request_id: request.id,
+          seq: 0,
+          ciphertext: ciphertext.toString("base64")
+        },
+        {
+          type: "SealedResult",
+          request_id: request.id,
+          job_id: invoice.job_id,
+          payment_hash: paymentHash,
+          bolt11_sha256: hash("sha256", invoice.bolt11),
+          chunks: 1,
+          ciphertext_sha256: hash("sha256", ciphertext),
+          alg: "hkdf-sha256+chacha20-poly1305/1"
+        }
+      ]
+    }
+  }
+}
 
 /** Buys from a provider as the seed's agent does; resolves with the result's text. */
 export const buy = async (relayUrl: string, nwc: string, providerKey: string, prompt: string) => {
