@@ -19,18 +19,27 @@ export const sellersAreBusy = (books: Books): boolean =>
       (sales.length > 0 && spends.some(({ state }) => state !== "settled" && state !== "failed"))
     const unseen = sales.some(
       (sale) =>
-        sale.state === "quoted" &&
+        waiting.has(sale.state) &&
         books.bank.invoices.some(
           (invoice) =>
             invoice.account === name &&
             invoice.payment_hash === sale.payment_hash &&
-            invoice.state === "settled"
+            (invoice.state === "settled" || invoice.state === "held")
         )
     )
     return busy || unseen
   })
 
-const underWay: ReadonlySet<string> = new Set(["paid", "running", "answered"])
+const underWay: ReadonlySet<string> = new Set([
+  "paid",
+  "running",
+  "answered",
+  "claiming",
+  "returning"
+])
+
+/** For money, or for the preimage that takes it; nobody has to come. */
+const waiting: ReadonlySet<string> = new Set(["quoted", "awaiting"])
 
 const ofEach =
   (rule: (person: Person, books: Books) => ReadonlyArray<string>): Rule =>
@@ -74,7 +83,10 @@ const ledgerIsTheBanks = ofEach((person, { bank }) => {
       const { amount, fee, payment_hash, state } = payment
       const spend = spends.get(payment_hash)
       const name = `payment ${short(payment_hash)}`
-      if (state === "failed") return spend?.state === "settled" ? [`${name} failed`] : []
+      if (state === "failed")
+        return spend?.state === "failed"
+          ? []
+          : [`${name} failed, but is ${spend?.state ?? "unknown"}`]
       if (state === "pending") return [`${name} is still pending at the bank`]
       if (spend?.state !== "settled")
         return [`${name} was made, but is ${spend?.state ?? "unknown"}`]
@@ -152,6 +164,8 @@ const everyJobHasItsEnd = ofEach((person) => {
 const paidEnds: ReadonlySet<string> = new Set(["delivered", "refunded", "lost"])
 const endsOfJobs: ReadonlySet<string> = new Set([
   ...paidEnds,
+  "unclaimed",
+  "returned",
   "refused",
   "unanswered",
   "rejected",
@@ -164,6 +178,7 @@ const isRefund = (purchase: string): boolean => purchase.startsWith("refund:")
 const isProven = ({ note, sha256, state, text }: Job): boolean => {
   switch (state) {
     case "delivered":
+    case "unclaimed":
       return text !== null && hash("sha256", text) === sha256
     case "lost":
       return note !== ""
@@ -179,31 +194,30 @@ const salesAreTheBanks = ofEach((person, { bank }) => {
       .filter(({ account, state }) => account === person.name && state === "settled")
       .map(({ payment_hash }) => payment_hash)
   )
+  const held = new Set(
+    bank.invoices.flatMap(({ payment_hash, state }) => (state === "held" ? [payment_hash] : []))
+  )
+  const isHeld = ({ payment_hash }: Sale) => payment_hash !== null && held.has(payment_hash)
   return person.sales.flatMap((sale) => {
     const isPaid = sale.payment_hash !== null && settled.has(sale.payment_hash)
     const name = `sale ${short(sale.request_id)}`
+    if (underWay.has(sale.state)) return [`${name} is still ${sale.state}`]
     if (isPaid !== paidSales.has(sale.state))
       return [`${name} is ${sale.state}, but ${isPaid ? "paid" : "not paid"}`]
-    if (underWay.has(sale.state)) return [`${name} is still ${sale.state}`]
+    if (isHeld(sale)) return [`${name} is ${sale.state}, and its money is still locked`]
     return sale.state === "lost" && sale.note === "" ? [`${name} is lost without a reason`] : []
   })
 })
 
-const paidSales: ReadonlySet<string> = new Set([
-  ...underWay,
-  "delivered",
-  "owed",
-  "refunded",
-  "lost"
-])
+const paidSales: ReadonlySet<string> = new Set(["delivered", "owed", "refunded", "lost"])
 
-/** Customer and provider tell the same of each job, and never both a result and a refund. */
+/** Customer and provider tell the same of each job, and never both a result and its money back. */
 const bothSidesAgree: Rule = ({ people }) => {
   const sales = new Map(people.flatMap(({ sales }) => sales.map((sale) => [sale.request_id, sale])))
   return people.flatMap(({ jobs }) =>
     jobs.flatMap((job) => {
       const sale = sales.get(job.request_id)
-      return paidEnds.has(job.state) && !fits(job, sale)
+      return sameEnds[job.state] !== undefined && !fits(job, sale)
         ? [
             `job ${short(job.request_id)} is ${job.state} to its customer (${job.note}), ` +
               `but ${sale?.state ?? "unknown"} to its provider (${sale?.note ?? ""})`
@@ -217,7 +231,16 @@ const fits = (job: Job, sale: Sale | undefined): boolean =>
   sale !== undefined &&
   sale.payment_hash === job.payment_hash &&
   sale.amount === job.amount &&
-  sale.state === job.state
+  sameEnds[job.state]?.includes(sale.state) === true
+
+/** What a job that had the customer's money is to its provider. */
+const sameEnds: Readonly<Record<string, ReadonlyArray<string>>> = {
+  delivered: ["delivered"],
+  refunded: ["refunded"],
+  lost: ["lost"],
+  unclaimed: ["unpaid"],
+  returned: ["returned", "unpaid"]
+}
 
 const rules: ReadonlyArray<Rule> = [
   bankIsWhole,

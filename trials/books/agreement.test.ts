@@ -81,6 +81,32 @@ const withProvider = (change: Change<Person>): Books => ({
   people: [customer, { ...provider, ...change(provider) }]
 })
 
+/** The result was there, and nobody took the money that was locked for it. */
+const unclaimed: Books = {
+  ...whole,
+  bank: {
+    ...whole.bank,
+    payments: whole.bank.payments.map((payment) => ({ ...payment, state: "failed" })),
+    invoices: whole.bank.invoices.map((invoice) => ({ ...invoice, state: "cancelled" })),
+    balances: new Map([
+      ["customer", 5_000],
+      ["provider", 5_000]
+    ])
+  },
+  people: [
+    {
+      ...customer,
+      spends: customer.spends.map((spend) => ({ ...spend, state: "failed" })),
+      totals: [{ budget: "main", spent: 0, held: 0 }],
+      entries: [{ budget: "main", spent: 0, held: 0 }],
+      jobs: customer.jobs.map((job) => ({ ...job, state: "unclaimed" }))
+    },
+    { ...provider, sales: provider.sales.map((sale) => ({ ...sale, state: "unpaid" })) }
+  ]
+}
+
+const withUnclaimed = (change: Change<Books>): Books => ({ ...unclaimed, ...change(unclaimed) })
+
 const lies: Readonly<Record<string, readonly [books: Books, finding: RegExp]>> = {
   "the bank's book is not whole": [
     withBank(() => ({ findings: ["a transfer does not balance"] })),
@@ -161,6 +187,47 @@ const lies: Readonly<Record<string, readonly [books: Books, finding: RegExp]>> =
     withProvider(({ sales }) => ({ sales: sales.map((sale) => ({ ...sale, state: "running" })) })),
     /is still running/
   ],
+  "money is locked, and nobody waits for it": [
+    withUnclaimed(({ bank }) => ({
+      bank: {
+        ...bank,
+        invoices: bank.invoices.map((invoice) => ({ ...invoice, state: "held" as const }))
+      }
+    })),
+    /is unpaid, and its money is still locked/
+  ],
+  "the bank gave money back that is booked as held": [
+    withUnclaimed(() => ({
+      people: [
+        {
+          ...unclaimed.people[0]!,
+          spends: customer.spends.map((it) => ({ ...it, state: "held" }))
+        },
+        unclaimed.people[1]!
+      ]
+    })),
+    /failed, but is held/
+  ],
+  "what came back is without its result": [
+    withUnclaimed(() => ({
+      people: [
+        {
+          ...unclaimed.people[0]!,
+          jobs: unclaimed.people[0]!.jobs.map((it) => ({ ...it, text: null }))
+        },
+        unclaimed.people[1]!
+      ]
+    })),
+    /unclaimed without its proof/
+  ],
+  "what came back is a sale to its provider": [
+    withUnclaimed(() => ({ people: [unclaimed.people[0]!, provider] })),
+    /is delivered, but not paid/
+  ],
+  "what came back was never a job to its provider": [
+    withUnclaimed(() => ({ people: [unclaimed.people[0]!, { ...provider, sales: [] }] })),
+    /is unclaimed to its customer .* but unknown to its provider/
+  ],
   "one side was delivered, the other refunded": [
     withProvider(({ sales }) => ({
       sales: sales.map((sale) => ({ ...sale, state: "refunded" }))
@@ -172,6 +239,7 @@ const lies: Readonly<Record<string, readonly [books: Books, finding: RegExp]>> =
 describe("books", () => {
   it("agree where all is as it should be", () => {
     assert.deepStrictEqual(Agreement.disagreements(whole), [])
+    assert.deepStrictEqual(Agreement.disagreements(unclaimed), [])
   })
 
   for (const [lie, [books, finding]] of Object.entries(lies)) {

@@ -36,7 +36,9 @@ export const play = Effect.fnUntraced(function* (
     if (findings === undefined) continue
     const books = yield* town.books
     const disagreements = [...findings, ...Agreement.disagreements(books)]
-    const isOver = disagreements.length === 0 && isPaid(books, purchase)
+    const isOver =
+      disagreements.length === 0 &&
+      (Points.comesToNothing(kind) ? isEnded(books, purchase) : isPaid(books, purchase))
     if (isOver || run >= mostRuns)
       return { outcome: outcomeOf(books, purchase), disagreements } satisfies Verdict
   }
@@ -74,9 +76,9 @@ const buy = Effect.fnUntraced(function* (
   point: Points.Point | undefined,
   pids: Pids
 ) {
-  const { stream } = Points.kinds[kind]
+  const { settlement, stream } = Points.kinds[kind]
   const customer = yield* town.customer(Points.customer, {
-    purchases: [{ id: purchase, prompt: "What is a farthing?", stream }],
+    purchases: [{ id: purchase, prompt: "What is a farthing?", stream, settlement }],
     atOnce: 1,
     ...(point?.watched === "customer"
       ? { doom: { at: point.at, ...(point.victim === "market" ? { pid: pids.market } : {}) } }
@@ -100,6 +102,10 @@ const paymentsOf = ({ people }: Books.Books, purchase: string): ReadonlyArray<Bo
 
 const isPaid = (books: Books.Books, purchase: string): boolean =>
   paymentsOf(books, purchase).length > 0
+
+/** Somebody was asked, and it came to something. */
+const isEnded = ({ people }: Books.Books, purchase: string): boolean =>
+  people.some(({ jobs }) => jobs.some((job) => job.purchase === purchase))
 
 /** What became of a purchase: its jobs in order, and how often it was paid. */
 const outcomeOf = (books: Books.Books, purchase: string): string => {

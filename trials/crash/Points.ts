@@ -6,17 +6,33 @@ import type * as Task from "../processes/Task.ts"
 export const customer = "customer"
 export const provider = "provider"
 
+interface Terms extends Pick<Task.Purchase, "stream" | "settlement"> {
+  readonly backend: Task.Backend
+}
+
 /** What is bought. */
 export const kinds = {
   /** A result in one piece. */
-  whole: { backend: "embedded", stream: false },
+  whole: { backend: "embedded", stream: false, settlement: "upfront" },
   /** A result that comes piece by piece. */
-  streamed: { backend: "slow", stream: true },
+  streamed: { backend: "slow", stream: true, settlement: "upfront" },
   /** A result that never comes, so that the money has to go back. */
-  refunded: { backend: "failing", stream: false }
-} as const satisfies Record<string, { readonly backend: Task.Backend; readonly stream: boolean }>
+  refunded: { backend: "failing", stream: false, settlement: "upfront" },
+  /** The same where the money is locked first. */
+  escrow: { backend: "embedded", stream: false, settlement: "escrow" },
+  escrowStreamed: { backend: "slow", stream: true, settlement: "escrow" },
+  escrowReturned: { backend: "failing", stream: false, settlement: "escrow" },
+  /** The same where the result is there first. */
+  sealed: { backend: "embedded", stream: false, settlement: "sealed" },
+  sealedStreamed: { backend: "slow", stream: true, settlement: "sealed" },
+  sealedReturned: { backend: "failing", stream: false, settlement: "sealed" }
+} as const satisfies Record<string, Terms>
 export type Kind = keyof typeof kinds
-export const allKinds: ReadonlyArray<Kind> = ["whole", "streamed", "refunded"]
+export const allKinds = Object.keys(kinds) as ReadonlyArray<Kind>
+
+/** Nothing comes of it, and nothing is paid in the end. */
+export const comesToNothing = (kind: Kind): boolean =>
+  kinds[kind].backend === "failing" && kinds[kind].settlement !== "upfront"
 
 export interface Point {
   readonly kind: Kind
@@ -54,9 +70,25 @@ export const of = (passed: Passed): ReadonlyArray<Point> => {
     ...at("whole", "market", "provider"),
     ...at("whole", "customer", "market"),
     ...at("whole", "provider", "market"),
-    ...at("refunded", "market", "market")
+    ...at("refunded", "market", "market"),
+    ...locked.flatMap((kind) => [
+      ...at(kind, "customer", "customer"),
+      ...at(kind, "provider", "provider")
+    ]),
+    ...at("escrow", "market", "market"),
+    ...at("escrow", "market", "customer"),
+    ...at("escrow", "market", "provider"),
+    ...at("escrow", "customer", "market"),
+    ...at("escrow", "provider", "market"),
+    ...at("sealed", "market", "market"),
+    ...at("sealed", "market", "customer"),
+    ...at("sealed", "market", "provider"),
+    ...at("sealed", "customer", "market"),
+    ...at("sealed", "provider", "market")
   ]
 }
+
+const locked = allKinds.filter((kind) => kinds[kind].settlement !== "upfront")
 
 /** Until the payment a purchase is the same whatever becomes of it. */
 const stepsOf = (passed: Passed, kind: Kind, watched: Process.Name): ReadonlyArray<string> => {
@@ -78,7 +110,9 @@ const isSameMoment = (previous: string | undefined, step: string): boolean =>
   previous?.startsWith("after ") === true && /^before (write|commit)/.test(step)
 
 const isPayment = (step: string): boolean =>
-  /^before (Payer\.pay|commit: bank_\w+ settled|commit: provider_\w+ running)/.test(step)
+  /^before (Payer\.(pay|lock)|commit: bank_\w+ (settled|held)|commit: provider_\w+ running)/.test(
+    step
+  )
 
 /** What is done over and over: leases, look-ups. The first of them stands for all. */
 const isRepeated = (step: string): boolean =>
@@ -94,4 +128,5 @@ const isOutside = (step: string): boolean => /publish|Wallet|Payer/.test(step)
  * gives nothing but the money back is not asked again.
  */
 export const isAlone = ({ at, kind }: Point): boolean =>
-  kind === "refunded" || /_migrations|_budget|provider_channel$|provider_job failed$/.test(at)
+  kinds[kind].backend === "failing" ||
+  /_migrations|_budget|provider_channel$|provider_job failed$/.test(at)

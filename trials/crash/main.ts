@@ -18,7 +18,7 @@ const flags = {
     Flag.withDescription('Who dies: customer, provider, market, "market at customer", …'),
     Flag.optional
   ),
-  kind: Flag.Literals("kind", ["whole", "streamed", "refunded"]).pipe(
+  kind: Flag.Literals("kind", Points.allKinds).pipe(
     Flag.withDescription("What is bought"),
     Flag.optional
   ),

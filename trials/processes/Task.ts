@@ -1,4 +1,5 @@
 /** What the processes of a trial are told when they start, in the variable `TRIAL`. */
+import { Settlement } from "@farthing/protocol"
 import { Effect, Schema } from "effect"
 import { Doom } from "./Fuse.ts"
 
@@ -14,7 +15,8 @@ const lot = Schema.optionalKey(Schema.String)
 export const Purchase = Schema.Struct({
   id: Schema.String,
   prompt: Schema.String,
-  stream: Schema.Boolean
+  stream: Schema.Boolean,
+  settlement: Settlement.Settlement
 })
 export interface Purchase extends Schema.Schema.Type<typeof Purchase> {}
 

@@ -40,6 +40,8 @@ const customer = Market.computeClient.pipe(
 /** How a job ends; the others are under way. */
 const ends: ReadonlyArray<ComputeClient.JobState> = [
   "delivered",
+  "unclaimed",
+  "returned",
   "refunded",
   "refused",
   "unanswered",
@@ -72,6 +74,7 @@ const buy = Effect.fnUntraced(function* (wish: Task.Purchase) {
   const request: ComputeClient.InferenceRequest = {
     purchase: Treasury.PurchaseId.make(wish.id),
     prompt: wish.prompt,
+    settlement: [wish.settlement],
     budget: Msat.make(50_000)
   }
   const bought = wish.stream

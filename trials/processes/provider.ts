@@ -1,7 +1,7 @@
 /** A provider in a process of its own, made of the product's layers with a fuse between. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Msat } from "@farthing/protocol"
+import { Msat, Settlement } from "@farthing/protocol"
 import { ComputeProvider, RefundTreasury, SqlProviderBook } from "@farthing/provider"
 import { Effect, Layer } from "effect"
 import { Config, Market } from "farthing"
@@ -32,6 +32,9 @@ const seller = ({ backend, invoiceSeconds, lot, name }: Task.Provider) =>
         name,
         network,
         priceMsats: Msat.make(10_001),
+        settlement: Settlement.Settlement.literals,
+        // What is not paid may not keep others out.
+        maxUnpaidSealed: 1_000,
         lease: "1 second",
         invoiceExpiry: `${invoiceSeconds} seconds`
       })

@@ -1,4 +1,5 @@
 /** Many purchases by many customers, while everything goes wrong that the seed decides. */
+import { Settlement } from "@farthing/protocol"
 import { Array as Arr, Data, Effect } from "effect"
 import type * as Books from "../books/Books.ts"
 import type * as Task from "../processes/Task.ts"
@@ -82,8 +83,11 @@ export const ride = Effect.fnUntraced(function* (options: Options) {
 const wish = (at: number): Task.Purchase => ({
   id: `purchase-${at + 1}`,
   prompt: `What was a farthing worth in the year ${1_000 + at}?`,
-  stream: at % 2 === 1
+  stream: at % 2 === 1,
+  settlement: modes[at % modes.length] ?? "upfront"
 })
+
+const modes = Settlement.Settlement.literals
 
 /** When all is calm, everybody takes up what was left. */
 const lookAgain = (town: Town.Town, name: string) =>
