@@ -155,7 +155,8 @@ const settle = (
         return yield* returned(offer, "the result came when the lock was over")
       return yield* locked.end.pipe(
         Effect.matchEffect({
-          onSuccess: ({ fee, feeKnown }) => claimed(receipt, feeKnown ? fee : undefined),
+          onSuccess: ({ fee, feeKnown, leftToday }) =>
+            claimed(receipt, { fee: feeKnown ? fee : undefined, leftToday }),
           onFailure: (error) =>
             error._tag === "PaymentFailed" ? unclaimed(receipt) : Effect.succeed(receipt)
         }),
@@ -212,13 +213,16 @@ export const send = Effect.fnUntraced(function* (event: NostrEvent.NostrEvent) {
   )
 })
 
-/** The provider has its money; the fee, where the wallet says it. */
-export const claimed = Effect.fnUntraced(function* (receipt: Receipt, fee: Msat.Msat | undefined) {
+/** The provider has its money; with the fee, where the wallet says it. */
+export const claimed = Effect.fnUntraced(function* (
+  receipt: Receipt,
+  { fee, leftToday }: Pick<Receipt, "leftToday"> & { readonly fee: Msat.Msat | undefined }
+) {
   const journal = yield* Journal
   yield* logged(journal.claimed(receipt.request, fee))
   return fee === undefined
-    ? receipt
-    : { ...receipt, fee, feeKnown: true, cost: Msat.add(receipt.amount, fee) }
+    ? { ...receipt, leftToday }
+    : { ...receipt, leftToday, fee, feeKnown: true, cost: Msat.add(receipt.amount, fee) }
 })
 
 /** The provider let its money come back: the result was a gift. */

@@ -101,7 +101,7 @@ export const resumeReleased = Effect.fnUntraced(function* (entry: Entry) {
     case "settled":
       return {
         ...became(entry, "delivered", ""),
-        receipt: yield* Escrow.claimed(receipt, spend.fee)
+        receipt: yield* Escrow.claimed(receipt, { fee: spend.fee, leftToday: receipt.leftToday })
       } satisfies Recovered
     case "failed":
       return {
