@@ -18,7 +18,7 @@ export interface Options {
 
 /** Between two rounds of look-ups; ever longer while nothing new has come. */
 const firstPause = Duration.seconds(1)
-const longestPause = Duration.seconds(30)
+const longestPause = Duration.minutes(5)
 
 /** How many locks are looked up at once. */
 const concurrency = 4

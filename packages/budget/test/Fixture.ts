@@ -42,20 +42,27 @@ export const database = Layer.unwrap(
   Effect.map(databaseFile, (filename) => Sqlite.layer({ filename, synchronous: "NORMAL" }))
 )
 
-/** A bank where the agent has money and the provider none. */
-const bank = Layer.effectDiscard(
-  Effect.gen(function* () {
-    const bank = yield* Bank.Bank
-    yield* bank.open("agent")
-    yield* bank.open("provider")
-    if ((yield* bank.balance("agent")) === 0) yield* bank.deposit("agent", funds)
-  })
-).pipe(
-  Layer.provideMerge(Faults.layer),
-  Layer.provide(BankBook.layer({ network: "regtest", fees: { base: fee, ppm: 0 } }))
-)
+/** A bank where the agent has money and the provider none, which looks for locks that ran out so often. */
+const bank = (lookAround: Duration.Input) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const bank = yield* Bank.Bank
+      yield* bank.open("agent")
+      yield* bank.open("provider")
+      if ((yield* bank.balance("agent")) === 0) yield* bank.deposit("agent", funds)
+    })
+  ).pipe(
+    Layer.provideMerge(Faults.layer),
+    Layer.provide(BankBook.layer({ network: "regtest", fees: { base: fee, ppm: 0 }, lookAround }))
+  )
 
-export const wallet = LedgerWallet.layer({ account: "agent" }).pipe(Layer.provideMerge(bank))
+const walletAt = (lookAround: Duration.Input) =>
+  LedgerWallet.layer({ account: "agent" }).pipe(Layer.provideMerge(bank(lookAround)))
+
+export const wallet = walletAt("500 millis")
+
+/** For those who wait for days. */
+export const patientWallet = walletAt("30 minutes")
 
 type Options = Partial<Omit<Treasury.Options, "limits">>
 
@@ -67,12 +74,16 @@ export const world = (limits?: Partial<Limits.Limits>, options?: Options) =>
 export const worldIn = <E>(
   database: Layer.Layer<SqlClient.SqlClient, E>,
   limits: Partial<Limits.Limits> = {},
-  options: Options = {}
+  options: Options = {},
+  at = wallet
 ) =>
   Treasury.layer({ network: "regtest", ...options, limits: { ...open, ...limits } }).pipe(
-    Layer.provideMerge(wallet),
+    Layer.provideMerge(at),
     Layer.provideMerge(database)
   )
+
+/** A world in which days pass. */
+export const patientWorld = worldIn(database, {}, {}, patientWallet)
 
 export const payee = (n: number): Key.PublicKey =>
   Key.PublicKey.make(n.toString(16).padStart(64, "0"))
@@ -84,6 +95,21 @@ export const invoice = Effect.fnUntraced(function* (amount: Msat.Msat) {
     amount,
     description: "one thought",
     expiry: "10 minutes"
+  })
+  return yield* Effect.fromResult(Bolt11.decode(bolt11))
+})
+
+/** One whose money is locked until the preimage is shown. */
+export const holdInvoice = Effect.fnUntraced(function* (
+  amount: Msat.Msat,
+  preimage: Bolt11.Preimage
+) {
+  const bank = yield* Bank.Bank
+  const { bolt11 } = yield* bank.makeInvoice("provider", {
+    amount,
+    description: "one thought",
+    expiry: "10 minutes",
+    paymentHash: Bolt11.hashOf(preimage)
   })
   return yield* Effect.fromResult(Bolt11.decode(bolt11))
 })

@@ -15,8 +15,11 @@ const Step = Schema.Union([
   Schema.TaggedStruct("Reserve", {
     amount: Schema.Literals([1, 5, 20, 60]),
     payee: Schema.Literals([1, 2]),
-    tick: Schema.Literals(["a", "b"])
+    tick: Schema.Literals(["a", "b"]),
+    isLock: Schema.Boolean
   }),
+  Schema.TaggedStruct("Hold", { nth }),
+  Schema.TaggedStruct("Release", { nth }),
   Schema.TaggedStruct("Settle", { nth, fee: Schema.UndefinedOr(Schema.Literals([0, 1, 2])) }),
   Schema.TaggedStruct("Fail", { nth }),
   Schema.TaggedStruct("LeaveUnknown", { nth }),
@@ -66,7 +69,8 @@ describe("the ledger", () => {
             payee: payee(step.payee),
             tick: TickId.make(step.tick),
             amount: sats(step.amount),
-            allowedFee: sats(allowedFee)
+            allowedFee: sats(allowedFee),
+            isLock: step.isLock
           })
           const isReserved = yield* ledger.reserve(wish, limits).pipe(
             Effect.as(true),
@@ -90,6 +94,18 @@ describe("the ledger", () => {
                 model.fail(spend)
                 return ledger.fail({ paymentHash: hash, fence: 1 }, "")
               }),
+            Hold: ({ nth }) =>
+              withSpend(nth, (spend, _, hash) => {
+                if (!spend.isLock) return Effect.void
+                model.hold(spend)
+                return ledger.hold(hash, "")
+              }),
+            Release: ({ nth }) =>
+              withSpend(nth, (spend, name, hash) =>
+                Effect.map(ledger.release(hash, preimageOf(name)), (isReleased) =>
+                  assert.strictEqual(isReleased, spend.isLock && model.release(spend))
+                )
+              ),
             LeaveUnknown: ({ nth }) =>
               withSpend(nth, (_spend, _name, hash) =>
                 ledger.leaveUnknown({ paymentHash: hash, fence: 1 }, "")

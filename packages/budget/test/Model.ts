@@ -11,7 +11,8 @@ export interface Spend {
   readonly unproven: boolean
   readonly amount: number
   readonly allowedFee: number
-  state: "open" | "settled" | "failed"
+  readonly isLock: boolean
+  state: "open" | "held" | "released" | "settled" | "failed"
   fee: number | undefined
   outcome: SpendOutcome | undefined
 }
@@ -28,10 +29,11 @@ export const limits = {
 
 const cost = (spend: Spend): number => spend.amount + (spend.fee ?? spend.allowedFee)
 
-const spentOn = (spend: Spend): number => (spend.state === "settled" ? cost(spend) : 0)
+const spentOn = (spend: Spend): number =>
+  spend.state === "settled" || spend.state === "released" ? cost(spend) : 0
 
 const heldFor = (spend: Spend): number =>
-  spend.state === "open" ? spend.amount + spend.allowedFee : 0
+  spend.state === "open" || spend.state === "held" ? spend.amount + spend.allowedFee : 0
 
 export const make = () => {
   const spends: Array<Spend> = []
@@ -51,7 +53,7 @@ export const make = () => {
     /** Whether it was allowed. */
     reserve: (
       hours: number,
-      wish: Pick<Spend, "payee" | "tick" | "amount" | "allowedFee">
+      wish: Pick<Spend, "payee" | "tick" | "amount" | "allowedFee" | "isLock">
     ): boolean => {
       const now = Math.max(day, Math.floor(hours / 24))
       const asked = wish.amount + wish.allowedFee
@@ -89,7 +91,17 @@ export const make = () => {
     },
 
     fail: (spend: Spend): void => {
-      if (spend.state === "open") spend.state = "failed"
+      if (spend.state !== "settled") spend.state = "failed"
+    },
+
+    hold: (spend: Spend): void => {
+      if (spend.state === "open") spend.state = "held"
+    },
+
+    /** Whether the preimage may go out. */
+    release: (spend: Spend): boolean => {
+      if (spend.state === "held") spend.state = "released"
+      return spend.state === "released" || spend.state === "settled"
     },
 
     conclude: (spend: Spend, outcome: SpendOutcome): void => {

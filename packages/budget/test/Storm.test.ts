@@ -14,13 +14,19 @@ import { order, preimageOf } from "./Orders.ts"
 
 const few = Schema.Literals([0, 1, 2, 3, 4, 5, 6, 7])
 
-/** What happens to processes that pay, in any order: a third each of wishes, answers and trouble. */
+/** What happens to processes that pay and lock, in any order. */
 const Step = Schema.Union([
   Schema.TaggedStruct("Pay", { purchase: few, amount: Schema.Literals([5, 20, 60]), payee: few }),
+  Schema.TaggedStruct("Lock", { purchase: few, amount: Schema.Literals([5, 20, 60]), payee: few }),
   Schema.TaggedStruct("Answer", {
     nth: few,
     verdict: Schema.Literals(["pay", "payAndBreak", "payAndSayFailed", "break", "fail"]),
     fee: Schema.Literals([0, 1, 2])
+  }),
+  Schema.TaggedStruct("Release", { nth: few }),
+  Schema.TaggedStruct("End", {
+    nth: few,
+    verdict: Schema.Literals(["take", "takeSilently", "giveBack", "giveBackSilently"])
   }),
   Schema.TaggedStruct("Trouble", {
     what: Schema.Literals([
@@ -60,7 +66,7 @@ const limits = {
 /** Far enough from 1970 that the clock can jump back. */
 const start = 40_000_000
 
-type Paying = Fiber.Fiber<Treasury.Settled, Treasury.PayError>
+type Paying = Fiber.Fiber<Treasury.Settled | Treasury.Lock, Treasury.PayError>
 
 /** One process over the file: its treasury, and the payments under way in it. */
 const boot = Effect.fnUntraced(function* (filename: string, vault: Vault.Vault) {
@@ -93,6 +99,7 @@ const boot = Effect.fnUntraced(function* (filename: string, vault: Vault.Vault) 
 const story = Effect.fnUntraced(function* (steps: ReadonlyArray<Step>) {
   const filename = yield* databaseFile
   const names = new Map<Bolt11.PaymentHash, string>()
+  const out = new Set<Bolt11.PaymentHash>()
   const vault = Vault.make((hash) => preimageOf(names.get(hash) ?? ""))
   let time = start
   let process = yield* boot(filename, vault)
@@ -104,11 +111,15 @@ const story = Effect.fnUntraced(function* (steps: ReadonlyArray<Step>) {
     Effect.map(Effect.forEach(purchases, process.treasury.find), (found) => found.flat())
   )
 
-  const pay = Effect.fnUntraced(function* (step: Extract<Step, { _tag: "Pay" }>, name: string) {
+  const wish = Effect.fnUntraced(function* (
+    step: Extract<Step, { _tag: "Lock" | "Pay" }>,
+    name: string
+  ) {
     const { invoice } = order(name, { expiresAt: time + 600 })
     names.set(invoice.paymentHash, name)
-    const fiber = yield* Effect.forkChild(
-      process.treasury.pay({
+    const { lock, pay } = process.treasury
+    const fiber: Paying = yield* Effect.forkChild(
+      (step._tag === "Pay" ? pay : lock)({
         purchase: purchases[step.purchase]!,
         tick: TickId.make(name),
         payee: payee(step.payee),
@@ -119,6 +130,19 @@ const story = Effect.fnUntraced(function* (steps: ReadonlyArray<Step>) {
       { startImmediately: true }
     )
     process.fibers.push(fiber)
+  })
+
+  /** Whatever may be released is, and from then on it is out. */
+  const release = Effect.fnUntraced(function* (nth: number) {
+    const found = yield* spends
+    const spend = found[nth % found.length]
+    if (spend === undefined) return
+    const { paymentHash } = spend
+    const isReleased = yield* process.treasury.release(
+      paymentHash,
+      preimageOf(names.get(paymentHash) ?? "")
+    )
+    if (isReleased) out.add(paymentHash)
   })
 
   const trouble = Effect.fnUntraced(function* ({
@@ -155,7 +179,10 @@ const story = Effect.fnUntraced(function* (steps: ReadonlyArray<Step>) {
 
   const act = (step: Step, n: number): Effect.Effect<unknown, unknown> =>
     Step.match(step, {
-      Pay: (step) => pay(step, `payment ${n}`),
+      Pay: (step) => wish(step, `payment ${n}`),
+      Lock: (step) => wish(step, `lock ${n}`),
+      Release: ({ nth }) => release(nth),
+      End: ({ nth, verdict }) => vault.end(nth, verdict),
       Answer: ({ fee, nth, verdict }) => vault.answer(nth, verdict, sats(fee)),
       Trouble: trouble
     })
@@ -167,10 +194,11 @@ const story = Effect.fnUntraced(function* (steps: ReadonlyArray<Step>) {
     yield* quiet
     // An unfrozen treasury may pay what waits; a frozen one nothing.
     if (frozen) assert.strictEqual(vault.asked.length, askedBefore)
-    yield* mustHold(yield* spends, vault)
+    yield* mustHold(yield* spends, vault, out)
   }
 
-  // The end of all doubt: whatever was asked cannot be executed any more.
+  // The end of all doubt: whatever was asked cannot be executed any more, and every lock ends.
+  while (vault.locks.size > 0) yield* vault.end(0, "giveBackSilently")
   yield* process.treasury.unfreeze
   yield* TestClock.setTime((time + 100_000) * 1000)
   yield* quiet
@@ -184,21 +212,28 @@ const story = Effect.fnUntraced(function* (steps: ReadonlyArray<Step>) {
 })
 
 /** What has to be true at every moment. */
-const mustHold = (spends: ReadonlyArray<SpendRecord>, vault: Vault.Vault) =>
+const mustHold = (
+  spends: ReadonlyArray<SpendRecord>,
+  vault: Vault.Vault,
+  out: ReadonlySet<Bolt11.PaymentHash>
+) =>
   Effect.sync(() => {
     // Nothing is asked of the wallet twice.
     assert.strictEqual(new Set(vault.asked).size, vault.asked.length)
-    // No purchase is paid twice.
-    const paid = spends.filter(({ paymentHash }) => vault.payments.has(paymentHash))
-    assert.strictEqual(paid.length, vault.payments.size)
+    // No purchase is paid twice, nor locked beside.
+    const left = new Map([...vault.payments, ...vault.locks])
+    const paid = spends.filter(({ paymentHash }) => left.has(paymentHash))
+    assert.strictEqual(paid.length, left.size)
     assert.strictEqual(new Set(paid.map(({ purchase }) => purchase)).size, paid.length)
     // Whatever left the wallet is spent or held, and nothing else is spent.
     for (const spend of spends) {
-      const payment = vault.payments.get(spend.paymentHash)
+      const payment = left.get(spend.paymentHash)
       const { held, spent } = weigh(spend)
       const cost = payment === undefined ? 0 : payment.amount + payment.fee
       assert.isTrue(spent + held >= cost, `${spend.state} covers ${cost}`)
       if (spend.state === "settled") assert.strictEqual(spent, cost)
+      // A preimage that is out is spent, as long as somebody could use it.
+      if (out.has(spend.paymentHash)) assert.isTrue(spent >= cost, `${spend.state} is out`)
     }
     // No limit is exceeded, by what is spent and held together.
     const used = (which: (spend: SpendRecord) => boolean) =>

@@ -11,9 +11,17 @@ import { walletId } from "./Orders.ts"
 /** What the wallet does with a request, and what it says of it. */
 export type Verdict = "pay" | "payAndBreak" | "payAndSayFailed" | "break" | "fail"
 
+/** What becomes of a lock, and whether the wallet says so by itself. */
+export type End = "take" | "takeSilently" | "giveBack" | "giveBackSilently"
+
+type Unpaid = Payer.PaymentFailed | Payer.PaymentUnknown
+
 interface Request {
   readonly order: Payer.PayRequest
-  readonly answer: Deferred.Deferred<Payer.Paid, Payer.PaymentFailed | Payer.PaymentUnknown>
+  /** Where the money goes if it is paid. */
+  readonly execute: (payment: Payment) => void
+  readonly succeed: (payment: Payment) => Effect.Effect<boolean>
+  readonly fail: (error: Unpaid) => Effect.Effect<boolean>
   done: boolean
 }
 
@@ -24,9 +32,16 @@ interface Payment {
   readonly createdAt: number
 }
 
+/** Money that is locked until the vault decides. */
+interface Locked extends Payment {
+  readonly end: Deferred.Deferred<Payer.Paid, Payer.PaymentFailed>
+}
+
 export const make = (preimageOf: (hash: Bolt11.PaymentHash) => Bolt11.Preimage) => {
   const requests: Array<Request> = []
   const payments = new Map<Bolt11.PaymentHash, Payment>()
+  const locks = new Map<Bolt11.PaymentHash, Locked>()
+  const returned = new Map<Bolt11.PaymentHash, Payment>()
   const asked: Array<Bolt11.PaymentHash> = []
   /** Its own clock does not jump back. */
   let now = 0
@@ -34,55 +49,115 @@ export const make = (preimageOf: (hash: Bolt11.PaymentHash) => Bolt11.Preimage) 
   const tick = Effect.map(UnixTime.now, (seconds) => (now = Math.max(now, seconds)))
 
   /** It keeps to the time that it was given. */
-  const execute = ({ invoice, expiresAt }: Payer.PayRequest, fee: Msat.Msat): boolean => {
-    if (now > expiresAt) return false
-    payments.set(invoice.paymentHash, {
+  const decide = (request: Request, verdict: Verdict, fee: Msat.Msat) => {
+    const { expiresAt, invoice } = request.order
+    const { paymentHash } = invoice
+    const pays = verdict === "pay" || verdict === "payAndBreak" || verdict === "payAndSayFailed"
+    const payment = {
       amount: Option.getOrThrow(invoice.amount),
       fee,
-      preimage: preimageOf(invoice.paymentHash),
+      preimage: preimageOf(paymentHash),
       createdAt: now
-    })
-    return true
-  }
-
-  const decide = (request: Request, verdict: Verdict, fee: Msat.Msat) => {
-    const { answer, order } = request
-    const { paymentHash } = order.invoice
-    const pays = verdict === "pay" || verdict === "payAndBreak" || verdict === "payAndSayFailed"
-    const paid = pays && execute(order, fee)
+    }
+    const paid = pays && now <= expiresAt
+    if (paid) request.execute(payment)
     if (verdict === "break" || verdict === "payAndBreak") {
-      return Deferred.fail(answer, new Payer.PaymentUnknown({ paymentHash, message: "broken" }))
+      return request.fail(new Payer.PaymentUnknown({ paymentHash, message: "broken" }))
     }
     return paid && verdict === "pay"
-      ? Deferred.succeed(answer, { preimage: preimageOf(paymentHash), fee })
-      : Deferred.fail(answer, new Payer.PaymentFailed({ reason: "no_route", message: "no" }))
+      ? request.succeed(payment)
+      : request.fail(new Payer.PaymentFailed({ reason: "no_route", message: "no" }))
   }
 
-  const outgoing = (paymentHash: Bolt11.PaymentHash): Option.Option<Wallet.Outgoing> =>
-    Option.map(Option.fromUndefinedOr(payments.get(paymentHash)), (payment) => ({
+  const ask = Effect.fnUntraced(function* <A>(
+    order: Payer.PayRequest,
+    execute: Request["execute"],
+    answerOf: (payment: Payment) => A
+  ) {
+    asked.push(order.invoice.paymentHash)
+    const answer = yield* Deferred.make<A, Unpaid>()
+    requests.push({
+      order,
+      execute,
+      succeed: (payment) => Deferred.succeed(answer, answerOf(payment)),
+      fail: (error) => Deferred.fail(answer, error),
+      done: false
+    })
+    return yield* Deferred.await(answer)
+  })
+
+  const lock = (order: Payer.PayRequest) => {
+    const { paymentHash } = order.invoice
+    const end = Deferred.makeUnsafe<Payer.Paid, Payer.PaymentFailed>()
+    return ask(
+      order,
+      (payment) => locks.set(paymentHash, { ...payment, end }),
+      (): Payer.Locked => ({ end: Deferred.await(end) })
+    )
+  }
+
+  const pay = (order: Payer.PayRequest) =>
+    ask(
+      order,
+      (payment) => payments.set(order.invoice.paymentHash, payment),
+      ({ fee, preimage }): Payer.Paid => ({ preimage, fee })
+    )
+
+  /** The end of one of the locks. */
+  const endLock = (paymentHash: Bolt11.PaymentHash, verdict: End) =>
+    Effect.suspend(() => {
+      const lock = locks.get(paymentHash)
+      if (lock === undefined) return Effect.void
+      locks.delete(paymentHash)
+      const isTaken = verdict === "take" || verdict === "takeSilently"
+      const ended = isTaken ? payments : returned
+      ended.set(paymentHash, lock)
+      switch (verdict) {
+        case "take":
+          return Deferred.succeed(lock.end, { preimage: lock.preimage, fee: lock.fee })
+        case "giveBack":
+          return Deferred.fail(
+            lock.end,
+            new Payer.PaymentFailed({ reason: "refused", message: "it is back" })
+          )
+        default:
+          return Effect.void
+      }
+    })
+
+  const outgoing = (paymentHash: Bolt11.PaymentHash): Option.Option<Wallet.Outgoing> => {
+    const told = (
+      state: Wallet.Outgoing["state"],
+      { amount, createdAt, fee, preimage }: Payment
+    ): Wallet.Outgoing => ({
       paymentHash,
       bolt11: "",
-      amount: payment.amount,
-      state: "settled",
-      fee: Option.some(payment.fee),
-      preimage: Option.some(payment.preimage),
-      createdAt: payment.createdAt,
-      settledAt: Option.some(payment.createdAt)
-    }))
+      amount,
+      state,
+      fee: Option.some(fee),
+      preimage: state === "settled" ? Option.some(preimage) : Option.none(),
+      createdAt,
+      settledAt: state === "settled" ? Option.some(createdAt) : Option.none()
+    })
+    const in_ = (state: Wallet.Outgoing["state"], book: ReadonlyMap<Bolt11.PaymentHash, Payment>) =>
+      Option.map(Option.fromUndefinedOr(book.get(paymentHash)), (it) => told(state, it))
+    return Option.firstSomeOf([
+      in_("settled", payments),
+      in_("pending", locks),
+      in_("failed", returned)
+    ])
+  }
+
+  const everything = (): ReadonlyArray<Bolt11.PaymentHash> => [
+    ...payments.keys(),
+    ...locks.keys(),
+    ...returned.keys()
+  ]
 
   const context = Context.make(Payer.Payer, {
     capsFee: true,
-    pay: (order) =>
-      Effect.gen(function* () {
-        asked.push(order.invoice.paymentHash)
-        const answer = yield* Deferred.make<
-          Payer.Paid,
-          Payer.PaymentFailed | Payer.PaymentUnknown
-        >()
-        requests.push({ order, answer, done: false })
-        return yield* Deferred.await(answer)
-      }),
-    lock: () => Effect.never
+    pay,
+    lock
   }).pipe(
     Context.add(Wallet.Wallet, {
       id: walletId,
@@ -97,7 +172,7 @@ export const make = (preimageOf: (hash: Bolt11.PaymentHash) => Bolt11.Preimage) 
       transactions: () =>
         Effect.sync(() => ({
           incoming: [],
-          outgoing: [...payments.keys()].flatMap((hash) => Option.toArray(outgoing(hash)))
+          outgoing: everything().flatMap((hash) => Option.toArray(outgoing(hash)))
         })),
       incoming: Stream.never
     })
@@ -106,6 +181,13 @@ export const make = (preimageOf: (hash: Bolt11.PaymentHash) => Bolt11.Preimage) 
   return {
     layer: Layer.succeedContext(context),
     payments,
+    locks,
+    /** Decides one of the locks. */
+    end: (nth: number, verdict: End) =>
+      Effect.suspend(() => {
+        const hash = [...locks.keys()][nth % locks.size]
+        return hash === undefined ? Effect.void : endLock(hash, verdict)
+      }),
     /** Every request that ever came, in order. */
     asked,
     /** Answers one of the requests that wait, also if nobody waits for the answer any more. */
