@@ -192,17 +192,23 @@ export const release = Effect.fnUntraced(function* (
   const transport = yield* JobTransport
   if ((yield* UnixTime.now) >= job.until - Locking.lastSeconds) return false
   const event = yield* transport.prepareRelease(job.request, job.jobName, job.preimage)
-  const isReleased = yield* journal.together(
-    Effect.gen(function* () {
-      if (!(yield* treasury.release(receipt.paymentHash, receipt.preimage))) return false
-      if (!(yield* journal.released(receipt, event, millis))) return false
-      yield* treasury.conclude(receipt.paymentHash, "delivered")
-      return true
-    })
-  )
+  const book = Effect.gen(function* () {
+    if (!(yield* treasury.release(receipt.paymentHash, receipt.preimage))) return yield* notOurs
+    if (!(yield* journal.released(receipt, event, millis))) return yield* notOurs
+    yield* treasury.conclude(receipt.paymentHash, "delivered")
+    return true
+  })
+  const isReleased = yield* journal
+    .together(book)
+    .pipe(Effect.catchTag("NotOurs", () => Effect.succeed(false)))
   if (isReleased) yield* Effect.forkScoped(send(event), { startImmediately: true })
   return isReleased
 })
+
+/** Nothing of it stands in the books: the lock is over, or another process was faster. */
+class NotOurs extends Data.TaggedError("NotOurs") {}
+
+const notOurs = Effect.fail(new NotOurs())
 
 /** The very bytes that were stored, any number of times. */
 export const send = Effect.fnUntraced(function* (event: NostrEvent.NostrEvent) {

@@ -64,7 +64,7 @@ export const comesFrom: Readonly<globalThis.Record<JobState, ReadonlyArray<JobSt
   sealed: ["requested", "quoted"],
   paying: ["requested", "quoted", "sealed"],
   locked: ["paying", "unknown", "unpaid"],
-  released: ["locked"],
+  released: ["paying", "locked"],
   paid: ["paying", "locked", "unknown", "unpaid"],
   delivered: ["paid", "lost", "released"],
   unclaimed: ["released"],

@@ -40,9 +40,7 @@ export const usable = (wanted: ReadonlyArray<Settlement.Settlement>, means: Mean
 const obstacle = (mode: Settlement.Settlement, { canLock, quotes }: Means): string | undefined => {
   if (mode === "upfront") return undefined
   if (canLock !== true) return "the wallet cannot lock money"
-  return mode === "escrow" && quotes > 1
-    ? "several providers are asked at once, and an escrow is for one"
-    : undefined
+  return quotes > 1 ? "it is for a single provider, and several are asked at once" : undefined
 }
 
 /** What this provider is asked for; none if it offers nothing of it. */

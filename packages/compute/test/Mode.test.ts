@@ -23,12 +23,12 @@ describe("What is left of the customer's preferences", () => {
     )
   })
 
-  it("is no escrow where several are asked at once", () => {
+  it("is paying first where several are asked at once", () => {
     const { modes, skipped } = usable({ quotes: 2 })
-    assert.deepStrictEqual(modes, ["sealed", "upfront"])
+    assert.deepStrictEqual(modes, ["upfront"])
     assert.deepStrictEqual(
       skipped.map(({ mode }) => mode),
-      ["escrow"]
+      ["escrow", "sealed"]
     )
   })
 
@@ -49,7 +49,7 @@ describe("What a provider is asked for", () => {
   })
 
   it("is told with what was preferred to it", () => {
-    const passed = Mode.passedOver(usable({ quotes: 2 }), "upfront")
+    const passed = Mode.passedOver(usable(), "upfront")
     assert.deepStrictEqual(
       passed.map(({ mode }) => mode),
       ["escrow", "sealed"]
