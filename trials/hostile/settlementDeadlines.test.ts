@@ -4,7 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Bolt11, Msat } from "@farthing/protocol"
-import { Deferred, Effect, Exit, Layer, Schedule, Scope } from "effect"
+import { Deferred, Effect, Exit, Schedule, Scope } from "effect"
 import * as Books from "../src/Books.ts"
 import * as Deal from "../src/Deal.ts"
 import * as MovableClock from "../src/MovableClock.ts"
@@ -17,15 +17,7 @@ import * as Stage from "../src/Stage.ts"
 
 const { price } = Deal
 
-type Forward = MovableClock.MovableClock["forward"]
-
-/** Played on a stage of its own, where hours pass for everybody at once. */
-const played = (
-  trial: (forward: Forward) => Effect.Effect<void, unknown, Stage.Stage | Scope.Scope>
-) =>
-  MovableClock.within(({ forward }) =>
-    Effect.scoped(Effect.provide(trial(forward), Layer.fresh(Stage.layer)))
-  )
+const { played } = MovableClock
 
 /** For how long the bank locks money. */
 const lockSeconds = 144 * 600

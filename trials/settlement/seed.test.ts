@@ -11,7 +11,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Bolt11, Msat, Sat } from "@farthing/protocol"
-import { Deferred, Effect, Layer, Option } from "effect"
+import { Deferred, Effect, Option } from "effect"
 import * as Books from "../src/Books.ts"
 import * as Deal from "../src/Deal.ts"
 import * as MovableClock from "../src/MovableClock.ts"
@@ -34,100 +34,105 @@ const invoiceAt = Effect.fnUntraced(function* (
   return Option.getOrThrow(yield* bank.findInvoice(account, paymentHash))
 })
 
-const played = <A, E, R>(trial: Effect.Effect<A, E, R>) =>
-  Effect.scoped(Effect.provide(trial, Layer.fresh(Stage.layer)))
+const { played } = MovableClock
 
 describe.concurrent("HTLC escrow", () => {
   it.live("generate, lock, deliver, release, claim: step by step against our provider", () =>
-    Effect.gen(function* () {
-      const shop = yield* Shop.open({ offer })
-      const agent = yield* Shopper.make(shop.place, shop.provider)
+    played(() =>
+      Effect.gen(function* () {
+        const shop = yield* Shop.open({ offer })
+        const agent = yield* Shopper.make(shop.place, shop.provider)
 
-      // 1. Agent generates preimage
-      const preimage = Settling.newPreimage()
-      const paymentHash = Bolt11.hashOf(preimage)
-      const request = yield* agent.ask({ settlement: ["escrow"], payment_hash: paymentHash })
-      const { message: quote } = yield* agent.hear("Invoice")
-      assert.strictEqual(quote.payment_hash, paymentHash)
-      assert.strictEqual((yield* invoiceAt(shop.account, paymentHash)).state, "pending")
-      assert.strictEqual(shop.inferred(), 0)
+        // 1. Agent generates preimage
+        const preimage = Settling.newPreimage()
+        const paymentHash = Bolt11.hashOf(preimage)
+        const request = yield* agent.ask({ settlement: ["escrow"], payment_hash: paymentHash })
+        const { message: quote } = yield* agent.hear("Invoice")
+        assert.strictEqual(quote.payment_hash, paymentHash)
+        assert.strictEqual((yield* invoiceAt(shop.account, paymentHash)).state, "pending")
+        assert.strictEqual(shop.inferred(), 0)
 
-      // 2. Agent sends HTLC payment (locked until preimage revealed)
-      yield* agent.lock(quote.bolt11)
-      assert.strictEqual((yield* invoiceAt(shop.account, paymentHash)).state, "held")
-      assert.strictEqual(yield* agent.balance, agent.account.opening - price - Stage.fee)
-      assert.strictEqual(yield* Books.earned(shop.account), 0)
+        // 2. Agent sends HTLC payment (locked until preimage revealed)
+        yield* agent.lock(quote.bolt11)
+        assert.strictEqual((yield* invoiceAt(shop.account, paymentHash)).state, "held")
+        assert.strictEqual(yield* agent.balance, agent.account.opening - price - Stage.fee)
+        assert.strictEqual(yield* Books.earned(shop.account), 0)
 
-      // 3. Provider delivers result
-      assert.strictEqual((yield* agent.hear("JobResult")).message.result, "hello!")
-      assert.strictEqual((yield* invoiceAt(shop.account, paymentHash)).state, "held")
-      assert.strictEqual(yield* Books.earned(shop.account), 0)
+        // 3. Provider delivers result
+        assert.strictEqual((yield* agent.hear("JobResult")).message.result, "hello!")
+        assert.strictEqual((yield* invoiceAt(shop.account, paymentHash)).state, "held")
+        assert.strictEqual(yield* Books.earned(shop.account), 0)
 
-      // 4. Agent releases preimage
-      yield* agent.release(request.id, preimage)
+        // 4. Agent releases preimage
+        yield* agent.release(request.id, preimage)
 
-      // 5. Provider claims payment
-      assert.strictEqual(yield* agent.endOf(paymentHash), "settled")
-      assert.strictEqual((yield* invoiceAt(shop.account, paymentHash)).state, "settled")
-      yield* Shop.closing(shop, Shop.sold(1, price))
-    }).pipe(played)
+        // 5. Provider claims payment
+        assert.strictEqual(yield* agent.endOf(paymentHash), "settled")
+        assert.strictEqual((yield* invoiceAt(shop.account, paymentHash)).state, "settled")
+        yield* Shop.closing(shop, Shop.sold(1, price))
+      })
+    )
   )
 
   it.live("generate, lock, deliver, release, claim: step by step against our customer", () =>
-    Effect.gen(function* () {
-      const { bank } = yield* Stage.Stage
-      const seen: Array<string> = []
-      const done = yield* Deferred.make<Bolt11.Preimage>()
-      const { customer, peer } = yield* Deal.meet(
-        (provider) =>
-          Effect.gen(function* () {
-            const { account } = provider.account
-            const stateOf = (paymentHash: Bolt11.PaymentHash) =>
-              Effect.map(bank.findInvoice(account, paymentHash), (found) =>
-                seen.push(Option.getOrThrow(found).state)
-              )
-            // 1. Agent generates preimage
-            const paymentHash = yield* Settling.hashIn(provider)
-            const invoice = yield* Settling.makeEscrow(provider)
-            yield* Settling.quoteEscrow(provider, invoice)
-            // 2. Agent sends HTLC payment (locked until preimage revealed)
-            const locked = yield* provider.htlcLocked
-            assert.deepInclude(locked, { payment_hash: paymentHash, amount_msats: price })
-            yield* stateOf(paymentHash)
-            // 3. Provider delivers result
-            yield* provider.result("an honest answer")
-            // 4. Agent releases preimage
-            const preimage = yield* provider.released
-            yield* stateOf(paymentHash)
-            // 5. Provider claims payment
-            yield* provider.claim(preimage)
-            yield* stateOf(paymentHash)
-            yield* Deferred.succeed(done, preimage)
-          }),
-        Settling.by("escrow")
-      )
-      const receipt = yield* Deal.buy(customer)
-      assert.strictEqual(receipt.text, "an honest answer")
-      assert.strictEqual(yield* Deferred.await(done), receipt.preimage)
-      assert.deepStrictEqual(seen, ["held", "held", "settled"])
-      yield* Books.closing(customer, Books.paid(price))
-      assert.strictEqual(yield* Books.earned(peer.account), price)
-    }).pipe(played)
+    played(() =>
+      Effect.gen(function* () {
+        const { bank } = yield* Stage.Stage
+        const seen: Array<string> = []
+        const done = yield* Deferred.make<Bolt11.Preimage>()
+        const { customer, peer } = yield* Deal.meet(
+          (provider) =>
+            Effect.gen(function* () {
+              const { account } = provider.account
+              const stateOf = (paymentHash: Bolt11.PaymentHash) =>
+                Effect.map(bank.findInvoice(account, paymentHash), (found) =>
+                  seen.push(Option.getOrThrow(found).state)
+                )
+              // 1. Agent generates preimage
+              const paymentHash = yield* Settling.hashIn(provider)
+              const invoice = yield* Settling.makeEscrow(provider)
+              yield* Settling.quoteEscrow(provider, invoice)
+              // 2. Agent sends HTLC payment (locked until preimage revealed)
+              const locked = yield* provider.htlcLocked
+              assert.deepInclude(locked, { payment_hash: paymentHash, amount_msats: price })
+              yield* stateOf(paymentHash)
+              // 3. Provider delivers result
+              yield* provider.result("an honest answer")
+              // 4. Agent releases preimage
+              const preimage = yield* provider.released
+              yield* stateOf(paymentHash)
+              // 5. Provider claims payment
+              yield* provider.claim(preimage)
+              yield* stateOf(paymentHash)
+              yield* Deferred.succeed(done, preimage)
+            }),
+          Settling.by("escrow")
+        )
+        const receipt = yield* Deal.buy(customer)
+        assert.strictEqual(receipt.text, "an honest answer")
+        assert.strictEqual(yield* Deferred.await(done), receipt.preimage)
+        assert.deepStrictEqual(seen, ["held", "held", "settled"])
+        yield* Books.closing(customer, Books.paid(price))
+        assert.strictEqual(yield* Books.earned(peer.account), price)
+      })
+    )
   )
 
   it.live("between our customer and our provider it costs one price and one fee", () =>
-    Effect.gen(function* () {
-      const shop = yield* Shop.open({ offer })
-      const customer = yield* People.customer(shop.place, Settling.by("escrow"))
-      const receipt = yield* Deal.buy(customer)
-      assert.deepInclude(receipt, { text: "hello!", settlement: "escrow", amount: price })
-      yield* Books.closing(customer, Books.paid(price))
-      yield* Shop.closing(shop, Shop.sold(1, price))
-    }).pipe(played)
+    played(() =>
+      Effect.gen(function* () {
+        const shop = yield* Shop.open({ offer })
+        const customer = yield* People.customer(shop.place, Settling.by("escrow"))
+        const receipt = yield* Deal.buy(customer)
+        assert.deepInclude(receipt, { text: "hello!", settlement: "escrow", amount: price })
+        yield* Books.closing(customer, Books.paid(price))
+        yield* Shop.closing(shop, Shop.sold(1, price))
+      })
+    )
   )
 
   it.live("prevents providers from taking payment without delivering results", () =>
-    MovableClock.within(({ forward }) =>
+    played((forward) =>
       Effect.gen(function* () {
         const guessed = yield* Deferred.make<boolean>()
         const { customer, peer } = yield* Deal.meet(
@@ -162,7 +167,7 @@ describe.concurrent("HTLC escrow", () => {
         const again = yield* Effect.flip(Deal.buy(customer, { budget: sixteenSats }))
         assert(again._tag === "DeliveryTimeout", again.message)
         assert.deepStrictEqual(yield* Books.of(customer), Books.locked(price))
-      }).pipe(played)
+      })
     )
   )
 })

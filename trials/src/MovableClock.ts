@@ -2,7 +2,9 @@
  * A clock that can be put forward: hours pass for everybody in the trial at once, and whoever
  * slept through them wakes up. Until then it goes as the real one does.
  */
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Duration, Effect, Layer } from "effect"
+import type { Scope } from "effect"
+import * as Stage from "./Stage.ts"
 
 export interface MovableClock {
   readonly clock: Clock.Clock
@@ -57,8 +59,14 @@ const over = (real: Clock.Clock): MovableClock => {
 }
 
 /** Everything happens by a clock that the trial puts forward. */
-export const within = <A, E, R>(trial: (clock: MovableClock) => Effect.Effect<A, E, R>) =>
+const within = <A, E, R>(trial: (clock: MovableClock) => Effect.Effect<A, E, R>) =>
   Effect.clockWith((real) => {
     const movable = over(real)
     return Effect.provideService(trial(movable), Clock.Clock, movable.clock)
   })
+
+/** Played on a stage of its own, where hours pass for everybody at once. */
+export const played = <E>(
+  trial: (forward: MovableClock["forward"]) => Effect.Effect<void, E, Stage.Stage | Scope.Scope>
+) =>
+  within(({ forward }) => Effect.scoped(Effect.provide(trial(forward), Layer.fresh(Stage.layer))))

@@ -1,12 +1,14 @@
 /** What a purchase over a crooked wallet has come to: for its caller, in the ledger, and at the bank. */
 import type { Treasury } from "@farthing/budget"
+import type { Settlement } from "@farthing/protocol"
 import { Cause, Clock, Effect, Exit, Predicate } from "effect"
 import * as ExitCode from "../../../apps/cli/src/ExitCode.ts"
 import type * as OtherRelay from "../../src/OtherRelay.ts"
 import * as Books from "../../src/Books.ts"
 import * as Trade from "../../src/Deal.ts"
 import * as Peer from "../../src/Peer.ts"
-import * as People from "../../src/People.ts"
+import type * as People from "../../src/People.ts"
+import * as Settling from "../../src/Settling.ts"
 import * as CrookedWallet from "./CrookedWallet.ts"
 
 export interface Aftermath extends Books.Books {
@@ -27,6 +29,8 @@ export interface Terms {
   /** The provider's script; default: it delivers what is paid. */
   readonly script?: Peer.Script
   readonly environment?: People.Environment
+  /** How it is settled; default: upfront. */
+  readonly settlement?: Settlement.Settlement
   /** What the relay of the wallet does wrong. */
   readonly misbehaviour?: OtherRelay.Manner
 }
@@ -36,12 +40,18 @@ export const text = "an honest answer"
 /** An honest provider, and a customer whose wallet behaves like this. */
 export const meet = Effect.fnUntraced(function* (
   conduct: CrookedWallet.Conduct,
-  { environment, misbehaviour, script = Peer.honest(Trade.price, text) }: Terms = {}
+  {
+    environment,
+    misbehaviour,
+    script = Peer.honest(Trade.price, text),
+    settlement = "upfront"
+  }: Terms = {}
 ) {
   const wallet = yield* CrookedWallet.open(conduct, misbehaviour)
-  const { customer, peer, place } = yield* Trade.meet(script, {
-    environment: { FARTHING_WALLET_NWC_URI: wallet.uri, ...environment }
-  })
+  const { customer, peer, place } = yield* Trade.meet(
+    script,
+    Settling.by(settlement, { FARTHING_WALLET_NWC_URI: wallet.uri, ...environment })
+  )
   return { place, peer, wallet, customer: { ...customer, account: wallet.account } }
 })
 

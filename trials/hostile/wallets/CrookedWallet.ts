@@ -5,7 +5,17 @@
 import * as AccountMethods from "@farthing/devnet/bank/AccountMethods"
 import { Bolt11, Key, Msat, Nip47, Nip47Event, NostrEvent, NwcUri } from "@farthing/protocol"
 import { Relay, Signer } from "@farthing/relay"
-import { Effect, Latch, Option, Redacted, Ref, Result, Stream, SubscriptionRef } from "effect"
+import {
+  Effect,
+  Latch,
+  Option,
+  Redacted,
+  Ref,
+  Result,
+  Schedule,
+  Stream,
+  SubscriptionRef
+} from "effect"
 import * as OtherRelay from "../../src/OtherRelay.ts"
 import * as Stage from "../../src/Stage.ts"
 
@@ -27,6 +37,8 @@ export interface CrookedWallet {
   readonly behave: (conduct: Conduct) => Effect.Effect<void>
   /** Pays an invoice of its own accord, whatever it was told and when. */
   readonly payAnyway: (bolt11: string) => Effect.Effect<void>
+  /** Carries payments out, and answers this as soon as they are begun; then it says nothing more. */
+  readonly beginsAnd: (...answers: ReadonlyArray<string>) => Conduct
   /** The payments that it was asked for, once there are so many and it has dealt with them. */
   readonly asked: (atLeast: number) => Effect.Effect<ReadonlyArray<string>>
   /** Answers a request in its place, as somebody else. */
@@ -73,6 +85,16 @@ export const open = Effect.fnUntraced(function* (
   const manner = yield* Ref.make(conduct)
   const asked = yield* SubscriptionRef.make<ReadonlyArray<string>>([])
   const listening = yield* Latch.make()
+
+  /** Once the bank knows of the payment, whatever became of it. */
+  const hasBegun = (bolt11: string) =>
+    Effect.fromResult(Bolt11.decode(bolt11)).pipe(
+      Effect.flatMap(({ paymentHash }) => bank.findPayment(account.account, paymentHash)),
+      Effect.repeat({ until: Option.isSome, schedule: Schedule.spaced("20 millis") }),
+      Effect.orDie
+    )
+
+  const scope = yield* Effect.scope
 
   const publish = (template: NostrEvent.Template) =>
     Effect.flatMap(service.sign(template), (event) => relay.publish(event))
@@ -132,6 +154,13 @@ export const open = Effect.fnUntraced(function* (
         Effect.orDie,
         Effect.asVoid
       ),
+    beginsAnd: (...answers) =>
+      except("pay_invoice", ({ params }, honest) =>
+        Effect.forkIn(honest, scope).pipe(
+          Effect.andThen(hasBegun(params.invoice)),
+          Effect.as(answers)
+        )
+      )(),
     asked: (atLeast) =>
       SubscriptionRef.changes(asked).pipe(
         Stream.filter((all) => all.length >= atLeast),
