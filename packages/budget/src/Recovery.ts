@@ -104,12 +104,17 @@ export const make = Effect.fnUntraced(function* ({ ledger, lookUp, keepingLease,
       case "Failed":
         return ledger.fail(spend, outcome.note)
       case "Begun":
-        return spend.isLock
-          ? ledger.hold(spend.paymentHash, outcome.note)
-          : ledger.leaveUnknown(spend, outcome.note)
       case "Open":
-        return ledger.leaveUnknown(spend, outcome.note)
+        return stillOpen(spend, outcome)
     }
+  }
+
+  /** What is held stays so; nothing is written where nothing is new. */
+  const stillOpen = (spend: SpendRecord, { _tag, note }: Outcome.Outcome & { note: string }) => {
+    if (spend.state === "held") return Effect.succeed(spend)
+    return spend.isLock && _tag === "Begun"
+      ? ledger.hold(spend.paymentHash, note)
+      : ledger.leaveUnknown(spend, note)
   }
 
   /** What the ledger says by now, or else the wallet. */

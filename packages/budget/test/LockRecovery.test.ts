@@ -229,7 +229,7 @@ describe("a wallet that lies about a lock", () => {
       assert.strictEqual((yield* record)?.state, "held")
       assert.strictEqual((yield* books).spent, hold)
       yield* claim(preimage)
-      yield* TestClock.adjust("1 minute")
+      yield* TestClock.adjust("5 minutes")
       assert.strictEqual((yield* lock.end).preimage, preimage)
       assert.deepStrictEqual(yield* books, { ...nothing, spent: cost })
     }).pipe(
