@@ -47,7 +47,7 @@ const deliver = (purchase: Purchase, offer: Offer, locked: Locking.Locked) => {
     Effect.catchTags({
       Undelivered: (error) => undelivered(offer, locked, error),
       MoneyBack: ({ message }) => returned(offer, message),
-      RelayUnavailable: (error) => Effect.fail(outOfReach(offer, locked, error))
+      RelayUnavailable: (error) => outOfReach(offer, locked, error)
     })
   )
 }
@@ -93,6 +93,7 @@ const undelivered = Effect.fnUntraced(function* (
 ) {
   const journal = yield* Journal
   yield* logged(journal.noted(request.event.id, message))
+  yield* logged(journal.letGo(request.event.id))
   const fields = {
     provider: provider.pubkey,
     cost: Msat.zero,
@@ -109,17 +110,20 @@ const undelivered = Effect.fnUntraced(function* (
   }
 })
 
-const outOfReach = (
-  { provider }: Offer,
+const outOfReach = Effect.fnUntraced(function* (
+  { provider, request }: Offer,
   locked: Locking.Locked,
   { message }: ComputeError.RelayUnavailable
-) =>
-  new ComputeError.DeliveryTimeout({
+) {
+  const journal = yield* Journal
+  yield* logged(journal.letGo(request.event.id))
+  return yield* new ComputeError.DeliveryTimeout({
     provider: provider.pubkey,
     cost: Msat.zero,
     held: heldBy(locked),
     message: `The relays went away before ${nameOf(provider)} delivered: ${message}. ${comesBack(locked)}`
   })
+})
 
 const heldBy = ({ allowedFee, amount }: Locking.Locked): Msat.Msat => Msat.add(amount, allowedFee)
 

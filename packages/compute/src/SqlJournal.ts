@@ -284,6 +284,14 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
         )
       ).pipe(unavailable),
 
+    letGo: (request) =>
+      sql`UPDATE compute_job SET lease_until = 0
+        WHERE request_id = ${request} AND lease_owner = ${owner}`.pipe(
+        sql.withTransaction,
+        Effect.asVoid,
+        unavailable
+      ),
+
     records: unavailable(records.all),
 
     reconciled: (requests) =>
