@@ -3,11 +3,10 @@
  * where it does not succeed ever more seldom.
  */
 import type { NostrEvent } from "@farthing/protocol"
-import { Clock, Effect, FiberMap } from "effect"
+import { Clock, Duration, Effect, FiberMap } from "effect"
 
-/** One that cannot go on is tried ever more seldom; in milliseconds. */
+/** Before something is tried for the second time; in milliseconds. */
 const firstPause = 2_000
-const longestPause = 10 * 60_000
 
 type Id = NostrEvent.EventId
 
@@ -25,7 +24,11 @@ export interface Errands {
 }
 
 /** Those that are under way end with the scope. */
-export const make = Effect.gen(function* () {
+export const make = Effect.fnUntraced(function* (options: {
+  /** However seldom, then as often as this. */
+  readonly longestPause: Duration.Input
+}) {
+  const longestPause = Duration.toMillis(options.longestPause)
   const fibers = yield* FiberMap.make<Id>()
   const turns = new Map<Id, { readonly at: number; readonly pause: number }>()
 

@@ -57,8 +57,8 @@ export const infer = (
             text += part.text
             break
           case "Anew":
-            text = handedOut = ""
             yield* beginAnew(part.because)
+            text = handedOut = ""
             break
           case "Finish": {
             const { reason, tokensIn, tokensOut } = part

@@ -33,6 +33,9 @@ export interface Locks {
 /** How often it is looked whether something can go on. */
 const turn = "1 second"
 
+/** A lock may end soon: a wallet that does not answer is asked as often as this. */
+const longestPause = "30 seconds"
+
 /** What is being claimed for less (in milliseconds) is left to whoever does it. */
 const underWay = 1_000
 
@@ -49,7 +52,7 @@ export const make = Effect.fnUntraced(function* (services: {
   readonly tell: (event: ProviderEvent) => Effect.Effect<void>
 }) {
   const { book, channel, provider, signer, tell, tracing, wallet } = services
-  const errands = yield* Errands.make
+  const errands = yield* Errands.make({ longestPause })
   /** Sealed results whose money was locked before they were delivered. */
   const early = new Set<Bolt11.PaymentHash>()
 
@@ -115,19 +118,19 @@ export const make = Effect.fnUntraced(function* (services: {
       yield* trouble({ message: `the money for ${job.id} waits: ${message}` })
   })
 
-  const guarded = <E extends { readonly message: string }>(
-    job: Job,
-    effect: Effect.Effect<void, E>
-  ): Effect.Effect<void> =>
-    effect.pipe(
-      tracing.stage("claim"),
-      tracing.job(job.id),
-      Effect.catch(({ message }) => complain(job, message)),
-      Effect.catch(trouble),
-      Effect.catchDefect((defect) => trouble({ message: `a bug: ${String(defect)}` }))
-    )
+  /** What goes wrong is tried again in its turn. */
+  const guarded =
+    (job: Job) =>
+    <E extends { readonly message: string }>(effect: Effect.Effect<void, E>): Effect.Effect<void> =>
+      effect.pipe(
+        tracing.stage("claim"),
+        tracing.job(job.id),
+        Effect.catch(({ message }) => complain(job, message)),
+        Effect.catch(trouble),
+        Effect.catchDefect((defect) => trouble({ message: `a bug: ${String(defect)}` }))
+      )
 
-  const take = (job: Job) => errands.run(job.id)(guarded(job, collect(job)))
+  const take = (job: Job) => collect(job).pipe(guarded(job), errands.run(job.id))
 
   const claim: Locks["claim"] = Effect.fnUntraced(function* (paymentHash) {
     const job = yield* book.claiming(paymentHash)
@@ -191,12 +194,8 @@ export const make = Effect.fnUntraced(function* (services: {
       locked: now + Lock.givenBack,
       invoiced: now - Lock.expiredFor
     })
-    yield* Effect.forEach(
-      due,
-      ({ job, isClaiming }) =>
-        errands.runInTurn(job.id)(guarded(job, isClaiming ? collect(job) : giveUp(job))),
-      { discard: true }
-    )
+    for (const { isClaiming, job } of due)
+      yield* (isClaiming ? collect(job) : giveUp(job)).pipe(guarded(job), errands.runInTurn(job.id))
   })
 
   const filters = Effect.map(book.escrows(provider), (jobs): ReadonlyArray<Filter.Filter> => {

@@ -93,7 +93,7 @@ export interface Shape extends LockedJobs {
     provider: Key.PublicKey,
     since: number
   ) => Effect.Effect<ReadonlyArray<Job>, BookUnavailable>
-  /** What was signed to tell of them. */
+  /** What was signed to tell of them; some of it may never have been said. */
   readonly quotes: (
     provider: Key.PublicKey,
     since: number

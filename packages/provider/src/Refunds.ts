@@ -12,8 +12,9 @@ import {
 } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import type { Wallet } from "@farthing/wallet"
-import { Array as Arr, Clock, Effect, FiberMap, Option, Result, Schedule } from "effect"
+import { Array as Arr, Effect, Option, Result, Schedule } from "effect"
 import type { Answers } from "./Answers.ts"
+import * as Errands from "./Errands.ts"
 import type { Job } from "./Job.ts"
 import type { BookUnavailable, Owed, Shape as ProviderBook } from "./ProviderBook.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
@@ -37,9 +38,8 @@ export interface Refunds {
 /** How often it is looked whether a refund can go on. */
 const turn = "1 second"
 
-/** One that cannot go on is tried ever more seldom; in milliseconds. */
-const firstPause = 2_000
-const longestPause = 10 * 60_000
+/** One that cannot go on is tried ever more seldom. */
+const longestPause = "10 minutes"
 
 /** An offer is closed when every clock says that it is over; in seconds. */
 const clocksApart = 60
@@ -63,9 +63,8 @@ export const make = Effect.fnUntraced(function* (services: {
   const { answers, book, channel, options, provider, tell, treasury, wallet } = services
   const scope = yield* Effect.scope
   /** One fiber a job checks its invoice, or pays it. */
-  const fibers = yield* FiberMap.make<NostrEvent.EventId>()
+  const errands = yield* Errands.make({ longestPause })
   const objections = new Map<NostrEvent.EventId, number>()
-  const turns = new Map<NostrEvent.EventId, { readonly at: number; readonly pause: number }>()
 
   const trouble = ({ message }: { readonly message: string }) => tell({ _tag: "Trouble", message })
 
@@ -84,15 +83,12 @@ export const make = Effect.fnUntraced(function* (services: {
 
   /** One job at a time, so that a flood of invoices is no flood of questions to the wallet. */
   const look = (owed: Owed, invoice: Bolt11.Invoice) =>
-    runOnce(
-      owed.job,
-      Effect.gen(function* () {
-        if (yield* isOurOwn(owed.job, invoice))
-          return yield* object(owed.job, "the invoice is our own")
-        if (!(yield* book.claimed(owed.job.id, invoice))) return
-        yield* settle({ ...owed, invoice: Option.some(invoice.bolt11) })
-      })
-    )
+    Effect.gen(function* () {
+      if (yield* isOurOwn(owed.job, invoice))
+        return yield* object(owed.job, "the invoice is our own")
+      if (!(yield* book.claimed(owed.job.id, invoice))) return
+      yield* settle({ ...owed, invoice: Option.some(invoice.bolt11) })
+    }).pipe(guarded(owed.job), errands.run(owed.job.id))
 
   /** To pay ourselves would end in another customer's quote being paid. */
   const isOurOwn = Effect.fnUntraced(function* (job: Job, { paymentHash }: Bolt11.Invoice) {
@@ -179,7 +175,7 @@ export const make = Effect.fnUntraced(function* (services: {
 
   const forget = ({ id }: Job) => {
     objections.delete(id)
-    turns.delete(id)
+    errands.forget(id)
   }
 
   /** Told when it is new, so that a wallet that cannot pay does not fill the log. */
@@ -189,31 +185,19 @@ export const make = Effect.fnUntraced(function* (services: {
   })
 
   /** What goes wrong is tried again in its turn. */
-  const runOnce = <E extends { readonly message: string }>(
-    job: Job,
-    effect: Effect.Effect<void, E>
-  ) =>
-    FiberMap.run(
-      fibers,
-      job.id,
+  const guarded =
+    (job: Job) =>
+    <E extends { readonly message: string }>(effect: Effect.Effect<void, E>): Effect.Effect<void> =>
       effect.pipe(
         Effect.catch(({ message }) => complain(job, message)),
         Effect.catch(trouble),
         Effect.catchDefect((defect) => trouble({ message: `a bug: ${String(defect)}` }))
-      ),
-      { onlyIfMissing: true }
-    ).pipe(Effect.asVoid)
+      )
 
   const lookAfter = Effect.gen(function* () {
     const due = yield* book.dueOffers(provider, yield* UnixTime.now)
-    for (const owed of due) {
-      const { id } = owed.job
-      const now = yield* Clock.currentTimeMillis
-      const { at, pause } = turns.get(id) ?? { at: now, pause: firstPause }
-      if (now < at) continue
-      turns.set(id, { at: now + pause, pause: Math.min(2 * pause, longestPause) })
-      yield* runOnce(owed.job, settle(owed))
-    }
+    for (const owed of due)
+      yield* settle(owed).pipe(guarded(owed.job), errands.runInTurn(owed.job.id))
   })
 
   const remind = Effect.gen(function* () {

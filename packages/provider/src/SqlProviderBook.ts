@@ -1,5 +1,5 @@
 /** The provider's book in a database: every step is durable before the next one is taken. */
-import { Msat, type NostrEvent } from "@farthing/protocol"
+import { type Key, Msat, type NostrEvent } from "@farthing/protocol"
 import { Prepared } from "@farthing/sqlite"
 import type { Slots } from "@farthing/sqlite/Prepared"
 import { Effect, Layer, Option } from "effect"
@@ -36,6 +36,16 @@ export const make = Effect.gen(function* () {
     (by: Slots<{ readonly request: NostrEvent.EventId }>) =>
       sql`SELECT 1 FROM provider_job WHERE request_id = ${by.request}`
   )
+
+  /** What can still be paid; for what is sealed that is so while it is done, and afterwards. */
+  const open = (provider: Key.PublicKey, since: number) => sql`
+    SELECT * FROM provider_job
+    WHERE provider = ${provider} AND state = 'quoted' AND received_at >= ${since}
+    UNION ALL
+    SELECT * FROM provider_job
+    WHERE provider = ${provider} AND settlement = 'sealed'
+      AND state IN ('quoted', 'running', 'answered', 'awaiting')
+      AND state <> 'quoted' AND received_at >= ${since}`
 
   return ProviderBook.of({
     ...SqlPaidJobs.make(pen),
@@ -81,22 +91,15 @@ export const make = Effect.gen(function* () {
     quoted: (provider, job, said) => quote(Rows.quoteCells(provider, job, said)),
 
     unpaid: (provider, since) =>
-      sql`SELECT * FROM provider_job
-          WHERE provider = ${provider} AND state = 'quoted' AND received_at >= ${since}
-          UNION
-          SELECT * FROM provider_job
-          WHERE provider = ${provider} AND settlement = 'sealed'
-            AND state IN ('quoted', 'running', 'answered', 'awaiting') AND received_at >= ${since}
-          ORDER BY received_at`.pipe(
+      sql`${open(provider, since)} ORDER BY received_at`.pipe(
         Effect.flatMap(Rows.decodeJobs),
         Effect.map((rows) => rows.map(Rows.toJob)),
         unavailable
       ),
 
     quotes: (provider, since) =>
-      sql`SELECT quote AS event FROM provider_job
-          WHERE provider = ${provider} AND state = 'quoted' AND received_at >= ${since}
-            AND quote IS NOT NULL ORDER BY received_at`.pipe(
+      sql`SELECT quote AS event FROM (${open(provider, since)})
+          WHERE quote IS NOT NULL ORDER BY received_at`.pipe(
         Effect.flatMap(Rows.decodeEvents),
         Effect.map((rows) => rows.map(({ event }) => event)),
         unavailable

@@ -38,6 +38,9 @@ export const price = Msat.make(10_000)
 
 const options: ComputeProvider.Options = { name: "tern", network: "regtest", priceMsats: price }
 
+/** Everything that can be offered. */
+export const settlement = ["upfront", "escrow", "sealed"] as const
+
 /** Plays one inference after the other; the last one again and again. */
 export interface Play {
   (
@@ -212,7 +215,7 @@ export const request = (wish?: Wish): AgentMessage.JobRequest => ({
 
 export const newSecret = (): Key.SecretKey => Redacted.make(randomBytes(32).toString("hex"))
 
-interface Heard {
+export interface Heard {
   readonly event: NostrEvent.NostrEvent
   readonly message: AgentMessage.AgentMessage
 }
@@ -284,6 +287,19 @@ export const customer = Effect.fnUntraced(function* (provider: {
       })
     })
 
+  /** Locks the money of a hold invoice; what becomes of it is its end. */
+  const lock = (bolt11: string) =>
+    Effect.gen(function* () {
+      const invoice = yield* Effect.fromResult(Bolt11.decode(bolt11))
+      return yield* bank.lock(account, { invoice, maxFee: Msat.zero, expiresAt: invoice.expiresAt })
+    })
+
+  /** Something for the provider's eyes only. */
+  const whisper = (request: NostrEvent.EventId, message: AgentMessage.AgentMessage) =>
+    Effect.flatMap(signer.encrypt(provider.publicKey, AgentMessage.stringify(message)), (payload) =>
+      say({ type: "Private", request_id: request, payload })
+    )
+
   /** An invoice of the customer's own. */
   const makeInvoice = (amount: Msat.Msat, expiry: Duration.Input = "1 day") =>
     Effect.map(
@@ -302,7 +318,14 @@ export const customer = Effect.fnUntraced(function* (provider: {
     ask: (wish?: Wish) => say(request(wish)),
     hear,
     pay,
+    lock,
+    whisper,
+    conversationKey: signer.conversationKey(provider.publicKey),
     heard,
+    /** Whatever is said next. */
+    next: Queue.take(heard),
+    /** Hears something once more. */
+    again: (one: Heard) => Queue.offerUnsafe(heard, one),
     /** Asks, takes the quote and pays it, as a modern customer does. */
     buy: (wish?: Wish) =>
       Effect.gen(function* () {
