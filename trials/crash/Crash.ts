@@ -17,6 +17,12 @@ export interface Verdict {
   readonly disagreements: ReadonlyArray<string>
 }
 
+/** In hours: nobody can take what was locked before. */
+const longestLock = 48
+
+/** It is not known to the bank, and may yet be for as long as a lock can last. */
+const canOnlyWait = ({ state }: Books.Spend): boolean => state === "unknown"
+
 /** How often the customer looks again before the books have to agree and something is bought. */
 const mostRuns = 4
 
@@ -36,6 +42,7 @@ export const play = Effect.fnUntraced(function* (
     if (findings === undefined) continue
     const books = yield* town.books
     const disagreements = [...findings, ...Agreement.disagreements(books)]
+    if (books.people.some(({ spends }) => spends.some(canOnlyWait))) yield* town.pass(longestLock)
     const isOver =
       disagreements.length === 0 &&
       (Points.comesToNothing(kind) ? isEnded(books, purchase) : isPaid(books, purchase))

@@ -3,7 +3,9 @@ import { Settlement } from "@farthing/protocol"
 import { Effect, Schema } from "effect"
 import { Doom } from "./Fuse.ts"
 
-const fuse = {
+const common = {
+  /** By how many seconds its clock is ahead. */
+  ahead: Schema.optionalKey(Schema.Int),
   doom: Schema.optionalKey(Doom),
   /** Whether each point that is passed is told of. */
   tells: Schema.optionalKey(Schema.Boolean)
@@ -21,7 +23,7 @@ export const Purchase = Schema.Struct({
 export interface Purchase extends Schema.Schema.Type<typeof Purchase> {}
 
 export const Customer = Schema.Struct({
-  ...fuse,
+  ...common,
   purchases: Schema.Array(Purchase),
   /** How many purchases go on at once. */
   atOnce: Schema.Int
@@ -38,7 +40,7 @@ export const Backend = Schema.Literals(["embedded", "slow", "failing", "fickle"]
 export type Backend = typeof Backend.Type
 
 export const Provider = Schema.Struct({
-  ...fuse,
+  ...common,
   lot,
   name: Schema.String,
   backend: Backend,
@@ -48,7 +50,7 @@ export const Provider = Schema.Struct({
 export interface Provider extends Schema.Schema.Type<typeof Provider> {}
 
 export const Market = Schema.Struct({
-  ...fuse,
+  ...common,
   lot,
   /** An existing folder for the books. */
   folder: Schema.String,

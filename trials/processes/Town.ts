@@ -44,6 +44,8 @@ export interface Town {
     name: string,
     task: Pick<Task.Customer, "purchases" | "atOnce" | "doom">
   ) => Effect.Effect<Process.Process, never, Scope.Scope>
+  /** So many hours pass for everybody: market and providers begin a new life after them. */
+  readonly pass: (hours: number) => Effect.Effect<void>
   /** The books once the providers have come to their end with everything that was paid. */
   readonly books: ReturnType<typeof Books.read>
 }
@@ -53,7 +55,7 @@ export interface Kept {
   /** Waits for the life that can be used. */
   readonly alive: Effect.Effect<Process.Process>
   /** Ends this life, and begins another one with this doom. */
-  readonly rebirth: (doom: Doom) => Effect.Effect<void>
+  readonly rebirth: (doom?: Doom) => Effect.Effect<void>
 }
 
 /** For the providers to come to their end. */
@@ -111,6 +113,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       onLine: (line) => onLine?.(name, line)
     })
 
+  /** By how many seconds everybody's clock is ahead. */
+  let ahead = 0
+
   /** Where the market is, and the wallets of the accounts; the same in every life. */
   let place: Readonly<Record<string, string>> = {}
 
@@ -118,6 +123,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     start("market", "market", {
       ...doom,
       ...lot,
+      ahead,
       tells: true,
       folder: join(folder, "market"),
       port: place["relay"] === undefined ? 0 : Number(new URL(place["relay"]).port),
@@ -145,6 +151,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           {
             ...doom,
             ...lot,
+            ahead,
             tells: true,
             name,
             backend,
@@ -160,7 +167,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   yield* Effect.forEach(kept.values(), ({ alive }) => alive)
 
   const customer: Town["customer"] = (name, task) =>
-    start(name, "customer", { tells: true, ...task } satisfies Task.Customer, {
+    start(name, "customer", { ahead, tells: true, ...task } satisfies Task.Customer, {
       ...environmentOf(name),
       ...timeouts(patience),
       ...limits
@@ -182,6 +189,14 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     market,
     providers: kept,
     customer,
+    pass: Effect.fnUntraced(function* (hours) {
+      ahead += hours * 3_600
+      yield* market.rebirth()
+      yield* market.alive
+      yield* Effect.forEach(kept.values(), (provider) =>
+        Effect.andThen(provider.rebirth(), provider.alive)
+      )
+    }),
     books
   }
   return town

@@ -9,6 +9,7 @@ import { ComputeClient } from "@farthing/compute"
 import { Msat } from "@farthing/protocol"
 import { Effect, Layer, Schedule, Stream } from "effect"
 import { Config, Market } from "farthing"
+import * as Ahead from "./Ahead.ts"
 import * as Fuse from "./Fuse.ts"
 import * as FusedDatabase from "./FusedDatabase.ts"
 import * as FusedMarket from "./FusedMarket.ts"
@@ -55,8 +56,17 @@ const isAtRest = Effect.gen(function* () {
   const treasury = yield* Treasury.Treasury
   const { held } = yield* treasury.status
   const jobs = yield* client.jobs({ limit: 100_000 })
-  return held === 0 && jobs.every(({ state }) => ends.includes(state))
+  const open = jobs.filter(({ state }) => !ends.includes(state))
+  if (open.length === 0) return held === 0
+  const waits = yield* Effect.forEach(open, ({ purchase }) =>
+    Effect.map(treasury.find(purchase), (spends) => spends.some(canOnlyWait))
+  )
+  return waits.every((only) => only)
 })
+
+/** A lock that the wallet does not know may yet be one, for as long as a lock can last. */
+const canOnlyWait = ({ isLock, state }: Treasury.SpendRecord): boolean =>
+  isLock && state === "unknown"
 
 /** Recovers, as a person would do it again and again, until nothing is left open. */
 const takeUp = Effect.gen(function* () {
@@ -113,7 +123,8 @@ Task.customer.pipe(
     live(task).pipe(
       Effect.provide(
         customer.pipe(Market.livingIn(process.env), Layer.provideMerge(Fuse.layer(task)))
-      )
+      ),
+      Ahead.by(task.ahead)
     )
   ),
   Effect.provide(NodeServices.layer),

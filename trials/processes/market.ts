@@ -9,6 +9,7 @@ import { Msat } from "@farthing/protocol"
 import { BankBook } from "@farthing/wallet"
 import { Context, Effect, Layer, Redacted, Schema, Stdio, Stream } from "effect"
 import { join } from "node:path"
+import * as Ahead from "./Ahead.ts"
 import * as FickleBank from "./FickleBank.ts"
 import * as Fuse from "./Fuse.ts"
 import * as FusedDatabase from "./FusedDatabase.ts"
@@ -56,7 +57,7 @@ const live = Effect.fnUntraced(function* (task: Task.Market) {
 }, Effect.scoped)
 
 Task.market.pipe(
-  Effect.flatMap((task) => Effect.provide(live(task), Fuse.layer(task))),
+  Effect.flatMap((task) => live(task).pipe(Effect.provide(Fuse.layer(task)), Ahead.by(task.ahead))),
   Effect.provide(NodeServices.layer),
   NodeRuntime.runMain()
 )

@@ -5,6 +5,7 @@ import { Msat, Settlement } from "@farthing/protocol"
 import { ComputeProvider, RefundTreasury, SqlProviderBook } from "@farthing/provider"
 import { Effect, Layer } from "effect"
 import { Config, Market } from "farthing"
+import * as Ahead from "./Ahead.ts"
 import * as Backends from "./Backends.ts"
 import * as Fuse from "./Fuse.ts"
 import * as FusedDatabase from "./FusedDatabase.ts"
@@ -61,7 +62,8 @@ Task.provider.pipe(
     live.pipe(
       Effect.provide(
         seller(task).pipe(Market.livingIn(process.env), Layer.provideMerge(Fuse.layer(task)))
-      )
+      ),
+      Ahead.by(task.ahead)
     )
   ),
   Effect.provide(NodeServices.layer),

@@ -33,6 +33,9 @@ const purchasesEach = 100
 const customersAtOnce = 3
 const purchasesAtOnce = 4
 
+/** In hours: what was locked by then is taken, or back. */
+const longestLock = 48
+
 export const ride = Effect.fnUntraced(function* (options: Options) {
   const { bundle, folder, patience, purchases, seed, tally } = options
   const fate = Fate.make(seed)
@@ -73,6 +76,7 @@ export const ride = Effect.fnUntraced(function* (options: Options) {
     discard: true
   })
   if (relay !== undefined) yield* relay.behave(OtherRelay.honest)
+  yield* town.pass(longestLock)
   const findings = yield* Effect.forEach(wishes, ({ name }) => lookAgain(town, name), {
     concurrency: customersAtOnce
   })
