@@ -1,34 +1,15 @@
 /** A process of its own that shares a database with others: `node program.ts <file> <task>`. */
 import { Msat } from "@farthing/protocol"
-import { Sqlite } from "@farthing/sqlite"
 import { Faults, Payer, Wallet } from "@farthing/wallet"
-import { Effect, Layer, Option, Schedule } from "effect"
-import type { Limits } from "../src/Limits.ts"
+import { Effect, Option, Schedule } from "effect"
 import { PurchaseId } from "../src/Spend.ts"
 import type { Spend } from "../src/Spend.ts"
 import * as Treasury from "../src/Treasury.ts"
-import { fee, open, sats, seconds, spend, wallet, worldIn } from "./Fixture.ts"
-import { pausing } from "./Pausing.ts"
+import { fee, sats, seconds, spend } from "./Fixture.ts"
+import { lockTasks } from "./LockTasks.ts"
+import { at, mortal, pausingWorld, say, told, world } from "./ProcessWorld.ts"
 
-const [filename = "", task] = process.argv.slice(2)
-
-const say = (line: string) => Effect.sync(() => process.stdout.write(`${line}\n`))
-
-const told = Effect.callback<void>((resume) => {
-  process.stdin.once("data", () => {
-    process.stdin.unref()
-    resume(Effect.void)
-  })
-})
-
-/** Short enough that nobody has to wait long for the dead. */
-const lease = seconds(2)
-
-const world = (limits: Partial<Limits> = {}, options: { readonly lease?: typeof lease } = {}) =>
-  worldIn(Sqlite.layer({ filename }), { maxFee: fee, maxFeePercent: 0, ...limits }, options)
-
-/** One whose processes are soon taken for dead. */
-const mortal = world({}, { lease })
+const [, task] = process.argv.slice(2)
 
 /** Pays 10 sats so many times, five at once, and says what came of it. */
 const payMany = (times: number, rest: Partial<Spend> = {}) =>
@@ -70,24 +51,10 @@ const hesitant = (
     paid: Effect.Effect<Payer.Paid, Payer.PaymentFailed | Payer.PaymentUnknown>
   ) => typeof paid
 ) =>
-  Treasury.layer({
-    network: "regtest",
-    limits: { ...open, maxFee: fee, maxFeePercent: 0 },
-    lease
-  }).pipe(
-    Layer.provide(
-      Layer.effect(
-        Payer.Payer,
-        Effect.map(Payer.Payer, (payer) => ({
-          ...payer,
-          pay: (request) =>
-            say("asked").pipe(Effect.andThen(told), Effect.andThen(answer(payer.pay(request))))
-        }))
-      )
-    ),
-    Layer.provideMerge(wallet),
-    Layer.provideMerge(Sqlite.layer({ filename }))
-  )
+  at((payer) => ({
+    pay: (request) =>
+      say("asked").pipe(Effect.andThen(told), Effect.andThen(answer(payer.pay(request))))
+  }))
 
 /** Pays 100 sats for one wish, and says what came of it. */
 const payOnce = Effect.gen(function* () {
@@ -137,21 +104,14 @@ const recovering = Effect.gen(function* () {
 })
 
 const tasks = {
+  ...lockTasks,
   race: payMany(20).pipe(Effect.provide(world({ daily: sats(300) }))),
   purchase: payMany(3, { purchase: PurchaseId.make("one wish") }).pipe(Effect.provide(world())),
   queue: payMany(5).pipe(Effect.provide(world({ unresolved: sats(10), wait: seconds(60) }))),
   paidAndSilent: paidAndSilent.pipe(Effect.provide(mortal)),
   manySilent: manySilent.pipe(Effect.provide(mortal)),
   recovering: recovering.pipe(Effect.provide(world())),
-  reserved: payOnce.pipe(
-    Effect.provide(
-      worldIn(
-        pausing(filename, Effect.andThen(say("reserved"), told)),
-        { maxFee: fee, maxFeePercent: 0 },
-        { lease }
-      )
-    )
-  ),
+  reserved: payOnce.pipe(Effect.provide(pausingWorld)),
   hesitant: payOnce.pipe(Effect.provide(hesitant((paid) => paid))),
   failing: payOnce.pipe(
     Effect.provide(
