@@ -8,6 +8,7 @@ import * as Ledger from "./rows/Ledger.ts"
 import * as Memory from "./rows/Memory.ts"
 import * as Relays from "./rows/Relays.ts"
 import * as Resilience from "./rows/Resilience.ts"
+import * as Settlement from "./rows/Settlement.ts"
 import * as Start from "./rows/Start.ts"
 import type { Row } from "./src/Row.ts"
 
@@ -19,6 +20,7 @@ export const rows: ReadonlyArray<Row> = [
   EndToEnd.agents,
   EndToEnd.nwc,
   Hops.hops,
+  Settlement.settlement,
   Relays.client,
   Resilience.resume,
   Resilience.relays,

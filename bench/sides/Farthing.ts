@@ -59,7 +59,7 @@ const person = (folder: string, name: string, uri: string | undefined) => {
 
 /** The provider sells, and this is how each customer buys; until the scope closes. */
 export const open = Effect.fnUntraced(function* (workload: Workload, folder: string) {
-  const { agents, relays, wallets } = workload
+  const { agents, relays, settlement, wallets } = workload
   const connection = Relay.layer({ urls: relays })
   const money = yield* Layer.build(bank)
   const build = <A, E, R>(layer: Layer.Layer<A, E, R>) =>
@@ -72,6 +72,8 @@ export const open = Effect.fnUntraced(function* (workload: Workload, folder: str
       priceMsats: price,
       capacity: 1_000,
       queue: 10_000,
+      settlement: [settlement],
+      maxUnpaidSealed: 10_000,
       unpaidPerCustomer: 10_000,
       requestsPerMinute: 1_000_000
     }).pipe(
@@ -84,7 +86,7 @@ export const open = Effect.fnUntraced(function* (workload: Workload, folder: str
 
   const customer = Effect.fnUntraced(function* (index: number) {
     const context = yield* build(
-      ComputeClient.layer({ network }).pipe(
+      ComputeClient.layer({ network, settlement: [settlement] }).pipe(
         Layer.provide(Treasury.layer({ network, limits })),
         Layer.provide(connection),
         Layer.provide(person(folder, `customer-${index}`, wallets[index + 1]))

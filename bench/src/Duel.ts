@@ -6,7 +6,7 @@ import type { Performance, Workload } from "./Workload.ts"
 
 export interface Task extends Pick<
   Workload,
-  "agents" | "concurrency" | "jobs" | "warmUp" | "listening"
+  "agents" | "concurrency" | "jobs" | "warmUp" | "settlement" | "listening"
 > {
   /** A bank in the same process, or the devnet's over Nostr Wallet Connect. */
   readonly wallet: "ledger" | "nwc"
@@ -20,6 +20,7 @@ export const oneAtATime: Task = {
   concurrency: 1,
   jobs: 100,
   warmUp: 150,
+  settlement: "upfront",
   listening: "p",
   wallet: "ledger",
   hop: 0
@@ -46,7 +47,7 @@ export const watch = (task: Task, watching: Workload["watching"]) =>
 /** Ours over these relays, where nobody is compared with it. */
 export const over = (
   relays: ReadonlyArray<string>,
-  { agents, concurrency, jobs, listening, warmUp }: Task,
+  { agents, concurrency, jobs, listening, settlement, warmUp }: Task,
   onWarm?: Effect.Effect<void>
 ) =>
   Processes.side(
@@ -56,6 +57,7 @@ export const over = (
       concurrency,
       jobs,
       listening,
+      settlement,
       warmUp,
       relays,
       wallets: [],

@@ -1,4 +1,5 @@
 /** What both sides of an end-to-end comparison are asked to do, and what they tell of it. */
+import { Settlement } from "@farthing/protocol"
 import { Schema } from "effect"
 
 /** Something of which customer and provider have their own. */
@@ -15,6 +16,8 @@ export const Workload = Schema.Struct({
   /** Purchases in all, after those that warm up. */
   jobs: Schema.Int,
   warmUp: Schema.Int,
+  /** Ours only: how money and result are exchanged. */
+  settlement: Settlement.Settlement,
   /** Baseline only: what a customer asks the relay for. */
   listening: Schema.Literals(["seed", "p"]),
   /** Baseline only: how often a purchase is written down durably. */
