@@ -24,10 +24,10 @@ interface Generation {
   readonly since: number | undefined
 }
 
-const generationSize = 8_192
+const generationSize = 4_096
 
 /** At least so many are remembered. */
-const remembered = 32_768
+const remembered = 16_384
 const rememberedWhileFilling = 262_144
 
 /** `now` is the time in unix seconds. */

@@ -3,13 +3,13 @@ import * as Recent from "../src/Recent.ts"
 import * as SeenIds from "../src/SeenIds.ts"
 
 describe("SeenIds", () => {
-  it("remembers at least the last 32,768, and everything since its horizon", () => {
+  it("remembers at least the last 16,384, and everything since its horizon", () => {
     let now = 0
     const seen = SeenIds.make(() => now)
     for (now = 0; now < 100_000; now++) {
       seen.add(String(now), false)
       const horizon = seen.horizon() ?? 0
-      if (horizon > Math.max(0, now - 32_767)) assert.fail(`horizon ${horizon} at ${now}`)
+      if (horizon > Math.max(0, now - 16_383)) assert.fail(`horizon ${horizon} at ${now}`)
       if (now % 5_000 === 0)
         for (let second = horizon; second <= now; second += 500) assert(seen.has(String(second)))
     }
