@@ -46,12 +46,12 @@ export const make = Effect.fnUntraced(function* ({ learn, room }: Options) {
       const end = awaited.get(spend.paymentHash)
       watched.delete(spend.paymentHash)
       awaited.delete(spend.paymentHash)
-      return Effect.andThen(
-        end === undefined
-          ? Effect.void
-          : Effect.andThen(Deferred.succeed(end, spend), Metrics.countEnd(spend)),
-        room.release
-      )
+      return end === undefined
+        ? room.release
+        : Metrics.countEnd(spend).pipe(
+            Effect.andThen(room.release),
+            Effect.andThen(Deferred.succeed(end, spend))
+          )
     })
 
   const lookAround = Effect.gen(function* () {

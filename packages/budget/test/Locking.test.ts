@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Bolt11, Msat } from "@farthing/protocol"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Metric } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import * as Treasury from "../src/Treasury.ts"
@@ -289,6 +289,53 @@ describe("Treasury.release", () => {
       yield* Effect.flip(end)
       assert.deepStrictEqual(yield* books, nothing)
     }).pipe(Effect.provide(world({ firstSpend: sats(110) })))
+  )
+})
+
+describe("what is counted of locks", () => {
+  const counted = Effect.map(Metric.snapshot, (snapshots) =>
+    Object.fromEntries(
+      snapshots.flatMap(({ attributes = {}, id, state, type }) =>
+        type === "Counter" && Number(state.count) > 0
+          ? [[`${id.replace("farthing_budget_", "")} ${attributes["end"] ?? ""}`, state.count]]
+          : []
+      )
+    )
+  )
+
+  const alone = Effect.provideServiceEffect(
+    Metric.MetricRegistry,
+    Effect.sync(() => new Map())
+  )
+
+  it.effect("is each when it is made, and as a payment when it ends", () =>
+    Effect.gen(function* () {
+      const treasury = yield* Treasury.Treasury
+      const first = yield* locked()
+      const second = yield* locked()
+      yield* locked()
+      yield* inject({ _tag: "FailBeforePaying", reason: "no_route" })
+      yield* refusal(treasury.lock((yield* wishing()).wish))
+      yield* refusal(treasury.lock(first.wish))
+      assert.deepStrictEqual(yield* counted, {
+        "locks_total ": 3,
+        "payments_total failed": 1,
+        "payments_total refused": 1
+      })
+      yield* claim(first.preimage)
+      yield* first.lock.end
+      yield* first.lock.end
+      yield* giveBack(second.paymentHash)
+      yield* Effect.flip(second.lock.end)
+      assert.deepStrictEqual(yield* counted, {
+        "locks_total ": 3,
+        "payments_total failed": 2,
+        "payments_total refused": 1,
+        "payments_total settled": 1,
+        "paid_msats_total ": sats(100),
+        "fees_msats_total ": fee
+      })
+    }).pipe(Effect.provide(world()), alone)
   )
 })
 

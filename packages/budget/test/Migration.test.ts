@@ -52,10 +52,20 @@ describe("a ledger of the first version", () => {
       const books = yield* ledger.everything
       assert.deepStrictEqual(Audit.ofBooks(books, walletId).findings, [])
       assert.deepStrictEqual(
-        books.spends.map(({ purchase, state, wallet }) => ({ purchase, state, wallet })),
+        books.spends.map(({ isLock, purchase, state, wallet }) => ({
+          purchase,
+          state,
+          wallet,
+          isLock
+        })),
         [
-          { purchase: PurchaseId.make("paid"), state: "settled", wallet: undefined },
-          { purchase: PurchaseId.make("open"), state: "submitted", wallet: undefined }
+          { purchase: PurchaseId.make("paid"), state: "settled", wallet: undefined, isLock: false },
+          {
+            purchase: PurchaseId.make("open"),
+            state: "submitted",
+            wallet: undefined,
+            isLock: false
+          }
         ]
       )
       assert.deepStrictEqual(
@@ -74,8 +84,13 @@ describe("a ledger of the first version", () => {
       yield* ledger.settle(paymentHash, proofOf("open", sats(1)))
       yield* ledger.conclude(paymentHash, "refunded")
       yield* ledger.reserve(order("next"), rules())
+      yield* ledger.reserve(order("lock", { isLock: true }), rules())
       const books = yield* ledger.everything
       assert.strictEqual(books.spends[1]?.outcome, "refunded")
+      assert.deepStrictEqual(
+        books.spends.map(({ isLock }) => isLock),
+        [false, false, false, true]
+      )
       assert.deepStrictEqual(Audit.ofBooks(books, walletId).findings, [])
     }).pipe(Effect.provide(database))
   )

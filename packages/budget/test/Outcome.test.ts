@@ -92,4 +92,28 @@ describe("Outcome.of", () => {
     assert.strictEqual(of(Option.none(), 180, only)._tag, "Open")
     assert.strictEqual(of(Option.none(), 181, only)._tag, "Failed")
   })
+
+  describe("of a lock", () => {
+    const lock = { state: "held", lockEndsAt: 9000 } as const
+    const released = { ...lock, preimage }
+
+    it("that the wallet does not know fails only when nobody could take its money", () => {
+      assert.strictEqual(of(Option.none(), 9120, lock)._tag, "Open")
+      assert.strictEqual(of(Option.none(), 9121, lock)._tag, "Failed")
+      assert.strictEqual(of(Option.none(), 9121, { ...lock, state: "unknown" })._tag, "Failed")
+    })
+
+    it("that was released fails only if the wallet says so", () => {
+      assert.strictEqual(of(Option.none(), 1_000_000, released)._tag, "Open")
+      assert.strictEqual(of(answer({ state: "pending" }), 1_000_000, released)._tag, "Begun")
+      assert.strictEqual(of(answer({ state: "failed" }), 0, released)._tag, "Failed")
+    })
+
+    it("that was released is proven by what was released, where the wallet proves nothing", () => {
+      const unproven = answer({ preimage: Option.none() })
+      assert.strictEqual(of(unproven, 0, lock)._tag, "Begun")
+      const outcome = of(unproven, 0, released)
+      assert.strictEqual(outcome._tag === "Settled" && outcome.preimage, preimage)
+    })
+  })
 })

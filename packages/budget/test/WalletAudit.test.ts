@@ -22,10 +22,16 @@ const listed = (rest: Partial<Wallet.Outgoing> = {}): Wallet.Outgoing => ({
   ...rest
 })
 
+const pending = (rest: Partial<Wallet.Outgoing> = {}) =>
+  listed({ state: "pending", preimage: Option.none(), settledAt: Option.none(), ...rest })
+
 /** A ledger with one spend of 100 sats and at most 10 of fee, in a state. */
-const booksIn = Effect.fnUntraced(function* (state: SpendRecord["state"]) {
+const booksIn = Effect.fnUntraced(function* (state: SpendRecord["state"] | "released") {
   const ledger = yield* ledgerOf("owner")
-  const spend = yield* ledger.reserve(order("a"), rules())
+  const isLock = state === "held" || state === "released"
+  const spend = yield* ledger.reserve(order("a", { isLock }), rules())
+  if (isLock) yield* ledger.hold(paymentHash, "")
+  if (state === "released") yield* ledger.release(paymentHash, preimageOf("a"))
   if (state === "settled") yield* ledger.settle(paymentHash, proofOf("a", sats(1)))
   if (state === "failed") yield* ledger.fail(spend, "")
   if (state === "unknown") yield* ledger.leaveUnknown(spend, "")
@@ -51,7 +57,7 @@ describe("the audit of what a wallet says it did", () => {
   const cases: ReadonlyArray<
     readonly [
       promise: string,
-      state: SpendRecord["state"],
+      state: SpendRecord["state"] | "released",
       outgoing: ReadonlyArray<Wallet.Outgoing>,
       kinds: ReadonlyArray<Audit.Finding["kind"]>,
       unexplained: Msat.Msat
@@ -120,6 +126,24 @@ describe("the audit of what a wallet says it did", () => {
       [listed({ fee: Option.some(sats(15)) })],
       ["wallet_differs"],
       sats(5)
+    ],
+    ["agrees on what is locked", "held", [pending()], [], Msat.zero],
+    ["agrees on what is released", "released", [pending()], [], Msat.zero],
+    ["lets the end of a lock be news", "released", [listed()], [], Msat.zero],
+    ["lets a lock be back", "released", [listed({ state: "failed" })], [], Msat.zero],
+    [
+      "finds a lock of more than is held",
+      "held",
+      [pending({ amount: sats(120) })],
+      ["wallet_differs"],
+      sats(11)
+    ],
+    [
+      "finds what was released and cost more",
+      "released",
+      [pending({ amount: sats(120) })],
+      ["wallet_differs"],
+      sats(11)
     ],
     [
       "finds strangers",
