@@ -5,7 +5,7 @@
 import { assert, layer } from "@effect/vitest"
 import { AgentMessage, Bolt11, Msat, type NostrEvent } from "@farthing/protocol"
 import type { Wallet } from "@farthing/wallet"
-import { Deferred, Effect, Option, Stream } from "effect"
+import { Deferred, Effect, Option, Schedule, Stream } from "effect"
 import * as Settling from "../src/Settling.ts"
 import * as Shop from "../src/Shop.ts"
 import * as Shopper from "../src/Shopper.ts"
@@ -152,6 +152,30 @@ layer(Stage.layer, { excludeTestServices: true, concurrent: true })(
           paymentHash: known
         })
         assert.strictEqual(yield* refusalOf(shopper, { payment_hash: known }), "invalid_request")
+        yield* Shop.closing(shop, { ...Shop.sold(0, price), unpaid: 1 })
+      })
+    )
+
+    it.effect("may name one hash for one job only, however fast it asks", () =>
+      Effect.gen(function* () {
+        const shop = yield* Shop.open({ offer })
+        const shopper = yield* Shopper.make(shop.place, shop.provider)
+        const preimage = Settling.newPreimage()
+        const wish = { settlement: ["escrow"], payment_hash: Bolt11.hashOf(preimage) }
+        yield* Effect.replicateEffect(shopper.ask(wish), 8, { concurrency: "unbounded" })
+        const types: Array<string> = []
+        yield* typesHeard(shopper).pipe(
+          Effect.map((news) => types.push(...news)),
+          Effect.repeat({ until: (heard) => heard >= 8, schedule: Schedule.spaced("20 millis") })
+        )
+        assert.lengthOf(
+          types.filter((type) => type === "Invoice"),
+          1
+        )
+        assert.lengthOf(
+          types.filter((type) => type === "JobError"),
+          7
+        )
         yield* Shop.closing(shop, { ...Shop.sold(0, price), unpaid: 1 })
       })
     )

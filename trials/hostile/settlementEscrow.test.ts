@@ -232,6 +232,47 @@ layer(Stage.layer, { excludeTestServices: true, concurrent: true })(
       })
     )
 
+    it.effect("and that gives it back cannot take it by the preimage of the next attempt", () =>
+      Effect.gen(function* () {
+        const given = yield* Deferred.make<Bolt11.Preimage>()
+        const tried = yield* Deferred.make<boolean>()
+        const dearer = Msat.make(price + 1_000)
+        const { customer, peer, place } = yield* meet((job) =>
+          Effect.gen(function* () {
+            const invoice = yield* Settling.awaitEscrow(job)
+            yield* job.htlcLocked
+            yield* job.giveBack(invoice)
+            const preimage = yield* Deferred.await(given)
+            yield* Deferred.complete(tried, job.claim(preimage))
+          })
+        )
+        const terms = Settling.by("escrow")
+        const next = yield* Deal.opens(
+          place,
+          { ...terms, profile: { ...terms.profile, price: dearer } },
+          (job) =>
+            Effect.gen(function* () {
+              yield* Settling.awaitEscrow(job)
+              yield* job.result("from the next")
+              const preimage = yield* job.released
+              yield* Deferred.succeed(given, preimage)
+              assert.isFalse(yield* Deferred.await(tried))
+              yield* job.claim(preimage)
+            })
+        )
+        const receipt = yield* Deal.buy(customer)
+        assert.deepInclude(receipt, { text: "from the next", provider: next.pubkey })
+        assert.isFalse(yield* Deferred.await(tried))
+        yield* Books.closing(customer, Books.paid(price))
+        assert.strictEqual(yield* Books.earned(peer.account), 0)
+        assert.strictEqual(yield* Books.earned(next.account), price)
+        const hashes = [peer, next].map(({ requests }) => requests[0]?.request.payment_hash)
+        assert.lengthOf(new Set(hashes), 2)
+        const states = (yield* customer.client.jobs()).map(({ state }) => state)
+        assert.sameMembers(states, ["returned", "delivered"])
+      })
+    )
+
     it.effect("cannot take it by the preimage that another provider was given", () =>
       Effect.gen(function* () {
         const given = yield* Deferred.make<Bolt11.Preimage>()

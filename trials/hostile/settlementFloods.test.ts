@@ -19,14 +19,15 @@ const sealedFor = Effect.fnUntraced(function* (shopper: Shopper.Shopper, prompt 
   const { message } = yield* shopper.hear("Invoice")
   assert.deepInclude(message, { settlement: "sealed", hold: true })
   const { paymentHash } = yield* Effect.fromResult(Bolt11.decode(message.bolt11))
-  const chunks: Array<AgentMessage.SealedChunk> = []
-  for (;;) {
-    const answers = yield* shopper.heard
-    for (const { message } of answers) if (message.type === "SealedChunk") chunks.push(message)
-    const end = answers.find(({ message }) => message.type === "SealedResult")
-    if (end !== undefined) break
-    yield* Effect.sleep("20 millis")
-  }
+  const answers: Array<AgentMessage.AgentMessage> = []
+  yield* shopper.heard.pipe(
+    Effect.map((heard) => answers.push(...heard.map(({ message }) => message))),
+    Effect.repeat({
+      until: () => answers.some(({ type }) => type === "SealedResult"),
+      schedule: Schedule.spaced("20 millis")
+    })
+  )
+  const chunks = answers.filter((message) => message.type === "SealedChunk")
   return { request: id, bolt11: message.bolt11, paymentHash, chunks }
 })
 

@@ -217,6 +217,18 @@ layer(Stage.layer, { excludeTestServices: true, concurrent: true })("a way of se
     })
   )
 
+  it.effect("that is for one provider at a time is not asked of several", () =>
+    Effect.gen(function* () {
+      const terms = Settling.by("escrow", { FARTHING_COMPUTE_QUOTES: "2" })
+      const { customer, peer } = yield* Deal.meet(Settling.honestEscrow(), terms)
+      const error = yield* Effect.flip(Deal.buy(customer))
+      assert(error._tag === "SettlementUnavailable", error.message)
+      assert.include(error.message, "several are asked at once")
+      assert.lengthOf(peer.requests, 0)
+      assert.deepStrictEqual(yield* Books.of(customer), Books.untouched)
+    })
+  )
+
   it.effect("is the first that both sides can do, and only that is asked for", () =>
     Effect.gen(function* () {
       const { customer, peer } = yield* Deal.meet(Peer.honest(price), {

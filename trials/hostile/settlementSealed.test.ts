@@ -7,11 +7,13 @@ import type { ComputeClient } from "@farthing/compute"
 import {
   type AgentMessage,
   Bolt11,
+  Key,
   Msat,
   NostrEvent,
   type Sealed,
   SealedEvidence
 } from "@farthing/protocol"
+import { Signer } from "@farthing/relay"
 import { Deferred, Effect, Option, Redacted, Schedule } from "effect"
 import { hash, randomBytes } from "node:crypto"
 import * as TestSealing from "../../packages/compute/test/TestSealing.ts"
@@ -154,6 +156,43 @@ layer(Stage.layer, { excludeTestServices: true, concurrent: true })(
         )
         assert.strictEqual((yield* Deal.buy(customer)).text, "an honest answer")
         yield* Books.closing(customer, Books.paid(price))
+      })
+    )
+
+    it.effect("is the provider's alone: what strangers say in its place is not heard", () =>
+      Effect.gen(function* () {
+        const stranger = { as: Signer.make(Key.generate()) }
+        const { customer } = yield* meet(
+          offers((job, { chunks, commitment }) =>
+            Effect.gen(function* () {
+              for (const chunk of chunks) yield* job.say({ ...chunk, ciphertext: "AAAA" }, stranger)
+              yield* job.say({ ...commitment, chunks: 1 }, stranger)
+              for (const chunk of chunks) yield* job.say(chunk)
+              yield* job.say({ ...commitment, chunks: 1 }, stranger)
+              yield* job.say(commitment)
+            })
+          )
+        )
+        assert.strictEqual((yield* Deal.buy(customer)).text, "an honest answer")
+        yield* Books.closing(customer, Books.paid(price))
+      })
+    )
+
+    it.effect("is not paid by a refund that is on offer, nor is one asked for", () =>
+      Effect.gen(function* () {
+        const { customer, peer } = yield* meet(
+          offers((job, { chunks, commitment }) =>
+            Effect.gen(function* () {
+              yield* job.offerRefund(Msat.make(4_000))
+              for (const chunk of chunks) yield* job.say(chunk)
+              yield* job.say(commitment)
+              yield* job.offerRefund(Msat.make(4_000))
+            })
+          )
+        )
+        assert.strictEqual((yield* Deal.buy(customer)).text, "an honest answer")
+        yield* Books.closing(customer, Books.paid(price))
+        assert.lengthOf(peer.refundInvoices, 0)
       })
     )
 

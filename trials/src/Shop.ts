@@ -28,6 +28,8 @@ export interface Options {
 export interface Shop {
   readonly place: Stage.Place
   readonly account: Stage.Account
+  /** The folder of its books. */
+  readonly home: string
   /** Opens, and closes with the scope; home and books stay. */
   readonly open: Effect.Effect<ComputeProvider.Shape, never, Scope.Scope>
   /** How often something was inferred, over all openings. */
@@ -78,6 +80,7 @@ export const make = Effect.fnUntraced(function* (options: Options = {}) {
   const shop: Shop = {
     place,
     account: person.account,
+    home: person.environment.FARTHING_HOME,
     open: Effect.gen(function* () {
       const context = yield* People.live(person, seller)
       const provider = Context.get(context, ComputeProvider.ComputeProvider)
