@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { AgentMessage, Msat, NostrEvent } from "@farthing/protocol"
+import { AgentMessage, Bolt11, Msat, NostrEvent } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Wallet } from "@farthing/wallet"
 import { Deferred, Effect, Exit, Queue, Scope, Stream } from "effect"
 import { hash } from "node:crypto"
 import * as Market from "./support/Market.ts"
+import * as Settling from "./support/Settling.ts"
 
 describe("a sale", () => {
   it.live("goes from request over quote and payment to the result", () =>
@@ -228,6 +229,45 @@ describe("payment", () => {
   )
 })
 
+describe("how a job is settled", () => {
+  const wishes: ReadonlyArray<readonly [ReadonlyArray<string> | undefined, string]> = [
+    [undefined, "upfront"],
+    [["upfront", "sealed"], "upfront"],
+    [["sealed", "upfront"], "sealed"],
+    [["barter", "escrow", "upfront"], "escrow"]
+  ]
+  for (const [wish, mode] of wishes) {
+    it.live(`is ${mode} for who wants ${wish?.join(", then ") ?? "nothing special"}`, () =>
+      Effect.gen(function* () {
+        const { settlement } = Market
+        const seller = yield* Market.provider([Market.echo], { settlement })
+        const buyer = yield* Market.customer(seller)
+        const payment_hash = Bolt11.hashOf(Settling.newPreimage())
+        const asked = wish === undefined ? {} : { settlement: wish, payment_hash }
+        yield* buyer.ask({ model: "small", ...asked })
+        const { message } = yield* buyer.hear("Invoice")
+        assert.strictEqual(message.settlement, mode)
+        assert.strictEqual(message.hold, mode === "upfront" ? undefined : true)
+        assert.strictEqual(message.payment_hash === payment_hash, mode === "escrow")
+      }).pipe(Market.inMarket)
+    )
+  }
+
+  it.live("is the customer's next best where the provider does not offer the first", () =>
+    Effect.gen(function* () {
+      const seller = yield* Market.provider([Market.echo], { settlement: ["upfront", "sealed"] })
+      const buyer = yield* Market.customer(seller)
+      yield* buyer.ask({ settlement: ["escrow", "sealed", "upfront"] })
+      assert.strictEqual((yield* buyer.hear("Invoice")).message.settlement, "sealed")
+      yield* buyer.ask({ settlement: ["escrow"] })
+      assert.deepInclude((yield* buyer.hear("JobError")).message, {
+        code: "settlement_unsupported",
+        message: "settlements taken: upfront, sealed"
+      })
+    }).pipe(Market.inMarket)
+  )
+})
+
 describe("a request", () => {
   const refusals: ReadonlyArray<readonly [string, Market.Wish, AgentMessage.JobErrorCode]> = [
     ["a model that is not sold", { model: "gpt-9" }, "model_unavailable"],
@@ -358,6 +398,29 @@ describe("presence", () => {
       const gone = yield* Market.announcementOf(seller.publicKey, second)
       assert.isFalse(gone?.online)
       assert.isAbove(gone?.event.created_at ?? 0, announced?.event.created_at ?? Infinity)
+    }).pipe(Market.inMarket)
+  )
+
+  it.live("says how it may be paid, and is refused where its wallet cannot hold money", () =>
+    Effect.gen(function* () {
+      const second = yield* UnixTime.now
+      const { settlement } = Market
+      const seller = yield* Market.provider([Market.echo], { settlement })
+      const announced = yield* Market.announcementOf(seller.publicKey, second)
+      assert.deepStrictEqual(announced?.settlements, settlement)
+      const error = yield* Market.provider([Market.echo], { settlement: ["sealed"] }).pipe(
+        Market.withWallet((wallet) => ({
+          ...wallet,
+          info: Effect.map(wallet.info, (info) => ({
+            ...info,
+            capabilities: { ...info.capabilities, hold: false }
+          }))
+        })),
+        Effect.flip
+      )
+      assert.include(error.message, "hold invoices")
+      const nothing = yield* Effect.flip(Market.provider([Market.echo], { settlement: [] }))
+      assert.include(nothing.message, "nothing can be sold")
     }).pipe(Market.inMarket)
   )
 
