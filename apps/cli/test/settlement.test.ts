@@ -117,17 +117,19 @@ describe("who offers what", () => {
     }).pipe(Effect.provide(Cli.layer))
   )
 
-  it.live("a provider announces what its flag says", () =>
+  it.live("providers announce what configuration and flag say, and the flag goes first", () =>
     Effect.gen(function* () {
-      const market = yield* Cli.market(["--no-provider", "--accounts", "2"])
-      const provider = yield* Cli.start(
-        ["provider", "--settlement", "sealed,escrow"],
-        yield* market.account(1)
-      )
-      yield* provider.until("online")
+      const market = yield* Cli.market(["--no-provider", "--accounts", "3"])
+      const sell = Effect.fnUntraced(function* (account: number, ...flags: ReadonlyArray<string>) {
+        const env = yield* market.account(account, { FARTHING_PROVIDER_SETTLEMENT: "escrow" })
+        const provider = yield* Cli.start(["provider", ...flags], env)
+        yield* provider.until("online")
+      })
+      yield* Effect.all([sell(1), sell(2, "--settlement", "sealed,escrow")], { concurrency: 2 })
       const env = yield* market.account(0)
       const listed = yield* Cli.run(["providers", "--json"], env)
-      assert.include(listed.stdout, '"settlement":["sealed","escrow"]')
+      for (const modes of ['["escrow"]', '["sealed","escrow"]'])
+        assert.include(listed.stdout, `"settlement":${modes}`)
       const error = yield* fail(4, env)
       assert.strictEqual(error.tag, "SettlementUnavailable")
     }).pipe(Effect.provide(Cli.layer))
