@@ -89,6 +89,8 @@ describe.concurrent("money that a customer has locked", () => {
         yield* Deferred.succeed(late, undefined)
         assert.isFalse(yield* Deferred.await(tried))
         yield* jobComesTo(customer, "unclaimed")
+        const [receipt] = yield* customer.client.receipts()
+        assert.deepInclude(receipt, { text: "a gift", cost: Msat.zero })
         yield* isAsBefore(customer, peer)
       })
     )

@@ -85,9 +85,21 @@ const states = new Set(
 const describe = (sql: string, params: ReadonlyArray<unknown>): string | undefined => {
   const table = writing.exec(sql)?.[1]
   if (table === undefined) return undefined
-  const literal = /\bstate\s*=\s*'(\w+)'/.exec(sql.split(/\bWHERE\b/i)[0] ?? "")?.[1]
-  const state = literal ?? params.find((param) => typeof param === "string" && states.has(param))
+  const state =
+    literalState(sql) ??
+    insertedState(sql, params) ??
+    params.find((param) => typeof param === "string" && states.has(param))
   return state === undefined ? table : `${table} ${String(state)}`
+}
+
+const literalState = (sql: string): string | undefined =>
+  /\bstate\s*=\s*'(\w+)'/.exec(sql.split(/\bWHERE\b/i)[0] ?? "")?.[1]
+
+/** Other columns hold such words, too: how a job is settled, for one. */
+const insertedState = (sql: string, params: ReadonlyArray<unknown>): unknown => {
+  const columns = /^\s*INSERT\s+INTO\s+\S+\s*\(([^)]*)\)/i.exec(sql)?.[1]?.split(",") ?? []
+  const at = columns.findIndex((column) => /^\s*["`]?state["`]?\s*$/.test(column))
+  return at < 0 ? undefined : params[at]
 }
 
 /** A transaction goes by the last of its writes that says what came to be. */
