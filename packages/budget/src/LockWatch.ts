@@ -4,7 +4,7 @@
  */
 import type { Bolt11 } from "@farthing/protocol"
 import { PaymentUnknown } from "@farthing/wallet/Payer"
-import { Cause, Deferred, Duration, Effect } from "effect"
+import { Cause, Deferred, Duration, Effect, Option, Queue } from "effect"
 import * as Metrics from "./Metrics.ts"
 import type * as Room from "./Room.ts"
 import { isResolved } from "./Spend.ts"
@@ -30,7 +30,7 @@ export const make = Effect.fnUntraced(function* ({ learn, room }: Options) {
   const scope = yield* Effect.scope
   const watched = new Set<Bolt11.PaymentHash>()
   const awaited = new Map<Bolt11.PaymentHash, Deferred.Deferred<SpendRecord, PaymentUnknown>>()
-  let pause = firstPause
+  const added = yield* Queue.sliding<void>(1)
   let isAtIt = false
 
   yield* Effect.addFinalizer(() =>
@@ -55,8 +55,13 @@ export const make = Effect.fnUntraced(function* ({ learn, room }: Options) {
     })
 
   const lookAround = Effect.gen(function* () {
+    let pause = firstPause
     while (watched.size > 0) {
-      yield* Effect.sleep(pause)
+      const isNew = yield* Effect.timeoutOption(Queue.take(added), pause)
+      if (Option.isSome(isNew)) {
+        pause = firstPause
+        yield* Effect.sleep(pause)
+      }
       pause = Duration.min(Duration.times(pause, 2), longestPause)
       yield* Effect.forEach(
         watched,
@@ -73,8 +78,7 @@ export const make = Effect.fnUntraced(function* ({ learn, room }: Options) {
     Effect.suspend(() => {
       if (watched.has(paymentHash)) return Effect.void
       watched.add(paymentHash)
-      pause = firstPause
-      if (isAtIt) return Effect.void
+      if (isAtIt) return Effect.asVoid(Queue.offer(added, undefined))
       isAtIt = true
       return Effect.asVoid(Effect.forkIn(lookAround, scope))
     })

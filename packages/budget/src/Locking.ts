@@ -4,7 +4,7 @@
  */
 import { Payer } from "@farthing/wallet"
 import { PaymentFailed } from "@farthing/wallet/Payer"
-import { Effect, Exit } from "effect"
+import { Effect, Result } from "effect"
 import * as Limits from "./Limits.ts"
 import * as Outcome from "./Outcome.ts"
 import { settled } from "./Payment.ts"
@@ -49,12 +49,12 @@ export const make = Effect.fnUntraced(function* ({ ledger, submission, recovery 
     end: End,
     rules: Reservation.Rules
   ) {
-    const held = yield* Effect.exit(ledger.holdAndCount(spend.paymentHash, rules.zone))
+    const held = yield* Effect.result(ledger.holdAndCount(spend.paymentHash, rules.zone))
     const ended = yield* recovery.follow(spend.paymentHash, bookEnd(spend, end))
-    if (Exit.isFailure(held)) {
-      return yield* unknown(spend, "locked, but not recorded")
+    if (Result.isFailure(held)) {
+      return yield* unknown(spend, `locked, but not recorded. ${held.failure.message}`)
     }
-    const { booked, today } = held.value
+    const { booked, today } = held.success
     if (booked.state === "failed") {
       return yield* unknown(spend, `the ledger says that it failed: ${booked.note}`)
     }

@@ -18,6 +18,9 @@ export type Outcome =
       readonly late: boolean
     }
   | { readonly _tag: "Failed"; readonly note: string }
+  | Unfinished
+
+export type Unfinished =
   /** The wallet has begun it: it may still settle or fail. */
   | { readonly _tag: "Begun"; readonly note: string }
   /** Nothing is proven. */

@@ -110,7 +110,7 @@ export const make = Effect.fnUntraced(function* ({ ledger, lookUp, keepingLease,
   }
 
   /** What is held stays so; nothing is written where nothing is new. */
-  const stillOpen = (spend: SpendRecord, { _tag, note }: Outcome.Outcome & { note: string }) => {
+  const stillOpen = (spend: SpendRecord, { _tag, note }: Outcome.Unfinished) => {
     if (spend.state === "held") return Effect.succeed(spend)
     return spend.isLock && _tag === "Begun"
       ? ledger.hold(spend.paymentHash, note)

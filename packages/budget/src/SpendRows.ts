@@ -119,23 +119,27 @@ export const make = Effect.fnUntraced(function* (budget: string) {
     Effect.flatMap(decodeSpends)
   )
 
-  /** A lock may come to its end long after it was reserved. */
-  const isRecent = (since: number) =>
-    sql`(reserved_at >= ${since} OR lock_ends_at >= ${Math.floor(since / 1000)})`
+  /** What was reserved since then, and locks that might have ended since then. */
+  const recent = (since: number, which: string) => {
+    const chosen = sql`SELECT payment_hash FROM treasury_spend
+      WHERE budget = ${budget} AND ${sql.literal(which)}`
+    return sql`SELECT ${columns} FROM treasury_spend
+      WHERE payment_hash IN (
+        ${chosen} AND reserved_at >= ${since}
+        UNION ${chosen} AND lock_ends_at >= ${Math.floor(since / 1000)}
+      )`
+  }
 
-  /** Paid, recent, and the wallet has not told the fee. */
+  /** Paid lately (Unix milliseconds), and the wallet has not told the fee. */
   const feeUnknown = (since: number) =>
-    sql`SELECT ${columns} FROM treasury_spend
-      WHERE budget = ${budget} AND state = 'settled' AND fee IS NULL AND ${isRecent(since)}
-      ORDER BY rowid`.pipe(Effect.flatMap(decodeSpends))
-
-  /** What was given to the wallet lately and is believed to have failed (Unix milliseconds). */
-  const doubtful = (since: number, limit: number) =>
-    sql`SELECT ${columns} FROM treasury_spend
-      WHERE budget = ${budget} AND state = 'failed' AND pay_expires_at IS NOT NULL
-      AND ${isRecent(since)} ORDER BY reserved_at DESC LIMIT ${limit}`.pipe(
+    sql`${recent(since, "state = 'settled' AND fee IS NULL")} ORDER BY rowid`.pipe(
       Effect.flatMap(decodeSpends)
     )
+
+  /** What was given to the wallet lately (Unix milliseconds) and is believed to have failed. */
+  const doubtful = (since: number, limit: number) =>
+    sql`${recent(since, "state = 'failed' AND pay_expires_at IS NOT NULL")}
+      ORDER BY reserved_at DESC LIMIT ${limit}`.pipe(Effect.flatMap(decodeSpends))
 
   /** What the other budgets of this database may have paid with the same wallet. */
   const ofOtherBudgets = (wallet: Wallet.WalletId) =>

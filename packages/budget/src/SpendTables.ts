@@ -165,7 +165,12 @@ const irreplaceable = [
 ]
 
 /** Locks: until when somebody may take their money. NULL is a payment. */
-const locks = [`ALTER TABLE treasury_spend ADD COLUMN lock_ends_at INTEGER`]
+const locks = [
+  `ALTER TABLE treasury_spend ADD COLUMN lock_ends_at INTEGER`,
+
+  `CREATE INDEX treasury_spend_lock ON treasury_spend (budget, lock_ends_at)
+     WHERE lock_ends_at IS NOT NULL`
+]
 
 export const migrations = {
   "1_ledger": Sqlite.run(ledger),

@@ -51,7 +51,7 @@ export interface Status {
   /** Why spending is frozen, if it is. */
   readonly frozen: string | undefined
   readonly spentToday: Msat.Msat
-  /** Everything whose end is not yet known, with `unknown`. */
+  /** Everything whose end is not yet known, with `unknown`, but for what is `released`. */
   readonly held: Msat.Msat
   /** Payments that may have been made; a look-up will tell. */
   readonly unknown: Msat.Msat

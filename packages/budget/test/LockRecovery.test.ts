@@ -339,6 +339,7 @@ describe("a wallet that lies about a lock", () => {
       assert.strictEqual((yield* Effect.flip(lock.end))._tag, "PaymentFailed")
       assert.strictEqual((yield* treasury.status).spentEver, Msat.zero)
       yield* claim(preimage)
+      yield* TestClock.adjust("30 hours")
       assert.deepStrictEqual(yield* recover, ["settled"])
       assert.deepStrictEqual(yield* books, { ...nothing, spent: cost, frozen: true })
     }).pipe(
