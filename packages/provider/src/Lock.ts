@@ -50,19 +50,20 @@ export const objectionTo = (
 }
 
 /**
- * When everything has to be said: while the customer still releases, or can still pay. Undefined
- * where the money was paid upfront.
+ * When everything has to be said: while the customer still releases, or can still pay; who has
+ * released already waits for it to the end. Undefined where the money was paid upfront.
  */
 export const mustBeSaidBy = ({
   heldUntil = 0,
   invoiceExpiresAt,
+  preimage,
   settlement
-}: Pick<Job, "heldUntil" | "invoiceExpiresAt" | "settlement">): number | undefined => {
+}: Pick<Job, "heldUntil" | "invoiceExpiresAt" | "preimage" | "settlement">): number | undefined => {
   switch (settlement) {
     case "upfront":
       return undefined
     case "escrow":
-      return heldUntil - lastSeconds
+      return preimage === undefined ? heldUntil - lastSeconds : heldUntil
     case "sealed":
       return invoiceExpiresAt
   }

@@ -2,13 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Key, Msat, NostrEvent } from "@farthing/protocol"
 import { ProviderBook } from "@farthing/provider"
 import { Bank } from "@farthing/wallet"
-import { Effect, Redacted } from "effect"
+import { Effect, Fiber, Redacted } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import * as Market from "./support/Market.ts"
+import * as Settling from "./support/Settling.ts"
 import * as Town from "./support/Town.ts"
 
 const program = new URL("support/provider-process.ts", import.meta.url).pathname
@@ -109,6 +110,40 @@ describe("a provider that is killed", () => {
       }).pipe(Town.livingIn(town))
     }).pipe(Effect.scoped)
   )
+})
+
+describe("a provider that is killed while it takes its money", () => {
+  const deals = [
+    ["in escrow, once the wallet has paid out", "taken", Settling.buyInEscrow],
+    ["for what is sealed, before the wallet is asked", "claiming", Settling.buySealed]
+  ] as const
+  for (const [name, moment, deal] of deals)
+    it.live(`${name}, has taken it once after a restart`, () =>
+      Effect.gen(function* () {
+        const town = yield* Town.open
+        const secret = Market.newSecret()
+        yield* Effect.gen(function* () {
+          const dead = yield* startProcess(town, secret, moment)
+          const buyer = yield* Market.customer(dead)
+          const before = yield* buyer.balance
+          const dealing = yield* Effect.forkChild(deal(buyer), { startImmediately: true })
+          assert.strictEqual(yield* dead.line, moment)
+          yield* dead.kill
+
+          const { settlement } = Market
+          const alive = yield* Market.start(secret, [Market.echo], { settlement })
+          const { id, text } = yield* Fiber.join(dealing)
+          assert.strictEqual(text, "hello!")
+          yield* alive.next("Delivered")
+          assert.strictEqual(yield* buyer.balance, before - Market.price)
+          const bank = yield* Bank.Bank
+          assert.strictEqual(yield* bank.balance("provider"), Market.price)
+          const book = yield* ProviderBook.ProviderBook
+          const states = (yield* book.steps(id)).map(({ state }) => state)
+          assert.deepStrictEqual(states.slice(-2), ["claiming", "delivered"])
+        }).pipe(Town.livingIn(town))
+      }).pipe(Effect.scoped)
+    )
 })
 
 describe("two provider processes with one book", () => {

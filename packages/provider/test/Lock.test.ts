@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Bolt11, Msat } from "@farthing/protocol"
-import { Option } from "effect"
+import { Option, Redacted } from "effect"
 import { randomBytes } from "node:crypto"
 import * as Lock from "../src/Lock.ts"
 import * as Settling from "./support/Settling.ts"
@@ -49,6 +49,9 @@ describe("a lock", () => {
   it("is of use to its customer until five minutes before its end", () => {
     const job = { invoiceExpiresAt: now + 600, heldUntil: now + 900 }
     assert.strictEqual(Lock.mustBeSaidBy({ ...job, settlement: "escrow" }), now + 600)
+    const preimage = Redacted.make(Settling.newPreimage())
+    const released = { ...job, settlement: "escrow", preimage } as const
+    assert.strictEqual(Lock.mustBeSaidBy(released), now + 900)
     assert.strictEqual(Lock.mustBeSaidBy({ ...job, settlement: "sealed" }), now + 600)
     assert.isUndefined(Lock.mustBeSaidBy({ ...job, settlement: "upfront" }))
   })

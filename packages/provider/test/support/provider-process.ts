@@ -1,6 +1,6 @@
 /**
- * A provider in a process of its own, whose backend always fails; it stands still at a moment of
- * a refund: `node provider-process.ts <folder> <relay> <secret> <moment>`.
+ * A provider in a process of its own, which stands still at a moment: of a refund, with a backend
+ * that always fails, or of a claim, with one that never does: `node provider-process.ts <folder> <relay> <secret> <moment>`.
  */
 import { Effect, Redacted } from "effect"
 import * as Market from "./Market.ts"
@@ -29,12 +29,24 @@ const moments: Readonly<Record<string, ReturnType<typeof Market.withBook>>> = {
   settled: Market.withBook((book) => ({ ...book, refunded: () => standStill }))
 }
 
-const provider = Market.start(Redacted.make(secret), [Market.fails("refused")], {
-  lease: "1 second"
+const claims: typeof moments = {
+  claiming: Market.withWallet((wallet) => ({ ...wallet, settleHoldInvoice: () => standStill })),
+  taken: Market.withWallet((wallet) => ({
+    ...wallet,
+    settleHoldInvoice: (preimage) => afterwards(wallet.settleHoldInvoice(preimage))
+  }))
+}
+
+const stopsAt = moments[moment] ?? claims[moment]
+const play = moment in claims ? Market.echo : Market.fails("refused")
+
+const provider = Market.start(Redacted.make(secret), [play], {
+  lease: "1 second",
+  settlement: Market.settlement
 })
 
 await Effect.gen(function* () {
-  const seller = yield* moments[moment]?.(provider) ?? provider
+  const seller = yield* stopsAt?.(provider) ?? provider
   yield* say(seller.channel)
   return yield* Effect.never
 }).pipe(Town.livingIn({ folder, relay }), Effect.runPromise)
