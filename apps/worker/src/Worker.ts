@@ -150,7 +150,13 @@ const unfinished = Effect.gen(function* () {
   return counts.filter(({ state }) => isOurTurn.has(state)).reduce((sum, { jobs }) => sum + jobs, 0)
 })
 
-const isOurTurn: ReadonlySet<JobState> = new Set(["paid", "running", "answered", "claiming"])
+const isOurTurn: ReadonlySet<JobState> = new Set([
+  "paid",
+  "running",
+  "answered",
+  "claiming",
+  "returning"
+])
 
 const isCutShort = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof CutShort
