@@ -4,7 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Bolt11, Msat } from "@farthing/protocol"
-import { Deferred, Effect, Exit, Schedule, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
 import * as Books from "../src/Books.ts"
 import * as Deal from "../src/Deal.ts"
 import * as MovableClock from "../src/MovableClock.ts"
@@ -252,6 +252,62 @@ describe.concurrent("money that is locked for a provider", () => {
           assert.strictEqual(yield* shopper.balance, shopper.account.opening)
         })
       )
+  )
+
+  it.live("after the quote has expired is worked for all the same", () =>
+    played(() =>
+      Effect.gen(function* () {
+        const shop = yield* Shop.open({
+          offer: { ...offer, invoiceExpiry: "1 second" },
+          // The bank locks money for longer than the quote stands.
+          wallet: (wallet) => ({
+            ...wallet,
+            makeHoldInvoice: (request) =>
+              wallet.makeHoldInvoice({ ...request, expiry: "10 minutes" })
+          })
+        })
+        const shopper = yield* Shopper.make(shop.place, shop.provider)
+        const preimage = Settling.newPreimage()
+        const payment_hash = Bolt11.hashOf(preimage)
+        const { id } = yield* shopper.ask({ settlement: ["escrow"], payment_hash })
+        const { message } = yield* shopper.hear("Invoice")
+        yield* Effect.repeat(shop.provider.status, {
+          until: ({ unpaid }) => unpaid === 0,
+          schedule: Schedule.spaced("20 millis")
+        })
+        yield* shopper.lock(message.bolt11)
+        yield* shopper.hear("JobResult")
+        yield* shopper.release(id, preimage)
+        assert.strictEqual(yield* shopper.endOf(payment_hash), "settled")
+        yield* closing(shop, { earned: price, delivered: 1 })
+      })
+    )
+  )
+
+  it.live("for what is sealed comes in time or not at all", () =>
+    played((forward) =>
+      Effect.gen(function* () {
+        const { bank } = yield* Stage.Stage
+        const shop = yield* Shop.open({ offer })
+        const shopper = yield* Shopper.make(shop.place, shop.provider)
+        yield* shopper.ask({ settlement: ["sealed"] })
+        const { message } = yield* shopper.hear("Invoice")
+        yield* shopper.hear("SealedResult")
+        const unpaid = yield* shop.provider.events.pipe(
+          Stream.filter(({ _tag }) => _tag === "Unpaid"),
+          Stream.runHead,
+          Effect.forkChild({ startImmediately: true })
+        )
+        yield* forward("12 minutes")
+        yield* Fiber.join(unpaid)
+        const invoice = yield* Effect.fromResult(Bolt11.decode(message.bolt11))
+        const order = { invoice, maxFee: Stage.fee, expiresAt: invoice.expiresAt + 3_600 }
+        const refused = yield* Effect.flip(bank.pay(shopper.account.account, order))
+        assert.strictEqual(refused._tag, "PaymentFailed")
+        yield* closing(shop, { earned: 0, delivered: 0 })
+        assert.strictEqual(yield* shopper.balance, shopper.account.opening)
+      })
+    )
   )
 
   it.live("for what is sealed is taken by whoever opens the shop again before the lock ends", () =>
