@@ -8,6 +8,7 @@ import * as Treasury from "../src/Treasury.ts"
 import * as TreasuryLive from "../src/TreasuryLive.ts"
 import { database, open, patientWorld, patientWallet, sats, spend, world } from "./Fixture.ts"
 import { books, claim, cost, giveBack, hold, locked, nothing, taken, wishing } from "./Locks.ts"
+import { ledgerOf, migrated, order, rules } from "./Orders.ts"
 import { inject } from "./Payments.ts"
 
 /** Another process of the same budget, as far as the ledger can tell. */
@@ -176,6 +177,22 @@ describe("processes that share a lock", () => {
       assert.strictEqual((yield* lock.end).preimage, preimage)
       assert.deepStrictEqual(yield* books, { ...nothing, spent: cost })
     }).pipe(Effect.provide(world()))
+  )
+
+  it.effect("book its end whoever hears of it, also after another took it over", () =>
+    Effect.gen(function* () {
+      const maker = yield* ledgerOf("maker")
+      const heir = yield* ledgerOf("heir")
+      const lock = yield* maker.reserve(order("lock", { isLock: true }), rules())
+      yield* TestClock.adjust("31 seconds")
+      const taken = Option.getOrThrow(yield* heir.takeOver(lock.paymentHash))
+      assert.strictEqual((yield* maker.fail(lock, "late")).state, "submitted")
+      yield* maker.hold(lock.paymentHash, "")
+      assert.strictEqual((yield* heir.leaveUnknown(taken, "late")).state, "held")
+      assert.isTrue(Option.isNone(yield* heir.takeOver(lock.paymentHash)))
+      assert.strictEqual((yield* maker.fail(lock, "it is back")).state, "failed")
+      assert.strictEqual((yield* maker.hold(lock.paymentHash, "late")).state, "failed")
+    }).pipe(Effect.provide(migrated))
   )
 
   it.effect("leave it to its owner while the wallet is asked for it", () =>

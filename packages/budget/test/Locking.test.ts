@@ -17,6 +17,7 @@ import {
   taken,
   wishing
 } from "./Locks.ts"
+import { ledgerOf, migrated, order, preimageOf, rules } from "./Orders.ts"
 import { inject, limitOf, pay } from "./Payments.ts"
 
 const release = (hash: Bolt11.PaymentHash, preimage: Bolt11.Preimage) =>
@@ -241,13 +242,17 @@ describe("Treasury.release", () => {
     }).pipe(Effect.provide(world()))
   )
 
-  it.effect("is no when nobody can take the money any more", () =>
+  it.effect("is no when nobody can take the money any more, whatever the wallet says", () =>
     Effect.gen(function* () {
-      const { paymentHash, preimage, record } = yield* locked()
-      const { lockEndsAt = 0 } = (yield* record) ?? {}
-      yield* TestClock.setTime((lockEndsAt + 1) * 1000)
-      assert.isFalse(yield* release(paymentHash, preimage))
-    }).pipe(Effect.provide(patientWorld))
+      const ledger = yield* ledgerOf("owner")
+      const wish = order("lock", { isLock: true, expiresAt: 600 })
+      const { lockEndsAt = 0, paymentHash } = yield* ledger.reserve(wish, rules())
+      yield* ledger.hold(paymentHash, "")
+      yield* TestClock.setTime(lockEndsAt * 1000 + 1)
+      assert.isFalse(yield* ledger.release(paymentHash, preimageOf("lock")))
+      yield* TestClock.setTime(lockEndsAt * 1000)
+      assert.isTrue(yield* ledger.release(paymentHash, preimageOf("lock")))
+    }).pipe(Effect.provide(migrated))
   )
 
   it.effect("comes and goes with the transaction that it is part of", () =>

@@ -10,6 +10,9 @@ import { ledgerOf, migrated, order, preimageOf, proofOf, rules, walletId } from 
 
 const nth = Schema.Literals([0, 1, 2, 3, 4, 5, 6, 7])
 
+/** Locks come to something only if the same one is meant again and again. */
+const first = Schema.Literals([0, 1, 2])
+
 /** What happens to a ledger, in any order. */
 const Step = Schema.Union([
   Schema.TaggedStruct("Reserve", {
@@ -18,8 +21,8 @@ const Step = Schema.Union([
     tick: Schema.Literals(["a", "b"]),
     isLock: Schema.Boolean
   }),
-  Schema.TaggedStruct("Hold", { nth }),
-  Schema.TaggedStruct("Release", { nth }),
+  Schema.TaggedStruct("Hold", { nth: first }),
+  Schema.TaggedStruct("Release", { nth: first }),
   Schema.TaggedStruct("Settle", { nth, fee: Schema.UndefinedOr(Schema.Literals([0, 1, 2])) }),
   Schema.TaggedStruct("Fail", { nth }),
   Schema.TaggedStruct("LeaveUnknown", { nth }),
