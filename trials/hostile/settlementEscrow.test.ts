@@ -130,6 +130,27 @@ layer(Stage.layer, { excludeTestServices: true, concurrent: true })(
       isNotReleased("DeliveryTimeout", () => Effect.void)
     )
 
+    it.effect("and that delivers nothing gets no more of it: others are asked", () =>
+      Effect.gen(function* () {
+        const { customer, peer, place } = yield* meet(Settling.awaitEscrow, impatient)
+        const terms = Settling.by("escrow")
+        const dearer = Msat.make(price + 1_000)
+        const next = yield* Deal.opens(
+          place,
+          { ...terms, profile: { ...terms.profile, price: dearer } },
+          Settling.honestEscrow()
+        )
+        const error = yield* Effect.flip(Deal.buy(customer))
+        assert(error._tag === "DeliveryTimeout", error.message)
+        assert.strictEqual(error.provider, peer.pubkey)
+        assert.include(error.message, "avoided for now")
+        for (const _ of [1, 2])
+          assert.strictEqual((yield* Deal.buy(customer)).provider, next.pubkey)
+        assert.lengthOf(peer.requests, 1)
+        assert.strictEqual(yield* Books.earned(peer.account), 0)
+      })
+    )
+
     it.effect("and that delivers half a text is not paid", () =>
       isNotReleased("DeliveryTruncated", (job) =>
         Effect.andThen(job.chunk(0, "well, "), job.chunk(1, "that is "))

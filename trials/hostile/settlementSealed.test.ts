@@ -333,6 +333,25 @@ layer(Stage.layer, { excludeTestServices: true, concurrent: true })(
       })
     )
 
+    it.effect("whose money the provider never takes is asked of others from then on", () =>
+      Effect.gen(function* () {
+        const { customer, peer, place } = yield* meet(
+          (job) => Effect.flatMap(Settling.seal(job), (sealed) => Settling.saySealed(job, sealed)),
+          { FARTHING_COMPUTE_PAYMENT_TIMEOUT: "2 seconds" }
+        )
+        const terms = Settling.by("sealed")
+        const next = yield* Deal.opens(
+          place,
+          { ...terms, profile: { ...terms.profile, price: Msat.make(price + 1_000) } },
+          Settling.honestSealed()
+        )
+        const error = yield* Effect.flip(Deal.buy(customer))
+        assert.strictEqual(error._tag, "PaymentUnknown", error.message)
+        assert.strictEqual((yield* Deal.buy(customer)).provider, next.pubkey)
+        assert.lengthOf(peer.requests, 1)
+      })
+    )
+
     it.effect("is opened by recovery where the provider takes its money late", () =>
       Effect.gen(function* () {
         const late = yield* Deferred.make<void>()

@@ -93,12 +93,12 @@ const undelivered = Effect.fnUntraced(function* (
 ) {
   const journal = yield* Journal
   yield* logged(journal.noted(request.event.id, message))
-  yield* logged(journal.letGo(request.event.id))
+  yield* logged(journal.stalled(request.event.id))
   const fields = {
     provider: provider.pubkey,
     cost: Msat.zero,
     held: heldBy(locked),
-    message: `${nameOf(provider)} delivered nothing to pay for: ${message}. ${comesBack(locked)}`
+    message: `${nameOf(provider)} delivered nothing to pay for: ${message}. It is avoided for now. ${comesBack(locked)}`
   }
   switch (reason) {
     case "nothing":

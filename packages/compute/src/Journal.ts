@@ -127,6 +127,8 @@ export interface Shape {
   ) => Effect.Effect<void, Treasury.LedgerUnavailable>
   /** Nobody waits at this job any more: recovery may take it up at once. */
   readonly letGo: (request: NostrEvent.EventId) => Effect.Effect<void, Treasury.LedgerUnavailable>
+  /** The same, where the provider has money of ours locked and gave nothing for it in time. */
+  readonly stalled: (request: NostrEvent.EventId) => Effect.Effect<void, Treasury.LedgerUnavailable>
   /** How each provider did that we dealt with. */
   readonly records: Effect.Effect<ReadonlyMap<Key.PublicKey, Record>, Treasury.LedgerUnavailable>
   /** All jobs of one purchase, the first attempt first. */

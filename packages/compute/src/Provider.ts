@@ -29,8 +29,8 @@ export interface Record {
   readonly medianMillis: number | undefined
   /**
    * Unix seconds until which the built-in policies do not choose it, because it took money
-   * without delivering, or delivered nothing but refunds; each time in a row makes it twice as
-   * long.
+   * without delivering, held it for nothing, or delivered nothing but refunds; each time in a row
+   * makes it twice as long.
    */
   readonly avoidUntil: number | undefined
 }
@@ -75,7 +75,7 @@ export const provenIn = (
 ): ReadonlyArray<Key.PublicKey> =>
   Array.from(records).flatMap(([provider, { delivered }]) => (delivered > 0 ? [provider] : []))
 
-/** Whether it took money without delivering and has not sat that out yet. */
+/** Whether it took money, or held it, without delivering and has not sat that out yet. */
 export const isAvoided = ({ record }: Pick<Provider, "record">, now: number): boolean =>
   record.avoidUntil !== undefined && record.avoidUntil > now
 

@@ -47,6 +47,22 @@ export const make = Effect.fnUntraced(function* (budget: string) {
           last_lost_at = MAX(compute_record.last_lost_at, excluded.last_lost_at)`
     })
 
+  /** It has money locked, and gave nothing for it: whatever becomes of that, it is avoided for now. */
+  const stalled = (pubkey: Key.PublicKey) =>
+    Effect.flatMap(
+      UnixTime.now,
+      (now) => sql`
+        INSERT INTO compute_record ${sql.insert({
+          budget,
+          pubkey,
+          lost_in_a_row: 1,
+          last_lost_at: now
+        })}
+        ON CONFLICT (budget, pubkey) DO UPDATE SET
+          lost_in_a_row = compute_record.lost_in_a_row + 1,
+          last_lost_at = excluded.last_lost_at`
+    )
+
   /** The times that are kept, without the oldest where there are enough. */
   const roomForOne = sql`CASE WHEN json_array_length(compute_record.recent_millis) < ${timesKept}
     THEN compute_record.recent_millis ELSE json_remove(compute_record.recent_millis, '$[0]') END`
@@ -106,7 +122,7 @@ export const make = Effect.fnUntraced(function* (budget: string) {
     Effect.map((rows) => new Map(rows.map((row) => [row.pubkey, toRecord(row)])))
   )
 
-  return { ended, delivered, refunded, all }
+  return { ended, stalled, delivered, refunded, all }
 })
 
 /** Msat: what the way back may cost, however little was paid. */

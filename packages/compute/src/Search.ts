@@ -122,7 +122,7 @@ const nobodyFits = Effect.fnUntraced(function* (
       ...(avoided.length === 0
         ? []
         : [
-            `${avoided.length} took money without delivering lately, or did nothing but give it back`
+            `${avoided.length} took money without delivering lately, held it for nothing, or did nothing but give it back`
           ]),
       ...Option.toArray(dear)
     ].join("; ")

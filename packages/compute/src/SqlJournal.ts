@@ -292,6 +292,17 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
         unavailable
       ),
 
+    stalled: (request) =>
+      sql<Pick<Stepped, "provider">>`
+        UPDATE compute_job SET lease_until = 0
+        WHERE request_id = ${request} AND state = 'locked' RETURNING provider`.pipe(
+        Effect.flatMap((rows) =>
+          Effect.forEach(rows, ({ provider }) => records.stalled(provider), { discard: true })
+        ),
+        sql.withTransaction,
+        unavailable
+      ),
+
     records: unavailable(records.all),
 
     reconciled: (requests) =>

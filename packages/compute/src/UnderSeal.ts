@@ -127,7 +127,7 @@ const awaitPreimage = (purchase: Purchase, offer: Offer, locked: Locking.Locked)
       const settled = yield* locked.end.pipe(
         Effect.timeoutOrElse({
           duration: purchase.options.paymentTimeout,
-          orElse: () => Effect.andThen(logged(journal.letGo(id)), Effect.fail(notTaken(locked)))
+          orElse: () => Effect.andThen(logged(journal.stalled(id)), Effect.fail(notTaken(locked)))
         }),
         Effect.catchTag("PaymentFailed", (error) =>
           Effect.andThen(
