@@ -129,12 +129,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   /** The same for a payment that was just submitted, with what the day of now amounts to then. */
   const settleAndCount = (spend: SpendRecord, proof: Proof.Proof, zone: DateTime.TimeZone) =>
-    counting(
-      zone,
-      Effect.fnUntraced(function* (now) {
-        const booked = yield* bookAs(spend, proof, now, changes.changeIfKnown)
-        return booked ?? (yield* book(spend.paymentHash, proof, now))
-      })
+    counting(zone, (now) =>
+      Effect.flatMap(bookAs(spend, proof, now, changes.changeIfKnown), (booked) =>
+        booked === undefined ? book(spend.paymentHash, proof, now) : Effect.succeed(booked)
+      )
     )
 
   /** What is booked, and what the day of now amounts to then. */
