@@ -7,9 +7,9 @@
  */
 import type { Bolt11 } from "@farthing/protocol"
 import type { Wallet } from "@farthing/wallet"
-import { Clock, Duration, Effect, Option, Schema } from "effect"
+import { Clock, Duration, Effect, Option, Predicate } from "effect"
 import type { DateTime } from "effect"
-import { SqlClient, SqlError } from "effect/sql"
+import { SqlClient } from "effect/sql"
 import * as Lease from "./Lease.ts"
 import * as Limits from "./Limits.ts"
 import * as LockLife from "./LockLife.ts"
@@ -17,6 +17,7 @@ import * as Outcome from "./Outcome.ts"
 import * as Proof from "./Proof.ts"
 import { holdOf, isResolved, nothing, totalsOf } from "./Spend.ts"
 import type { PurchaseId, SpendOutcome, SpendRecord } from "./Spend.ts"
+import { type DatabaseError, reading } from "./Reading.ts"
 import * as Reservation from "./Reservation.ts"
 import * as SpendChange from "./SpendChange.ts"
 import * as SpendRows from "./SpendRows.ts"
@@ -37,8 +38,6 @@ export interface Options {
 
 /** A spend as one of its owners knows it. */
 export interface Owned extends Pick<SpendRecord, "paymentHash" | "fence"> {}
-
-type DatabaseError = SqlError.SqlError | Schema.SchemaError
 
 export interface SpendLedger extends Effect.Success<ReturnType<typeof make>> {}
 
@@ -130,8 +129,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   /** The same for a payment that was just submitted, with what the day of now amounts to then. */
   const settleAndCount = (spend: SpendRecord, proof: Proof.Proof, zone: DateTime.TimeZone) =>
     counting(zone, (now) =>
-      Effect.flatMap(bookAs(spend, proof, now, changes.changeIfKnown), (booked) =>
-        booked === undefined ? book(spend.paymentHash, proof, now) : Effect.succeed(booked)
+      Effect.filterOrElse(
+        bookAs(spend, proof, now, changes.changeIfKnown),
+        Predicate.isNotUndefined,
+        () => book(spend.paymentHash, proof, now)
       )
     )
 
@@ -396,16 +397,3 @@ const isOver = ({ lockEndsAt = 0 }: SpendRecord, now: number): boolean => now > 
 /** A late delivery or refund makes up for a loss; neither makes up for the other. */
 const isFinal = (outcome: SpendOutcome | undefined): boolean =>
   outcome === "delivered" || outcome === "refunded"
-
-/** Whatever goes wrong with the database, in one word. */
-const reading = <A, E, R>(
-  effect: Effect.Effect<A, E, R>
-): Effect.Effect<A, Exclude<E, DatabaseError> | LedgerUnavailable, R> =>
-  Effect.mapError(effect, (error) =>
-    isOurs(error)
-      ? error
-      : new LedgerUnavailable({ message: `The spend ledger cannot be used: ${String(error)}` })
-  )
-
-const isOurs = <E>(error: E): error is Exclude<E, DatabaseError> =>
-  !SqlError.isSqlError(error) && !Schema.isSchemaError(error)
