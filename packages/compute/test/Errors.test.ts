@@ -63,12 +63,13 @@ describe("before anything is asked", () => {
     }).pipe(Effect.provide(TestMarket.market()))
   )
 
-  it.effect("NoProviderWithinBudget: nobody takes payment our way", () =>
+  it.effect("SettlementUnavailable: nobody takes payment our way", () =>
     Effect.gen(function* () {
       const peer = yield* TestPeer.make({ name: "peer", price })
       yield* peer.announce({ settlements: ["escrow"] })
       const error = yield* failure()
-      assert.strictEqual(error._tag, "NoProviderWithinBudget")
+      assert.strictEqual(error._tag, "SettlementUnavailable")
+      assert.lengthOf(peer.requests, 0)
     }).pipe(Effect.provide(TestMarket.market()))
   )
 
