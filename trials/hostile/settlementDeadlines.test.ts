@@ -4,6 +4,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Bolt11, Msat } from "@farthing/protocol"
+import { UnixTime } from "@farthing/relay"
 import { Deferred, Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
 import * as Books from "../src/Books.ts"
 import * as Deal from "../src/Deal.ts"
@@ -228,24 +229,34 @@ describe.concurrent("money that is locked for a provider", () => {
   )
 
   it.live(
-    "is given back, and nothing delivered, if the work is done in the lock's last minutes",
+    "is given back, and nothing delivered, if its turn comes in the lock's last minutes",
     () =>
       played((forward) =>
         Effect.gen(function* () {
           const open = yield* Deferred.make<void>()
           const shop = yield* Shop.open({
-            offer: { ...offer, jobTimeout: "23 hours" },
+            offer: { ...offer, capacity: 1, jobTimeout: "20 hours" },
             gate: Deferred.await(open)
           })
           const shopper = yield* Shopper.make(shop.place, shop.provider)
+          const before = yield* lockFor(shopper)
           const { paymentHash } = yield* lockFor(shopper)
           yield* Effect.repeat(shop.provider.status, {
-            until: ({ running }) => running === 1,
+            until: ({ running, waiting }) => running === 1 && waiting === 1,
             schedule: Schedule.spaced("20 millis")
           })
-          yield* forward(`${lockSeconds - 200} seconds`)
+          // Wallets tell of it in blocks.
+          const until = yield* shop.provider.events.pipe(
+            Stream.flatMap((event) =>
+              event._tag === "Locked" ? Stream.succeed(event.until) : Stream.empty
+            ),
+            Stream.runHead,
+            Effect.flatMap(Effect.fromOption)
+          )
+          yield* forward(`${until - 200 - (yield* UnixTime.now)} seconds`)
           yield* Deferred.succeed(open, undefined)
-          assert.strictEqual(yield* shopper.endOf(paymentHash), "failed")
+          for (const hash of [before.paymentHash, paymentHash])
+            assert.strictEqual(yield* shopper.endOf(hash), "failed")
           const heard = (yield* shopper.heard).map(({ message }) => message.type)
           assert.notInclude(heard, "JobResult")
           yield* closing(shop, { earned: 0, delivered: 0 })
