@@ -27,6 +27,15 @@ export interface Due {
 }
 
 export interface LockedJobs {
+  /**
+   * Whether the customer has had a result in escrow since a unix millisecond or longer whose
+   * preimage it has not shown, or never showed one whose lock ended after `forgiven`.
+   */
+  readonly owesRelease: (
+    provider: Key.PublicKey,
+    customer: Key.PublicKey,
+    when: { readonly since: number; readonly forgiven: number }
+  ) => Effect.Effect<boolean, BookUnavailable>
   /** Whether another sealed result of this customer may be unpaid. */
   readonly hasRoom: (
     provider: Key.PublicKey,

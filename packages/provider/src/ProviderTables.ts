@@ -69,6 +69,9 @@ const tables = [
   `CREATE INDEX provider_job_sealed ON provider_job (customer)
      WHERE settlement = 'sealed' AND state IN ('quoted', 'running', 'answered', 'awaiting')`,
 
+  `CREATE INDEX provider_job_unreleased ON provider_job (customer)
+     WHERE settlement = 'escrow' AND preimage IS NULL AND state IN ('awaiting', 'unpaid')`,
+
   `CREATE INDEX provider_job_locked ON provider_job (state)
      WHERE state IN ('awaiting', 'claiming')`,
 

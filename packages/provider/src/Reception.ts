@@ -99,21 +99,33 @@ export const make = (services: {
     Effect.suspend(() => {
       const refusal = overload(request)
       if (refusal !== undefined) return refuse(request, refusal)
-      const quoting = tracing.stage("quote")(quote(request))
-      return Effect.ensuring(
-        unlessTooManySealed(request, quoting),
-        Effect.sync(till.begin(request.customer))
+      const quoting = Effect.flatMap(mistrust(request), (refusal) =>
+        refusal === undefined ? tracing.stage("quote")(quote(request)) : refuse(request, refusal)
       )
+      return Effect.ensuring(quoting, Effect.sync(till.begin(request.customer)))
     })
 
-  /** No invoice is made in vain where it is clear beforehand. */
-  const unlessTooManySealed = Effect.fnUntraced(function* (
-    request: Request,
-    quoting: Effect.Effect<void, BookUnavailable>
-  ) {
-    if (request.settlement !== "sealed") return yield* quoting
-    const hasRoom = yield* book.hasRoom(provider, request.customer, yield* sealedRoom)
-    yield* hasRoom ? quoting : refuse(request, tooManySealed)
+  /** Why this customer is not worked for before it pays. */
+  const mistrust = Effect.fnUntraced(function* ({
+    customer,
+    settlement
+  }: Request): Effect.fn.Return<Refusal | undefined, BookUnavailable> {
+    switch (settlement) {
+      case "upfront":
+        return undefined
+      case "escrow": {
+        const now = yield* Clock.currentTimeMillis
+        const owes = yield* book.owesRelease(provider, customer, {
+          since: now - releasePatience,
+          forgiven: now - releaseForgiven
+        })
+        return owes ? unreleased : undefined
+      }
+      case "sealed":
+        return (yield* book.hasRoom(provider, customer, yield* sealedRoom))
+          ? undefined
+          : tooManySealed
+    }
   })
 
   const sealedRoom = Effect.map(UnixTime.now, (now) => ({
@@ -216,6 +228,17 @@ const toInvoice = (job: Job): AgentMessage.Invoice => ({
     : {}),
   ...(isLocked(job.settlement) ? { hold: true } : {})
 })
+
+/** In milliseconds: an honest customer shows its preimage as soon as it has its text. */
+const releasePatience = 60_000
+
+/** In milliseconds: for how long it is remembered that the preimage was never shown. */
+const releaseForgiven = 24 * 60 * 60_000
+
+const unreleased: Refusal = {
+  code: "settlement_unsupported",
+  message: "an escrow of yours was delivered and not released: release it, or pay first"
+}
 
 const tooManyJobs: Refusal = {
   code: "over_capacity",

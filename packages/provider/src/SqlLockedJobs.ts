@@ -25,6 +25,15 @@ export const make = ({ prepared, replaceAnswers, sql, step }: Pen): LockedJobs =
 
   const findRoom = prepared((by: Slots<Customer & Room>) => sql`SELECT 1 WHERE ${roomFor(by)}`)
 
+  const findDebt = prepared(
+    (by: Slots<Customer & { readonly since: number; readonly forgiven: number }>) => sql`
+      SELECT 1 FROM provider_job
+      WHERE customer = ${by.customer} AND provider = ${by.provider}
+        AND settlement = 'escrow' AND preimage IS NULL AND state IN ('awaiting', 'unpaid')
+        AND ((state = 'awaiting' AND stepped_at <= ${by.since})
+          OR (state = 'unpaid' AND stepped_at > ${by.forgiven})) LIMIT 1`
+  )
+
   const keepSealed = prepared((by: Slots<Rows.QuoteCells & Sealed & Room>) => {
     const cells = { ...Prepared.pick(by, columns), state: "quoted", busy: 1 }
     const values = sql.csv(Object.values(cells).map((cell) => sql`${cell}`))
@@ -111,6 +120,9 @@ export const make = ({ prepared, replaceAnswers, sql, step }: Pen): LockedJobs =
   })
 
   return {
+    owesRelease: (provider, customer, when) =>
+      findDebt({ provider, customer, ...when }).pipe(Effect.map(isTaken), unavailable),
+
     hasRoom: (provider, customer, room) =>
       findRoom({ provider, customer, ...room }).pipe(Effect.map(isTaken), unavailable),
 

@@ -115,6 +115,31 @@ describe("the book on locked jobs", () => {
     }).pipe(inDatabase)
   )
 
+  it.effect("knows who was delivered to and has not released", () =>
+    Effect.gen(function* () {
+      const book = yield* ProviderBook.ProviderBook
+      const { job, preimage, sealed } = newJob("escrow")
+      yield* delivered({ job, preimage, sealed })
+      const owes = (since: number, forgiven: number) =>
+        book.owesRelease(provider, job.customer, { since, forgiven })
+      assert.isFalse(yield* owes(-1, 0))
+      assert.isTrue(yield* owes(0, 0))
+      const stranger = newJob("escrow").job.customer
+      assert.isFalse(yield* book.owesRelease(provider, stranger, { since: 0, forgiven: 0 }))
+      yield* book.forgone(job.id, "never shown")
+      assert.isTrue(yield* owes(-1, -1))
+      assert.isFalse(yield* owes(0, 0))
+
+      const other = newJob("escrow")
+      yield* delivered(other)
+      const owesForOther = (customer = other.job.customer) =>
+        book.owesRelease(provider, customer, { since: 0, forgiven: 0 })
+      assert.isTrue(yield* owesForOther())
+      yield* book.released(other.job.id, other.preimage)
+      assert.isFalse(yield* owesForOther())
+    }).pipe(inDatabase)
+  )
+
   it.effect("finds what is to be claimed, and what nobody pays", () =>
     Effect.gen(function* () {
       const book = yield* ProviderBook.ProviderBook
