@@ -3,6 +3,7 @@
  * again, and compares the books of everybody.
  *
  *     pnpm crash [--side "market at customer"] [--kind streamed] [--only "before Payer.pay"]
+ *     pnpm crash --every 4
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -26,6 +27,10 @@ const flags = {
     Flag.withDescription("The points whose name holds this text"),
     Flag.optional
   ),
+  every: Flag.Int("every").pipe(
+    Flag.withDescription("Only one point in so many"),
+    Flag.withDefault(1)
+  ),
   list: Flag.Boolean("list").pipe(
     Flag.withDescription("Name the points, and kill nobody"),
     Flag.withDefault(false)
@@ -43,7 +48,7 @@ const flags = {
 const command = Command.make(
   "crash",
   flags,
-  Effect.fnUntraced(function* ({ kind, lanes, list, only, patience, side }) {
+  Effect.fnUntraced(function* ({ every, kind, lanes, list, only, patience, side }) {
     const fileSystem = yield* FileSystem.FileSystem
     const began = yield* Clock.currentTimeMillis
     const bundle = yield* Bundle.make
@@ -65,12 +70,14 @@ const command = Command.make(
       }),
       { concurrency: lanes }
     )
-    const points = Points.of(new Map(passed)).filter(
-      (point) =>
-        Option.getOrElse(side, () => Points.sideOf(point)) === Points.sideOf(point) &&
-        Option.getOrElse(kind, () => point.kind) === point.kind &&
-        point.at.includes(Option.getOrElse(only, () => ""))
-    )
+    const points = Points.of(new Map(passed))
+      .filter(
+        (point) =>
+          Option.getOrElse(side, () => Points.sideOf(point)) === Points.sideOf(point) &&
+          Option.getOrElse(kind, () => point.kind) === point.kind &&
+          point.at.includes(Option.getOrElse(only, () => ""))
+      )
+      .filter((_, at) => at % every === 0)
     if (list) {
       for (const point of points) yield* Console.log(Points.nameOf(point))
       return yield* Console.log(`${points.length} points`)
