@@ -1,8 +1,6 @@
 /** How long a lock may last. Pure. */
 import type { Bolt11 } from "@farthing/protocol"
-
-/** Bitcoin's mean time between two blocks. */
-const secondsPerBlock = 600
+import { Blocks } from "@farthing/wallet"
 
 /**
  * Blocks come at random: so many of them take longer than their mean, but hardly ever by more than
@@ -18,4 +16,4 @@ export const endOf = ({
   expiresAt,
   minFinalCltvDelta
 }: Pick<Bolt11.Invoice, "expiresAt" | "minFinalCltvDelta">): number =>
-  expiresAt + longest(minFinalCltvDelta) * secondsPerBlock
+  expiresAt + longest(minFinalCltvDelta) * Blocks.seconds

@@ -4,6 +4,7 @@
  */
 import type { Bolt11, Network, Settlement } from "@farthing/protocol"
 import { Msat } from "@farthing/protocol"
+import { Blocks } from "@farthing/wallet"
 import { Option, Result } from "effect"
 import type { InvoiceFault } from "./ComputeError.ts"
 import type { Quoted } from "./JobTransport.ts"
@@ -30,9 +31,6 @@ export interface Fault {
 
 /** Seconds of life an invoice needs, so that a payment has time to arrive. */
 export const minSecondsLeft = 15
-
-/** What a block counts for in the time of a lock. */
-export const secondsPerBlock = 600
 
 /** In blocks: money that is stuck on its way is back after a day (BOLT 11, field `c`). */
 export const maxFinalCltvDelta = 144
@@ -71,7 +69,7 @@ export const check = (
       "cltv_too_long",
       `the money could be stuck for ${invoice.minFinalCltvDelta} blocks`
     )
-  const lasts = invoice.minFinalCltvDelta * secondsPerBlock
+  const lasts = invoice.minFinalCltvDelta * Blocks.seconds
   if (context.settlement === "escrow" && lasts < context.leastLock)
     return fault(
       "lock_too_short",

@@ -2,9 +2,9 @@
 import { Treasury } from "@farthing/budget"
 import { Bolt11 } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
+import { Blocks } from "@farthing/wallet"
 import { Clock, Effect, Schedule } from "effect"
 import { logged } from "./Bookkeeping.ts"
-import { secondsPerBlock } from "./InvoiceGate.ts"
 import type { Answer } from "./JobTransport.ts"
 import { Journal } from "./Journal.ts"
 import { nameOf, type Offer } from "./Negotiation.ts"
@@ -26,7 +26,7 @@ export const lastSeconds = 300
 
 /** When a lock of this invoice ends that began at a unix second: its payee may count on no more. */
 export const endOf = ({ minFinalCltvDelta }: Bolt11.Invoice, begun: number): number =>
-  begun + minFinalCltvDelta * secondsPerBlock
+  begun + minFinalCltvDelta * Blocks.seconds
 
 /** Notes the invoice, locks the money, and tells the provider. */
 export const lock = (purchase: Purchase, offer: Offer) =>

@@ -5,7 +5,7 @@
  * between the deadlines is minutes.
  */
 import { Bolt11 } from "@farthing/protocol"
-import type { Wallet } from "@farthing/wallet"
+import { Blocks, type Wallet } from "@farthing/wallet"
 import { Option, Result } from "effect"
 import type { Job } from "./Job.ts"
 
@@ -21,9 +21,6 @@ export const givenBack = 60
 /** An invoice that nobody paid is given up so many seconds after it has expired. */
 export const expiredFor = 60
 
-/** BOLT 11 counts a lock's life in blocks. */
-const secondsPerBlock = 600
-
 type Held = Pick<Wallet.Incoming, "amount" | "bolt11" | "createdAt" | "heldUntil">
 
 /** Until when the money is locked; where the wallet does not say, the least that it can be. */
@@ -31,7 +28,7 @@ export const endOf = ({ bolt11, createdAt, heldUntil }: Held): number =>
   Option.getOrElse(heldUntil, () =>
     Result.match(Bolt11.decode(bolt11), {
       onFailure: () => createdAt,
-      onSuccess: ({ minFinalCltvDelta }) => createdAt + minFinalCltvDelta * secondsPerBlock
+      onSuccess: ({ minFinalCltvDelta }) => createdAt + minFinalCltvDelta * Blocks.seconds
     })
   )
 
