@@ -89,7 +89,7 @@ const returned = Effect.fnUntraced(function* ({ provider, request }: Offer, why:
 const undelivered = Effect.fnUntraced(function* (
   { provider, request }: Offer,
   locked: Locking.Locked,
-  { message, reason }: Undelivered
+  { message, reason }: Pick<Undelivered, "message" | "reason">
 ) {
   const journal = yield* Journal
   yield* logged(journal.noted(request.event.id, message))
@@ -156,7 +156,7 @@ const settle = (
       const millis = (yield* Clock.currentTimeMillis) - locked.at
       const { request, jobName } = offer
       if (!(yield* release({ request, jobName, until: locked.until, preimage }, receipt, millis)))
-        return yield* returned(offer, "the result came when the lock was over")
+        return yield* unreleased(purchase, offer, locked)
       return yield* locked.end.pipe(
         Effect.matchEffect({
           onSuccess: ({ fee, feeKnown, leftToday }) =>
@@ -169,6 +169,29 @@ const settle = (
     }),
     offer.provider
   )
+
+/** Nothing was shown: another process was faster, the money is back, or it is about to be. */
+const unreleased = Effect.fnUntraced(function* (
+  purchase: Purchase,
+  offer: Offer,
+  locked: Locking.Locked
+) {
+  const journal = yield* Journal
+  const treasury = yield* Treasury.Treasury
+  const found = yield* journal.findJob(offer.request.event.id)
+  const receipt = Option.getOrUndefined(found)?.receipt
+  if (receipt !== undefined) return receipt
+  const spends = yield* treasury.find(purchase.id)
+  const spend = spends.find(({ paymentHash }) => paymentHash === locked.paymentHash)
+  return spend?.state === "failed"
+    ? yield* returned(offer, "the result came when the money was back")
+    : yield* undelivered(offer, locked, tooLate)
+})
+
+const tooLate = {
+  reason: "nothing",
+  message: "the result came in the lock's last minutes"
+} as const
 
 /** Providers take their money at once; recovery closes the books of one that does not. */
 const claimPatience = "5 seconds"

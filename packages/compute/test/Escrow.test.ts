@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { AgentMessage, Bolt11, Channel, Key, Msat, type NostrEvent } from "@farthing/protocol"
 import { Signer } from "@farthing/relay"
 import { Bank } from "@farthing/wallet"
-import { Effect, Redacted, Stream } from "effect"
+import { Effect, Layer, Redacted, Stream } from "effect"
 import { hash } from "node:crypto"
 import { ComputeClient } from "../src/ComputeClient.ts"
 import * as OwnPreimage from "../src/OwnPreimage.ts"
@@ -43,6 +43,14 @@ const honest = (job: TestPeer.Job) =>
     Effect.andThen(job.released),
     Effect.flatMap(job.claim)
   )
+
+const neverReleasing = Layer.effect(
+  Treasury.Treasury,
+  Effect.map(Treasury.Treasury, (treasury) => ({
+    ...treasury,
+    release: () => Effect.succeed(false)
+  }))
+)
 
 const ask = { prompt: "hello", budget: sats(100) }
 
@@ -160,6 +168,28 @@ describe("a purchase in escrow", () => {
         "returned"
       ])
     }).pipe(Effect.provide(market))
+  )
+
+  it.effect("shows nothing where the books do not let it, and says that the money is locked", () =>
+    Effect.gen(function* () {
+      const peer = yield* TestPeer.open(profile, honest)
+      const client = yield* ComputeClient
+      const error = yield* Effect.flip(client.requestInference(ask))
+      assert(error._tag === "DeliveryTimeout", error.message)
+      assert.strictEqual(error.cost, 0)
+      assert.isAtLeast(error.held ?? 0, price)
+      assert.strictEqual(yield* stateOf, "locked")
+      assert.deepStrictEqual(
+        peer.requests.flatMap(({ followUps }) => followUps.map(({ type }) => type)),
+        ["HtlcLocked"]
+      )
+    }).pipe(
+      Effect.provide(
+        TestMarket.customer({ options: { settlement: ["escrow"] } }, neverReleasing).pipe(
+          Layer.provideMerge(TestMarket.world)
+        )
+      )
+    )
   )
 
   it.effect("is not asked of a provider that does not offer it", () =>
