@@ -164,8 +164,9 @@ export const make = Effect.fnUntraced(function* (options: {
       // Counted after it is booked; by the next look it is.
       if (lastBooked !== undefined && same(booked, lastBooked)) {
         for (const state of ends) {
+          // A provider that waits for its wallet to begin has counted nothing yet.
           const jobs = jobsIn(booked, state) - jobsIn(worker.before, state)
-          const counted = gauge(`farthing_provider_jobs_total{state="${state}"}`)
+          const counted = gauge(`farthing_provider_jobs_total{state="${state}"}`, 0)
           if (jobs !== counted)
             find(`${counted} jobs were counted as ${state}, ${jobs} were booked`)
         }
@@ -202,15 +203,15 @@ const database = (filename: string) =>
     (open) => Effect.sync(() => open.close())
   )
 
-/** The metrics by name, as they are written. */
-const valuesOf = (text: string): ((name: string) => number) => {
+/** The metrics by name, as they are written; what is not there is no number, or what it counts as. */
+const valuesOf = (text: string): ((name: string, absent?: number) => number) => {
   const values = new Map(
     text
       .split("\n")
       .filter((line) => line !== "" && !line.startsWith("#"))
       .map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.split(" ").at(-1))])
   )
-  return (name) => values.get(name) ?? Number.NaN
+  return (name, absent = Number.NaN) => values.get(name) ?? absent
 }
 
 const jobsIn = (sales: Sales, state: string): number => sales.get(state)?.jobs ?? 0
