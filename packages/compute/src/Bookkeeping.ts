@@ -3,6 +3,7 @@
  * in the Treasury's ledger, from which `recover` puts the journal right.
  */
 import { Treasury } from "@farthing/budget"
+import type { Bolt11 } from "@farthing/protocol"
 import { Effect, Option } from "effect"
 import type { JobDetail } from "./Job.ts"
 import { Journal } from "./Journal.ts"
@@ -11,6 +12,16 @@ import type { Receipt } from "./Receipt.ts"
 export const logged = <A, R>(
   note: Effect.Effect<A, Treasury.LedgerUnavailable, R>
 ): Effect.Effect<void, never, R> => Effect.asVoid(Effect.catch(note, logFailure))
+
+/** What the ledger knows of one payment of a purchase; undefined if it knows of none. */
+export const findSpend = Effect.fnUntraced(function* (
+  purchase: Treasury.PurchaseId,
+  paymentHash: Bolt11.PaymentHash | undefined
+) {
+  const treasury = yield* Treasury.Treasury
+  const spends = yield* treasury.find(purchase)
+  return spends.find((spend) => spend.paymentHash === paymentHash)
+})
 
 const logFailure = (error: Treasury.LedgerUnavailable) =>
   Effect.logError("A step of a job could not be noted", error)

@@ -170,6 +170,7 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
       prepareRefund: (request, bolt11) =>
         followUp(request, { type: "RefundInvoice", request_id: request.event.id, bolt11 }),
       prepareRelease,
+      // As with what is encrypted to it.
       conversationKey: ({ provider }) => Effect.orDie(signer.conversationKey(provider)),
       read: (message, event) =>
         Option.flatMapNullishOr(AgentMessage.parse(message), (opened) => toAnswer(opened, event)),

@@ -107,7 +107,7 @@ const noLater = ({ giveUpAt }: Wait, millis: number): Effect.Effect<number> =>
   Effect.map(Clock.currentTimeMillis, (now) => Math.min(giveUpAt, now + millis))
 
 /** What has come already is taken even if the time is up; none if nothing comes in time. */
-const takeUntil = Effect.fnUntraced(function* (
+export const takeUntil = Effect.fnUntraced(function* (
   answers: Queue.Dequeue<Answer, RelayUnavailable>,
   giveUpAt: number
 ): Effect.fn.Return<Option.Option<Answer>, RelayUnavailable> {
@@ -118,7 +118,11 @@ const takeUntil = Effect.fnUntraced(function* (
   return yield* Effect.timeoutOption(Queue.take(answers), left)
 })
 
-const patienceEnds = (patience: Patience, wait: Duration.Duration): Effect.Effect<number> =>
+/** Unix milliseconds. */
+export const patienceEnds = (
+  patience: Pick<Patience, "deadline">,
+  wait: Duration.Duration
+): Effect.Effect<number> =>
   Effect.map(Clock.currentTimeMillis, (now) =>
     Math.min(now + Duration.toMillis(wait), patience.deadline)
   )

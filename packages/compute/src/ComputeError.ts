@@ -99,6 +99,21 @@ export class DeliveryInvalid extends Schema.TaggedError<DeliveryInvalid>()(
   paid
 ) {}
 
+/** How it is told that no whole text came. */
+export const undelivered = (
+  reason: "nothing" | "truncated" | "invalid",
+  fields: Omit<ConstructorParameters<typeof DeliveryTimeout>[0], "_tag">
+): DeliveryTimeout | DeliveryTruncated | DeliveryInvalid => {
+  switch (reason) {
+    case "nothing":
+      return new DeliveryTimeout(fields)
+    case "truncated":
+      return new DeliveryTruncated(fields)
+    case "invalid":
+      return new DeliveryInvalid(fields)
+  }
+}
+
 export class RelayUnavailable extends Schema.TaggedError<RelayUnavailable>()("RelayUnavailable", {
   message: Schema.String
 }) {}

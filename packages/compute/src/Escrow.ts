@@ -6,16 +6,18 @@
 import { Treasury } from "@farthing/budget"
 import { Msat, type NostrEvent } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
-import { Clock, Data, Duration, Effect, Option, Redacted, Schedule } from "effect"
-import { logged } from "./Bookkeeping.ts"
+import { Clock, Data, Effect, Option, Redacted } from "effect"
+import { findSpend, logged } from "./Bookkeeping.ts"
 import { collect, type Undelivered } from "./Collection.ts"
 import * as ComputeError from "./ComputeError.ts"
 import type { Delivered } from "./Delivery.ts"
+import { insist } from "./Insisting.ts"
 import type { OwnPreimage } from "./Job.ts"
 import { JobTransport, type Request } from "./JobTransport.ts"
 import { Journal } from "./Journal.ts"
 import * as Locking from "./Locking.ts"
 import { nameOf, type Offer } from "./Negotiation.ts"
+import * as Paying from "./Paying.ts"
 import { type Purchase, stage } from "./Purchase.ts"
 import type { Receipt } from "./Receipt.ts"
 import * as Settling from "./Settling.ts"
@@ -52,14 +54,9 @@ const deliver = (purchase: Purchase, offer: Offer, locked: Locking.Locked) => {
   )
 }
 
-/** Unix milliseconds. Waiting for a lock takes nothing from the time that it was made for. */
-const lastMoment = (offer: Offer, { at, until }: Locking.Locked, options: Purchase["options"]) => {
-  const atLeast = Duration.min(options.firstChunkTimeout, options.jobTimeout)
-  return Math.min(
-    Math.max(offer.deadline, at + Duration.toMillis(atLeast)),
-    (until - Locking.lastSeconds) * 1000
-  )
-}
+/** Unix milliseconds: the time that was paid for, but not the last of the lock. */
+const lastMoment = (offer: Offer, { at, until }: Locking.Locked, options: Purchase["options"]) =>
+  Math.min(Paying.lastMoment(offer, at, options), (until - Locking.lastSeconds) * 1000)
 
 /** The lock ended while the result was waited for. */
 class MoneyBack extends Data.TaggedError("MoneyBack")<{ readonly message: string }> {}
@@ -94,20 +91,12 @@ const undelivered = Effect.fnUntraced(function* (
   const journal = yield* Journal
   yield* logged(journal.noted(request.event.id, message))
   yield* logged(journal.stalled(request.event.id))
-  const fields = {
+  return yield* ComputeError.undelivered(reason, {
     provider: provider.pubkey,
     cost: Msat.zero,
     held: heldBy(locked),
     message: `${nameOf(provider)} delivered nothing to pay for: ${message}. It is avoided for now. ${comesBack(locked)}`
-  }
-  switch (reason) {
-    case "nothing":
-      return yield* new ComputeError.DeliveryTimeout(fields)
-    case "truncated":
-      return yield* new ComputeError.DeliveryTruncated(fields)
-    case "invalid":
-      return yield* new ComputeError.DeliveryInvalid(fields)
-  }
+  })
 })
 
 const outOfReach = Effect.fnUntraced(function* (
@@ -128,7 +117,7 @@ const outOfReach = Effect.fnUntraced(function* (
 const heldBy = ({ allowedFee, amount }: Locking.Locked): Msat.Msat => Msat.add(amount, allowedFee)
 
 const comesBack = (locked: Locking.Locked): string =>
-  `Nothing was paid: ${heldBy(locked)} msat are locked and come back by themselves, by ${new Date(locked.until * 1000).toISOString()} at the latest; a late result is still taken by recovery.`
+  `Nothing was paid: ${heldBy(locked)} msat are locked and come back by themselves, by ${UnixTime.toISOString(locked.until)} at the latest; a late result is still taken by recovery.`
 
 /** Shows the preimage for the text, and waits a moment for the books to close. */
 const settle = (
@@ -177,12 +166,10 @@ const unreleased = Effect.fnUntraced(function* (
   locked: Locking.Locked
 ) {
   const journal = yield* Journal
-  const treasury = yield* Treasury.Treasury
   const found = yield* journal.findJob(offer.request.event.id)
   const receipt = Option.getOrUndefined(found)?.receipt
   if (receipt !== undefined) return receipt
-  const spends = yield* treasury.find(purchase.id)
-  const spend = spends.find(({ paymentHash }) => paymentHash === locked.paymentHash)
+  const spend = yield* findSpend(purchase.id, locked.paymentHash)
   return spend?.state === "failed"
     ? yield* returned(offer, "the result came when the money was back")
     : yield* undelivered(offer, locked, tooLate)
@@ -240,10 +227,10 @@ const notOurs = Effect.fail(new NotOurs())
 /** The very bytes that were stored, any number of times. */
 export const send = Effect.fnUntraced(function* (event: NostrEvent.NostrEvent) {
   const transport = yield* JobTransport
-  yield* transport.send({ event }).pipe(
-    Effect.retry(Schedule.exponential("200 millis").pipe(Schedule.upTo({ times: 6 }))),
-    Effect.catch((error) => Effect.logWarning("A preimage was not shown to its provider", error))
-  )
+  yield* insist(transport.send({ event }), {
+    times: 6,
+    warning: "A preimage was not shown to its provider"
+  })
 })
 
 /** The provider has its money; with the fee, where the wallet says it. */

@@ -3,8 +3,9 @@ import { Treasury } from "@farthing/budget"
 import { Bolt11 } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Blocks } from "@farthing/wallet"
-import { Clock, Effect, Schedule } from "effect"
+import { Clock, Effect } from "effect"
 import { logged } from "./Bookkeeping.ts"
+import { insist } from "./Insisting.ts"
 import type { Answer } from "./JobTransport.ts"
 import { Journal } from "./Journal.ts"
 import { nameOf, type Offer } from "./Negotiation.ts"
@@ -51,9 +52,7 @@ export const lock = (purchase: Purchase, offer: Offer) =>
 
 /** In the background: the provider sees the lock anyway, this is for those who wait for a word. */
 const tellLocked = ({ amount, conversation, invoice, jobName }: Offer, lasts: number) =>
-  conversation.tellLocked(jobName, { paymentHash: invoice.paymentHash, amount, lasts }).pipe(
-    Effect.retry(Schedule.exponential("200 millis").pipe(Schedule.upTo({ times: 4 }))),
-    Effect.catch((error) => Effect.logWarning("The provider was not told of the lock", error)),
-    Effect.forkScoped({ startImmediately: true }),
-    Effect.asVoid
-  )
+  insist(conversation.tellLocked(jobName, { paymentHash: invoice.paymentHash, amount, lasts }), {
+    times: 4,
+    warning: "The provider was not told of the lock"
+  }).pipe(Effect.forkScoped({ startImmediately: true }))

@@ -4,7 +4,7 @@
  */
 import { Treasury } from "@farthing/budget"
 import { Duration, Effect, Queue } from "effect"
-import { logged } from "./Bookkeeping.ts"
+import { findSpend, logged } from "./Bookkeeping.ts"
 import { type EndState, Journal } from "./Journal.ts"
 import { closed, noteOf, type Offer, refused, rejected, reused, termsOf } from "./Negotiation.ts"
 import type { Purchase } from "./Purchase.ts"
@@ -58,6 +58,14 @@ const stillStands = Effect.fnUntraced(function* (offer: Offer) {
   )
 })
 
+/** Unix milliseconds. What took long to pay takes nothing from the time that it was paid for. */
+export const lastMoment = (
+  { deadline }: Offer,
+  paidAt: number,
+  { firstChunkTimeout, jobTimeout }: Purchase["options"]
+): number =>
+  Math.max(deadline, paidAt + Duration.toMillis(Duration.min(firstChunkTimeout, jobTimeout)))
+
 /** What the Treasury is asked for. */
 export const spendOf = (purchase: Purchase, { invoice, provider }: Offer): Treasury.Spend => ({
   purchase: purchase.id,
@@ -100,11 +108,9 @@ const whatBecameOfIt = Effect.fnUntraced(function* <A>(
   { invoice }: Offer,
   settled: (spend: Treasury.SpendRecord) => A | undefined
 ) {
-  const treasury = yield* Treasury.Treasury
   const { paymentHash } = invoice
   const time = Duration.format(purchase.options.paymentTimeout)
-  const spends = yield* treasury.find(purchase.id)
-  const spend = spends.find((one) => one.paymentHash === paymentHash)
+  const spend = yield* findSpend(purchase.id, paymentHash)
   if (spend === undefined || spend.state === "failed")
     return yield* new Treasury.PaymentFailed({
       reason: "unreachable",

@@ -5,7 +5,7 @@
 import { Treasury } from "@farthing/budget"
 import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Option, Result } from "effect"
-import { bookDelivery, logged } from "./Bookkeeping.ts"
+import { bookDelivery, findSpend, logged } from "./Bookkeeping.ts"
 import { collect } from "./Collection.ts"
 import type { ComputeOptions } from "./ComputeOptions.ts"
 import type { Delivered } from "./Delivery.ts"
@@ -53,8 +53,7 @@ const reconcile = Effect.gen(function* () {
   const known = yield* Effect.filter(
     yield* journal.unreconciled,
     Effect.fnUntraced(function* ({ outcome, paymentHash, purchase }) {
-      const spends = yield* treasury.find(purchase)
-      const spend = spends.find((one) => one.paymentHash === paymentHash)
+      const spend = yield* findSpend(purchase, paymentHash)
       if (spend === undefined) return false
       if (spend.outcome !== outcome) yield* treasury.conclude(paymentHash, outcome)
       return true

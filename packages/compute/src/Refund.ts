@@ -8,6 +8,7 @@ import { UnixTime } from "@farthing/relay"
 import { Wallet } from "@farthing/wallet"
 import { Clock, Duration, Effect, Option, Result, Schedule, Stream } from "effect"
 import { logged } from "./Bookkeeping.ts"
+import { insist } from "./Insisting.ts"
 import type { AcceptedRefund, Offer } from "./Job.ts"
 import { Journal } from "./Journal.ts"
 import { JobTransport, type RefundOffered, type Request } from "./JobTransport.ts"
@@ -118,13 +119,11 @@ const noAnswer = new Treasury.WalletUnavailable({
 /** Sends our invoice, the very bytes that were stored; it may be sent any number of times. */
 const send = Effect.fnUntraced(function* (refund: AcceptedRefund) {
   const transport = yield* JobTransport
-  yield* transport.send(refund).pipe(
-    Effect.retry(resend),
-    Effect.catch((error) => Effect.logWarning("The invoice for a refund was not sent", error))
-  )
+  yield* insist(transport.send(refund), {
+    times: 4,
+    warning: "The invoice for a refund was not sent"
+  })
 })
-
-const resend = Schedule.exponential("200 millis").pipe(Schedule.upTo({ times: 4 }))
 
 /** Sends our invoice and waits for the money until a unix millisecond; when it came, if it did. */
 export const claim = Effect.fnUntraced(function* (

@@ -1,7 +1,7 @@
 /** What everything that takes up an earlier job shares: how it stands, what the Treasury knows, its receipt. */
-import { Treasury } from "@farthing/budget"
 import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect } from "effect"
+import { findSpend } from "./Bookkeeping.ts"
 import type { ComputeOptions } from "./ComputeOptions.ts"
 import type { Delivered } from "./Delivery.ts"
 import type { Job, JobState, Offer, Payment, Recovered } from "./Job.ts"
@@ -16,11 +16,7 @@ export const became = (entry: Entry, state: JobState, note: string): Recovered =
   refund: entry.refund
 })
 
-export const spendOf = Effect.fnUntraced(function* ({ job, offer }: Entry) {
-  const treasury = yield* Treasury.Treasury
-  const spends = yield* treasury.find(job.purchase)
-  return spends.find(({ paymentHash }) => paymentHash === offer?.paymentHash)
-})
+export const spendOf = ({ job, offer }: Entry) => findSpend(job.purchase, offer?.paymentHash)
 
 export const end = Effect.fnUntraced(function* (entry: Entry, state: EndState, note: string) {
   const journal = yield* Journal

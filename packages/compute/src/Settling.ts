@@ -4,6 +4,7 @@ import { UnixTime } from "@farthing/relay"
 import { Clock, Effect } from "effect"
 import { bookDelivery } from "./Bookkeeping.ts"
 import type { Delivered } from "./Delivery.ts"
+import type { Payment } from "./Job.ts"
 import { nameOf, type Offer } from "./Negotiation.ts"
 import { modelFor } from "./Provider.ts"
 import { type Purchase, stage, stages } from "./Purchase.ts"
@@ -14,6 +15,12 @@ export interface Paid extends Treasury.Settled {
   /** Unix milliseconds. */
   readonly at: number
 }
+
+/** What the journal keeps of it; `at` in unix milliseconds. */
+export const paymentOf = (
+  { fee, feeKnown, leftToday, preimage }: Treasury.Settled,
+  at: number
+): Payment => ({ preimage, fee, feeKnown, leftToday, paidAt: UnixTime.fromMillis(at) })
 
 /** Books the delivery and writes the receipt. */
 export const settle = (purchase: Purchase, offer: Offer, paid: Paid, delivered: Delivered) =>

@@ -3,6 +3,7 @@
  * jobs that run beside each other share a commit: each is a transaction, even of one statement.
  */
 import type { Key, Msat, NostrEvent } from "@farthing/protocol"
+import { UnixTime } from "@farthing/relay"
 import { Prepared } from "@farthing/sqlite"
 import type { Slots } from "@farthing/sqlite/Prepared"
 import { Array as Arr, Clock, Duration, Effect, Layer, Option, Redacted, Struct } from "effect"
@@ -148,7 +149,7 @@ const make = Effect.fnUntraced(function* ({ budget }: Options) {
     ),
 
     locked: (request, { until }) =>
-      toLocked(request, `the money is locked until ${isoTime(until)}`, {
+      toLocked(request, `the money is locked until ${UnixTime.toISOString(until)}`, {
         locked_until: until
       }).pipe(sql.withTransaction, Effect.map(isTaken), unavailable),
 
@@ -370,5 +371,3 @@ interface Stepped {
 const isTaken = (stepped: Stepped | undefined): boolean => stepped !== undefined
 
 const passedOver = "passed over: another offer was taken, or the purchase ended before"
-
-const isoTime = (seconds: number): string => new Date(seconds * 1000).toISOString()

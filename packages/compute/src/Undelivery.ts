@@ -79,19 +79,11 @@ const lossOf = (provider: Provider, paid: Paid, { message, reason, refund }: Und
     refund === undefined
       ? "a late result, or a refund, is still taken by recovery"
       : `${refund.amount} msat were offered back, and recovery goes on with that`
-  const fields = {
+  return ComputeError.undelivered(reason, {
     provider: provider.pubkey,
     cost,
     message: `${nameOf(provider)} was paid (${cost} msat with the fee), but ${message}. It is avoided for now; ${hope}.`
-  }
-  switch (reason) {
-    case "nothing":
-      return new ComputeError.DeliveryTimeout(fields)
-    case "truncated":
-      return new ComputeError.DeliveryTruncated(fields)
-    case "invalid":
-      return new ComputeError.DeliveryInvalid(fields)
-  }
+  })
 }
 
 const refundOf = (

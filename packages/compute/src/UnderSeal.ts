@@ -6,11 +6,11 @@
 import { Treasury } from "@farthing/budget"
 import { Msat, Text } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
-import { Clock, Duration, Effect, Option, Queue } from "effect"
+import { Clock, Effect, Option } from "effect"
 import { logged } from "./Bookkeeping.ts"
+import { patienceEnds, takeUntil } from "./Collection.ts"
 import * as ComputeError from "./ComputeError.ts"
 import type { Delivered } from "./Delivery.ts"
-import type { Answer } from "./JobTransport.ts"
 import { type EndState, Journal } from "./Journal.ts"
 import * as Locking from "./Locking.ts"
 import { closed, nameOf, type Offer, refused } from "./Negotiation.ts"
@@ -64,34 +64,18 @@ const collect = Effect.fnUntraced(function* (purchase: Purchase, offer: Offer) {
   const { firstChunkTimeout, idleTimeout } = purchase.options
   const { answers } = offer.conversation
   let underway = Seal.empty
-  let giveUpAt = yield* patience(offer, firstChunkTimeout)
+  let giveUpAt = yield* patienceEnds(offer, firstChunkTimeout)
   for (let taken = 0; ; taken++) {
-    const answer = offer.early[taken] ?? (yield* takeUntil(answers, giveUpAt))
+    const answer = offer.early[taken] ?? Option.getOrUndefined(yield* takeUntil(answers, giveUpAt))
     if (answer === undefined) return yield* undelivered(offer, underway)
     if (answer._tag === "Refused") return yield* refused(offer.provider, answer)
     if (answer._tag !== "SealedPiece" && answer._tag !== "SealedEnd") continue
     const next = Seal.step(underway, answer, offer.invoice)
     if (next._tag === "Whole") return next
     if (next._tag === "Broken") return yield* broken(offer, next.message)
-    if (next !== underway) giveUpAt = yield* patience(offer, idleTimeout)
+    if (next !== underway) giveUpAt = yield* patienceEnds(offer, idleTimeout)
     underway = next
   }
-})
-
-/** Unix milliseconds. */
-const patience = ({ deadline }: Offer, wait: Duration.Duration) =>
-  Effect.map(Clock.currentTimeMillis, (now) => Math.min(now + Duration.toMillis(wait), deadline))
-
-/** What has come already is taken even if the time is up; undefined if nothing comes in time. */
-const takeUntil = Effect.fnUntraced(function* (
-  answers: Queue.Dequeue<Answer, ComputeError.RelayUnavailable>,
-  giveUpAt: number
-) {
-  const waiting = yield* Queue.poll(answers)
-  if (Option.isSome(waiting)) return waiting.value
-  const left = giveUpAt - (yield* Clock.currentTimeMillis)
-  if (left <= 0) return undefined
-  return Option.getOrUndefined(yield* Effect.timeoutOption(Queue.take(answers), left))
 })
 
 const undelivered = (offer: Offer, { complaint, pieces }: Seal.Underway) => {
@@ -137,15 +121,7 @@ const awaitPreimage = (purchase: Purchase, offer: Offer, locked: Locking.Locked)
         )
       )
       const at = yield* Clock.currentTimeMillis
-      yield* logged(
-        journal.paid(id, {
-          preimage: settled.preimage,
-          fee: settled.fee,
-          feeKnown: settled.feeKnown,
-          leftToday: settled.leftToday,
-          paidAt: UnixTime.fromMillis(at)
-        })
-      )
+      yield* logged(journal.paid(id, Settling.paymentOf(settled, at)))
       return { ...settled, at } satisfies Settling.Paid
     }),
     offer.provider
@@ -154,7 +130,7 @@ const awaitPreimage = (purchase: Purchase, offer: Offer, locked: Locking.Locked)
 const notTaken = ({ paymentHash, until }: Locking.Locked) =>
   new Treasury.PaymentUnknown({
     paymentHash,
-    message: `The money is locked, and the provider has not taken it yet. It comes back by itself, by ${new Date(until * 1000).toISOString()} at the latest; if it is taken before, recovery opens the result.`
+    message: `The money is locked, and the provider has not taken it yet. It comes back by itself, by ${UnixTime.toISOString(until)} at the latest; if it is taken before, recovery opens the result.`
   })
 
 /** Nothing was paid: another provider may be asked. */

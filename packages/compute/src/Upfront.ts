@@ -3,12 +3,11 @@
  * purchase belongs to it: every error from then on tells what it cost.
  */
 import { Treasury } from "@farthing/budget"
-import { UnixTime } from "@farthing/relay"
-import { Clock, Duration, Effect, Fiber, Schedule } from "effect"
-import type { Scope } from "effect"
+import { Clock, Effect, Fiber } from "effect"
 import { logged } from "./Bookkeeping.ts"
 import { collect } from "./Collection.ts"
-import type { Answer, Conversation } from "./JobTransport.ts"
+import { insist } from "./Insisting.ts"
+import type { Answer } from "./JobTransport.ts"
 import { Journal } from "./Journal.ts"
 import { nameOf, type Offer, termsOf } from "./Negotiation.ts"
 import * as Paying from "./Paying.ts"
@@ -45,15 +44,9 @@ const pay = (purchase: Purchase, offer: Offer) =>
       const payment = treasury.pay(Paying.spendOf(purchase, offer))
       const settled = yield* Paying.submit(purchase, offer, payment, asSettled)
       const at = yield* Clock.currentTimeMillis
-      yield* tellPaid(offer.conversation, offer)
+      yield* tellPaid(offer)
       const noting = yield* logged(
-        journal.paid(offer.request.event.id, {
-          preimage: settled.preimage,
-          fee: settled.fee,
-          feeKnown: settled.feeKnown,
-          leftToday: settled.leftToday,
-          paidAt: UnixTime.fromMillis(at)
-        })
+        journal.paid(offer.request.event.id, Settling.paymentOf(settled, at))
       ).pipe(Effect.forkScoped({ startImmediately: true }))
       return { ...settled, at, early, noted: Fiber.join(noting) } satisfies Paid
     }),
@@ -73,21 +66,16 @@ const asSettled = (spend: Treasury.SpendRecord): Treasury.Settled | undefined =>
     : undefined
 
 /** In the background: the provider sees its money anyway, this is for those who wait for a word. */
-const tellPaid = (
-  conversation: Conversation,
-  { invoice, jobName }: Offer
-): Effect.Effect<void, never, Scope.Scope> =>
-  conversation.tellPaid(jobName, invoice.paymentHash).pipe(
-    Effect.retry(Schedule.exponential("200 millis").pipe(Schedule.upTo({ times: 4 }))),
-    Effect.catch((error) => Effect.logWarning("The provider was not told of its payment", error)),
-    Effect.forkScoped({ startImmediately: true }),
-    Effect.asVoid
-  )
+const tellPaid = ({ conversation, invoice, jobName }: Offer) =>
+  insist(conversation.tellPaid(jobName, invoice.paymentHash), {
+    times: 4,
+    warning: "The provider was not told of its payment"
+  }).pipe(Effect.forkScoped({ startImmediately: true }))
 
 /** Waits for the text; where none comes, for the money, or takes the loss. */
 const deliver = Effect.fnUntraced(function* (purchase: Purchase, offer: Offer, paid: Paid) {
   const { firstChunkTimeout, idleTimeout } = purchase.options
-  const deadline = lastMoment(offer, paid, purchase.options)
+  const deadline = Paying.lastMoment(offer, paid.at, purchase.options)
   const wants = yield* Refund.judge({ request: offer.request, offer: termsOf(offer) })
   return yield* stage(
     purchase,
@@ -107,9 +95,3 @@ const deliver = Effect.fnUntraced(function* (purchase: Purchase, offer: Offer, p
     })
   )
 })
-
-/** Unix milliseconds. A payment that took long takes nothing from the time that it was paid for. */
-const lastMoment = (offer: Offer, paid: Paid, options: Purchase["options"]): number => {
-  const atLeast = Duration.min(options.firstChunkTimeout, options.jobTimeout)
-  return Math.max(offer.deadline, paid.at + Duration.toMillis(atLeast))
-}
