@@ -6,14 +6,13 @@ import { Payer } from "@farthing/wallet"
 import { PaymentFailed } from "@farthing/wallet/Payer"
 import { Effect, Result } from "effect"
 import * as Limits from "./Limits.ts"
-import * as Outcome from "./Outcome.ts"
 import { settled } from "./Payment.ts"
 import type { Proof } from "./Proof.ts"
 import type { Recovery } from "./Recovery.ts"
 import type * as Reservation from "./Reservation.ts"
 import type { Lock, Settled, SpendRecord } from "./Spend.ts"
 import type { SpendLedger } from "./SpendLedger.ts"
-import { requestOf, unknown } from "./Submission.ts"
+import { proven, requestOf, unknown } from "./Submission.ts"
 import type { Found, Order, Submission, Unpaid } from "./Submission.ts"
 
 export interface Options {
@@ -35,13 +34,7 @@ export const make = Effect.fnUntraced(function* ({ ledger, submission, recovery 
     })
 
   const ask = (spend: SpendRecord, { invoice }: Order): Effect.Effect<End, Unpaid> =>
-    Effect.map(payer.lock(requestOf(spend, invoice)), ({ end }) =>
-      Effect.filterOrFail(
-        end,
-        ({ preimage }) => Outcome.proves(spend.paymentHash)(preimage),
-        () => unknown(spend, "the wallet showed the proof of another payment")
-      )
-    )
+    Effect.map(payer.lock(requestOf(spend, invoice)), ({ end }) => proven(spend, end))
 
   /** The money is locked: its end is booked also where the ledger fails now. */
   const hold = Effect.fnUntraced(function* (

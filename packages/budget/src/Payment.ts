@@ -3,12 +3,11 @@ import { Msat } from "@farthing/protocol"
 import { Payer } from "@farthing/wallet"
 import { Effect } from "effect"
 import * as Limits from "./Limits.ts"
-import * as Outcome from "./Outcome.ts"
 import type { Proof } from "./Proof.ts"
 import { costOf } from "./Spend.ts"
 import type { Settled, SpendRecord } from "./Spend.ts"
 import type { SpendLedger } from "./SpendLedger.ts"
-import { requestOf, unknown } from "./Submission.ts"
+import { proven, requestOf, unknown } from "./Submission.ts"
 import type { Found, Order, Submission, Unpaid } from "./Submission.ts"
 
 export interface Options {
@@ -26,11 +25,7 @@ export const make = Effect.fnUntraced(function* ({ ledger, submission }: Options
     })
 
   const ask = (spend: SpendRecord, { invoice }: Order): Effect.Effect<Proof, Unpaid> =>
-    Effect.filterOrFail(
-      payer.pay(requestOf(spend, invoice)),
-      ({ preimage }) => Outcome.proves(spend.paymentHash)(preimage),
-      () => unknown(spend, "the wallet showed the proof of another payment")
-    )
+    proven(spend, payer.pay(requestOf(spend, invoice)))
 
   /** The money is gone: a ledger that fails now leaves the payment to recovery. */
   const settle = Effect.fnUntraced(function* (

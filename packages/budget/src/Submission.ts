@@ -9,6 +9,7 @@ import { Clock, Duration, Effect, Schedule } from "effect"
 import * as Lease from "./Lease.ts"
 import type { LeaseKeeper } from "./LeaseKeeper.ts"
 import type { Lookup } from "./Lookup.ts"
+import * as Outcome from "./Outcome.ts"
 import type { Proof } from "./Proof.ts"
 import { warned } from "./Recovery.ts"
 import type * as Reservation from "./Reservation.ts"
@@ -181,6 +182,17 @@ export const requestOf = (spend: SpendRecord, invoice: Bolt11.Invoice): PayReque
   maxFee: spend.allowedFee,
   expiresAt: spend.payExpiresAt ?? spend.invoiceExpiresAt
 })
+
+/** Only the preimage of this very hash proves it. */
+export const proven = (
+  spend: SpendRecord,
+  answer: Effect.Effect<Proof, Unpaid>
+): Effect.Effect<Proof, Unpaid> =>
+  Effect.filterOrFail(
+    answer,
+    ({ preimage }) => Outcome.proves(spend.paymentHash)(preimage),
+    () => unknown(spend, "the wallet showed the proof of another payment")
+  )
 
 export const unknown = (
   { paymentHash }: Pick<SpendRecord, "paymentHash">,

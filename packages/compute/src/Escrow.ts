@@ -4,7 +4,7 @@
  * the money returns by itself.
  */
 import { Treasury } from "@farthing/budget"
-import { Msat, type NostrEvent } from "@farthing/protocol"
+import { Msat, type NostrEvent, Settlement } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Clock, Data, Effect, Option, Redacted } from "effect"
 import { findSpend, logged } from "./Bookkeeping.ts"
@@ -56,7 +56,7 @@ const deliver = (purchase: Purchase, offer: Offer, locked: Locking.Locked) => {
 
 /** Unix milliseconds: the time that was paid for, but not the last of the lock. */
 const lastMoment = (offer: Offer, { at, until }: Locking.Locked, options: Purchase["options"]) =>
-  Math.min(Paying.lastMoment(offer, at, options), (until - Locking.lastSeconds) * 1000)
+  Math.min(Paying.lastMoment(offer, at, options), (until - Settlement.lastSeconds) * 1000)
 
 /** The lock ended while the result was waited for. */
 class MoneyBack extends Data.TaggedError("MoneyBack")<{ readonly message: string }> {}
@@ -204,7 +204,7 @@ export const release = Effect.fnUntraced(function* (
   const journal = yield* Journal
   const treasury = yield* Treasury.Treasury
   const transport = yield* JobTransport
-  if ((yield* UnixTime.now) >= job.until - Locking.lastSeconds) return false
+  if ((yield* UnixTime.now) >= job.until - Settlement.lastSeconds) return false
   const event = yield* transport.prepareRelease(job.request, job.jobName, job.preimage)
   const book = Effect.gen(function* () {
     if (!(yield* treasury.release(receipt.paymentHash, receipt.preimage))) return yield* notOurs

@@ -22,9 +22,6 @@ export interface Locked extends Treasury.Lock {
   readonly early: ReadonlyArray<Answer>
 }
 
-/** In seconds: at a lock's end nobody delivers and nobody releases, since it may be over any moment. */
-export const lastSeconds = 300
-
 /** When a lock of this invoice ends that began at a unix second: its payee may count on no more. */
 export const endOf = ({ minFinalCltvDelta }: Bolt11.Invoice, begun: number): number =>
   begun + minFinalCltvDelta * Blocks.seconds

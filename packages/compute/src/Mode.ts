@@ -2,7 +2,7 @@
  * Which way of settling a provider is asked for: one, the first that the customer prefers and both
  * sides can do. An invoice that wants another one was not asked for. Pure.
  */
-import type { Settlement } from "@farthing/protocol"
+import { Settlement } from "@farthing/protocol"
 import { Option } from "effect"
 
 /** A way of settling that is not asked for, and why. */
@@ -47,8 +47,7 @@ const obstacle = (mode: Settlement.Settlement, { canLock, quotes }: Means): stri
 export const choose = (
   modes: Usable["modes"],
   offered: ReadonlyArray<Settlement.Settlement>
-): Option.Option<Settlement.Settlement> =>
-  Option.fromUndefinedOr(modes.find((mode) => offered.includes(mode)))
+): Option.Option<Settlement.Settlement> => Option.fromUndefinedOr(Settlement.choose(modes, offered))
 
 /** The preferences that a provider's mode comes after, with the reasons. */
 export const passedOver = (

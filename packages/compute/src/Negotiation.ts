@@ -3,14 +3,7 @@
  * wrong, the next provider may be asked.
  */
 import { Treasury } from "@farthing/budget"
-import {
-  Announcement,
-  Bolt11,
-  Msat,
-  type NostrEvent,
-  type Settlement,
-  Text
-} from "@farthing/protocol"
+import { Announcement, Bolt11, Msat, type NostrEvent, Settlement, Text } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Option, Queue, Result } from "effect"
 import { isAhead } from "./ClockHint.ts"
@@ -247,7 +240,7 @@ const check = (
           cap: capOf(purchase),
           settlement: job.settlement,
           ownHash: Option.map(job.preimage, OwnPreimage.hashOf),
-          leastLock: Duration.toSeconds(purchase.options.jobTimeout) + lockMargin
+          leastLock: Duration.toSeconds(purchase.options.jobTimeout) + Settlement.lockMargin
         },
         yield* UnixTime.now
       )
@@ -262,9 +255,6 @@ const check = (
     }),
     job.provider
   )
-
-/** In seconds: what a lock has to last longer than the job. */
-const lockMargin = 600
 
 /** Notes the offer; of two with the same invoice the first one counts, for it cannot be a copy. */
 const keep = Effect.fnUntraced(function* (offer: Offer) {

@@ -6,9 +6,10 @@ import { Treasury } from "@farthing/budget"
 import { Channel, Msat, type NostrEvent } from "@farthing/protocol"
 import { Relay, Signer, UnixTime } from "@farthing/relay"
 import { Wallet } from "@farthing/wallet"
-import { Context, Duration, Effect, Layer, Schedule, Schema, Stream } from "effect"
+import { Context, Duration, Effect, Layer, Schema, Stream } from "effect"
 import { randomUUID } from "node:crypto"
 import * as Answers from "./Answers.ts"
+import * as Errands from "./Errands.ts"
 import * as EventLog from "./EventLog.ts"
 import { InferenceBackend } from "./InferenceBackend.ts"
 import * as Invoicing from "./Invoicing.ts"
@@ -212,7 +213,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
     }),
     Stream.runDrain,
     Effect.tapError(report),
-    Effect.retry(Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])),
+    Effect.retry(Errands.untilItAnswers),
     Effect.ignore
   )
 

@@ -3,7 +3,7 @@
  * where it does not succeed ever more seldom.
  */
 import type { NostrEvent } from "@farthing/protocol"
-import { Clock, Duration, Effect, FiberMap } from "effect"
+import { Clock, Duration, Effect, FiberMap, Schedule } from "effect"
 
 /** Before something is tried for the second time; in milliseconds. */
 const firstPause = 2_000
@@ -48,3 +48,9 @@ export const make = Effect.fnUntraced(function* (options: {
     forget: (job) => void turns.delete(job)
   } satisfies Errands
 })
+
+/** A wallet, or a relay, that does not answer is asked again, ever more seldom. */
+export const untilItAnswers = Schedule.min([
+  Schedule.exponential("1 second"),
+  Schedule.spaced("30 seconds")
+])

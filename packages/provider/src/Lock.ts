@@ -4,16 +4,10 @@
  * All times are unix seconds, and those of the wallet's clock are taken for ours: what is left
  * between the deadlines is minutes.
  */
-import { Bolt11 } from "@farthing/protocol"
+import { Bolt11, Settlement } from "@farthing/protocol"
 import { Blocks, type Wallet } from "@farthing/wallet"
 import { Option, Result } from "effect"
 import type { Job } from "./Job.ts"
-
-/** What a lock has to last for beyond the time that a job may take; seconds. */
-const lifeBesides = 600
-
-/** Nothing is delivered in the last seconds of a lock: its customer would not release any more. */
-const lastSeconds = 300
 
 /** A lock that nobody released is given back so many seconds before it ends by itself. */
 export const givenBack = 60
@@ -40,7 +34,7 @@ export const objectionTo = (
   const { amount, jobTimeout, now } = terms
   if (held.amount < amount) return `${held.amount} msats are locked, and ${amount} were asked for`
   const life = endOf(held) - now
-  const needed = jobTimeout + lifeBesides
+  const needed = jobTimeout + Settlement.lockMargin
   return life < needed
     ? `the money is locked for ${Math.max(0, life)} seconds, and ${needed} are needed`
     : undefined
@@ -60,7 +54,7 @@ export const mustBeSaidBy = ({
     case "upfront":
       return undefined
     case "escrow":
-      return preimage === undefined ? heldUntil - lastSeconds : heldUntil
+      return preimage === undefined ? heldUntil - Settlement.lastSeconds : heldUntil
     case "sealed":
       return invoiceExpiresAt
   }

@@ -6,8 +6,9 @@
 import { AgentMessage, Bolt11, Channel, type Filter, type NostrEvent } from "@farthing/protocol"
 import { type Signer, UnixTime } from "@farthing/relay"
 import type { Wallet } from "@farthing/wallet"
-import { Array as Arr, Clock, Effect, Option, Redacted } from "effect"
+import { Clock, Effect, Option, Redacted } from "effect"
 import * as Errands from "./Errands.ts"
+import * as Following from "./Following.ts"
 import type { Job } from "./Job.ts"
 import * as Lock from "./Lock.ts"
 import type { BookUnavailable, Shape as ProviderBook } from "./ProviderBook.ts"
@@ -38,9 +39,6 @@ const longestPause = "30 seconds"
 
 /** What is being claimed for less (in milliseconds) is left to whoever does it. */
 const underWay = 1_000
-
-/** Relays take no filter of any length. */
-const authorsPerFilter = 100
 
 export const make = Effect.fnUntraced(function* (services: {
   readonly provider: NostrEvent.NostrEvent["pubkey"]
@@ -198,14 +196,13 @@ export const make = Effect.fnUntraced(function* (services: {
       yield* (isClaiming ? collect(job) : giveUp(job)).pipe(guarded(job), errands.runInTurn(job.id))
   })
 
-  const filters = Effect.map(book.escrows(provider), (jobs): ReadonlyArray<Filter.Filter> => {
-    const since = Math.min(...jobs.map(({ receivedAt }) => receivedAt))
-    const authors = [...new Set(jobs.map(({ customer }) => customer))]
-    return Arr.chunksOf(authors, authorsPerFilter).map((authors) => ({
-      ...Channel.providerFilter(channel, { since }),
-      authors
-    }))
-  })
+  const filters = Effect.map(book.escrows(provider), (jobs) =>
+    Following.filters(
+      channel,
+      jobs.map(({ customer }) => customer),
+      Math.min(...jobs.map(({ receivedAt }) => receivedAt))
+    )
+  )
 
   return {
     claim,

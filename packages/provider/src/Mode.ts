@@ -8,7 +8,7 @@
  * | escrow  | customer's| held                                | the money is taken |
  * | sealed  | ours      | made                                | the money is taken |
  */
-import { AgentMessage, type Settlement } from "@farthing/protocol"
+import { AgentMessage, Settlement } from "@farthing/protocol"
 
 type Mode = Settlement.Settlement
 
@@ -19,4 +19,4 @@ export const isLocked = (mode: Mode): boolean => mode !== "upfront"
 export const choose = (
   message: AgentMessage.JobRequest,
   offered: ReadonlyArray<Mode>
-): Mode | undefined => AgentMessage.settlementsOf(message).find((mode) => offered.includes(mode))
+): Mode | undefined => Settlement.choose(AgentMessage.settlementsOf(message), offered)

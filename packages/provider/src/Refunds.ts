@@ -12,9 +12,10 @@ import {
 } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import type { Wallet } from "@farthing/wallet"
-import { Array as Arr, Effect, Option, Result, Schedule } from "effect"
+import { Effect, Option, Result } from "effect"
 import type { Answers } from "./Answers.ts"
 import * as Errands from "./Errands.ts"
+import * as Following from "./Following.ts"
 import type { Job } from "./Job.ts"
 import type { BookUnavailable, Owed, Shape as ProviderBook } from "./ProviderBook.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
@@ -43,9 +44,6 @@ const longestPause = "10 minutes"
 
 /** An offer is closed when every clock says that it is over; in seconds. */
 const clocksApart = 60
-
-/** Relays take no filter of any length. */
-const authorsPerFilter = 100
 
 /** So many unusable invoices of one job are written down. */
 const mostObjections = 8
@@ -96,7 +94,7 @@ export const make = Effect.fnUntraced(function* (services: {
     const found = wallet
       .lookupIncoming(paymentHash)
       .pipe(Effect.tapError(({ message }) => complain(job, message)))
-    return Option.isSome(yield* Effect.retry(found, untilItAnswers))
+    return Option.isSome(yield* Effect.retry(found, Errands.untilItAnswers))
   })
 
   const object = Effect.fnUntraced(function* (job: Job, why: string) {
@@ -209,15 +207,13 @@ export const make = Effect.fnUntraced(function* (services: {
     }).pipe(Effect.forkIn(scope))
   })
 
-  const filters = Effect.map(book.offers(provider), (offers): ReadonlyArray<Filter.Filter> => {
-    const [next] = offers
-    const oldest = (next?.offer.expiresAt ?? 0) - Refund.offerLasts
-    const authors = [...new Set(offers.map(({ job }) => job.customer))]
-    return Arr.chunksOf(authors, authorsPerFilter).map((authors) => ({
-      ...Channel.providerFilter(channel, { since: oldest }),
-      authors
-    }))
-  })
+  const filters = Effect.map(book.offers(provider), (offers) =>
+    Following.filters(
+      channel,
+      offers.map(({ job }) => job.customer),
+      (offers[0]?.offer.expiresAt ?? 0) - Refund.offerLasts
+    )
+  )
 
   return {
     claim,
@@ -232,8 +228,3 @@ const purchaseOf = ({ id }: Job) => Treasury.PurchaseId.make(Refund.purchaseOf(i
 /** Whether its end is not known. */
 const isOpen = ({ state }: Treasury.SpendRecord): boolean =>
   state !== "settled" && state !== "failed"
-
-const untilItAnswers = Schedule.min([
-  Schedule.exponential("1 second"),
-  Schedule.spaced("30 seconds")
-])

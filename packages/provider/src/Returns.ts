@@ -4,8 +4,9 @@
  */
 import type { AgentMessage, NostrEvent } from "@farthing/protocol"
 import type { Wallet } from "@farthing/wallet"
-import { Effect, Option, Schedule } from "effect"
+import { Effect, Option, type Schedule } from "effect"
 import type { Answers } from "./Answers.ts"
+import * as Errands from "./Errands.ts"
 import type { Job } from "./Job.ts"
 import type { BookUnavailable, Lease, Shape as ProviderBook } from "./ProviderBook.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
@@ -72,7 +73,7 @@ export const make = (services: {
             : Effect.void
         ).pipe(Effect.ignore)
       ),
-      Effect.retry(untilItAnswers),
+      Effect.retry(Errands.untilItAnswers),
       Effect.ignore
     )
 
@@ -83,8 +84,3 @@ export const make = (services: {
 }
 
 const isOver = ({ state }: Wallet.Incoming): boolean => state === "cancelled" || state === "expired"
-
-const untilItAnswers = Schedule.min([
-  Schedule.exponential("1 second"),
-  Schedule.spaced("30 seconds")
-])

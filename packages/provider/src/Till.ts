@@ -5,7 +5,8 @@
  */
 import { AgentMessage, type Bolt11, Channel, type Key, type NostrEvent } from "@farthing/protocol"
 import type { Wallet } from "@farthing/wallet"
-import { Clock, Effect, Option, Schedule, Stream } from "effect"
+import { Clock, Effect, Option, Stream } from "effect"
+import * as Errands from "./Errands.ts"
 import type { Job } from "./Job.ts"
 import type { Money } from "./Money.ts"
 import type { ProviderEvent } from "./ProviderEvent.ts"
@@ -204,7 +205,7 @@ export const make = (options: {
         )
       ),
       Effect.tapError(({ message }) => tell({ _tag: "Trouble", message })),
-      Effect.retry(Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])),
+      Effect.retry(Errands.untilItAnswers),
       Effect.ignore,
       Effect.andThen(Effect.sleep("1 second")),
       Effect.forever
