@@ -50,7 +50,8 @@ const wallet = Layer.mergeAll(
         preimage: preimages.get(invoice.paymentHash) ?? Bolt11.Preimage.make("00".repeat(32)),
         fee: Msat.zero
       }),
-    lock: () => Effect.never
+    lock: () => Effect.never,
+    resume: () => Effect.never
   })
 )
 

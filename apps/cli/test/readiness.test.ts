@@ -31,7 +31,7 @@ const recoveries = Effect.fnUntraced(function* (held: Msat.Msat) {
       id,
       alias: "",
       network: "regtest",
-      capabilities: { hold: false, lock: false, feeCap: false }
+      capabilities: { hold: false, lock: false, htlc: false, feeCap: false }
     })
   })
   const treasury = Layer.mock(Treasury.Treasury)({

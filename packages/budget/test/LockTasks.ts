@@ -1,4 +1,5 @@
 /** What a process of its own does with locks. */
+import * as NoHtlc from "@farthing/wallet/NoHtlc"
 import { Bolt11 } from "@farthing/protocol"
 import { Deferred, Effect } from "effect"
 import { PurchaseId } from "../src/Spend.ts"
@@ -53,7 +54,7 @@ const taken = Deferred.makeUnsafe<void>()
 
 /** Does not come to say what it has done, so that its process never learns it. */
 const speechless = at((payer) => ({
-  lock: (request) =>
+  lock: NoHtlc.invoicesOnly((request) =>
     Effect.gen(function* () {
       const { end } = yield* payer.lock(request)
       const hang = (done: typeof silent) =>
@@ -61,6 +62,7 @@ const speechless = at((payer) => ({
       if (isFor("silent", request.invoice)) return yield* hang(silent)
       return { end: isFor("taken", request.invoice) ? Effect.andThen(end, hang(taken)) : end }
     })
+  )
 }))
 
 const isFor = (name: string, { paymentHash }: Bolt11.Invoice): boolean =>

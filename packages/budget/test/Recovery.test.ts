@@ -193,7 +193,8 @@ describe("an interrupted payment", () => {
             Layer.succeed(Payer.Payer, {
               capsFee: true,
               pay: () => Effect.die("a defect of the wallet"),
-              lock: () => Effect.die("a defect of the wallet")
+              lock: () => Effect.die("a defect of the wallet"),
+              resume: () => Effect.die("a defect of the wallet")
             })
           ),
           Layer.provideMerge(wallet),

@@ -2,6 +2,7 @@
  * A wallet whose truth is known: what it was asked, what it paid, and what it said, each decided
  * by the test. It outlives the processes that use it.
  */
+import * as NoHtlc from "@farthing/wallet/NoHtlc"
 import { Bolt11, Msat } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Payer, Wallet } from "@farthing/wallet"
@@ -157,14 +158,17 @@ export const make = (preimageOf: (hash: Bolt11.PaymentHash) => Bolt11.Preimage) 
   const context = Context.make(Payer.Payer, {
     capsFee: true,
     pay,
-    lock
+    lock: NoHtlc.invoicesOnly(lock),
+    resume: () => Effect.void
   }).pipe(
     Context.add(Wallet.Wallet, {
       id: walletId,
       info: Effect.never,
       balance: Effect.never,
+      address: Effect.never,
       makeInvoice: () => Effect.never,
       makeHoldInvoice: () => Effect.never,
+      quoteHtlc: NoHtlc.quoteHtlc,
       settleHoldInvoice: () => Effect.never,
       cancelHoldInvoice: () => Effect.never,
       lookupIncoming: () => Effect.succeedNone,
@@ -172,7 +176,8 @@ export const make = (preimageOf: (hash: Bolt11.PaymentHash) => Bolt11.Preimage) 
       transactions: () =>
         Effect.sync(() => ({
           incoming: [],
-          outgoing: everything().flatMap((hash) => Option.toArray(outgoing(hash)))
+          outgoing: everything().flatMap((hash) => Option.toArray(outgoing(hash))),
+          transfers: []
         })),
       incoming: Stream.never
     })

@@ -34,8 +34,10 @@ const expecting = Effect.fnUntraced(function* (jobs: number, change?: Partial<Jo
     id: Wallet.WalletId.make("wallet"),
     info: Effect.never,
     balance: Effect.succeed(Msat.zero),
+    address: Effect.never,
     makeInvoice: () => Effect.never,
     makeHoldInvoice: () => Effect.never,
+    quoteHtlc: () => Effect.never,
     settleHoldInvoice: () => Effect.never,
     cancelHoldInvoice: () => Effect.never,
     lookupIncoming: (paymentHash) =>

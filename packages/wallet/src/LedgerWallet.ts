@@ -2,6 +2,7 @@
 import { Context, Effect, Layer, Option, Stream } from "effect"
 import type { IssuedInvoice } from "./Bank.ts"
 import { Bank, BankError } from "./Bank.ts"
+import * as NoHtlc from "./NoHtlc.ts"
 import { Payer } from "./Payer.ts"
 import type { Incoming } from "./Wallet.ts"
 import { Wallet, WalletError, WalletId, WalletRefused, WalletUnreachable } from "./Wallet.ts"
@@ -24,13 +25,15 @@ export const make = Effect.fnUntraced(function* ({ account }: Options) {
       id,
       alias: account,
       network: bank.network,
-      capabilities: { hold: true, lock: true, feeCap: true }
+      capabilities: { hold: true, lock: true, htlc: false, feeCap: true }
     }),
     balance: walletErrors(bank.balance(account)),
+    address: Effect.succeedNone,
     makeInvoice: (request) =>
       bank.makeInvoice(account, request).pipe(Effect.map(toIncoming), walletErrors),
     makeHoldInvoice: (request) =>
       bank.makeInvoice(account, request).pipe(Effect.map(toIncoming), walletErrors),
+    quoteHtlc: NoHtlc.quoteHtlc,
     settleHoldInvoice: (preimage) => walletErrors(bank.settleHold(account, preimage)),
     cancelHoldInvoice: (paymentHash) => walletErrors(bank.cancelHold(account, paymentHash)),
     lookupIncoming: (paymentHash) =>
@@ -38,7 +41,11 @@ export const make = Effect.fnUntraced(function* ({ account }: Options) {
     lookupOutgoing: (paymentHash) => walletErrors(bank.findPayment(account, paymentHash)),
     transactions: (range) =>
       bank.transactions(account, range).pipe(
-        Effect.map(({ incoming, outgoing }) => ({ incoming: incoming.map(toIncoming), outgoing })),
+        Effect.map(({ incoming, outgoing }) => ({
+          incoming: incoming.map(toIncoming),
+          outgoing,
+          transfers: []
+        })),
         walletErrors
       ),
     incoming: bank.changes(account).pipe(
@@ -54,7 +61,8 @@ export const make = Effect.fnUntraced(function* ({ account }: Options) {
   const payer = Payer.of({
     capsFee: true,
     pay: (request) => bank.pay(account, request),
-    lock: (request) => bank.lock(account, request)
+    lock: NoHtlc.invoicesOnly((request) => bank.lock(account, request)),
+    resume: () => Effect.void
   })
 
   return Context.make(Wallet, wallet).pipe(Context.add(Payer, payer))

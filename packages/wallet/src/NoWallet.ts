@@ -3,7 +3,7 @@
  * everything works that moves no money.
  */
 import { Context, Effect, Layer, Stream } from "effect"
-import { Payer, PaymentFailed } from "./Payer.ts"
+import { Payer, PaymentFailed, PaymentUnknown } from "./Payer.ts"
 import { Unsupported, Wallet, WalletError, WalletId } from "./Wallet.ts"
 
 /** `message` says what to do to have a wallet. */
@@ -17,8 +17,10 @@ export const layer = (message: string): Layer.Layer<Wallet | Payer> => {
         id: WalletId.make("none"),
         info: missing,
         balance: missing,
+        address: missing,
         makeInvoice: () => missing,
         makeHoldInvoice: () => missing,
+        quoteHtlc: () => missing,
         settleHoldInvoice: () => missing,
         cancelHoldInvoice: () => missing,
         lookupIncoming: () => missing,
@@ -32,7 +34,9 @@ export const layer = (message: string): Layer.Layer<Wallet | Payer> => {
         Payer.of({
           capsFee: false,
           pay: () => refused,
-          lock: () => refused
+          lock: () => refused,
+          resume: ({ invoice: { paymentHash } }) =>
+            Effect.fail(new PaymentUnknown({ paymentHash, message }))
         })
       )
     )

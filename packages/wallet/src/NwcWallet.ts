@@ -13,6 +13,7 @@ import * as Blocks from "./Blocks.ts"
 import * as NwcConnection from "./NwcConnection.ts"
 import * as NwcLock from "./NwcLock.ts"
 import * as NwcPayment from "./NwcPayment.ts"
+import * as NoHtlc from "./NoHtlc.ts"
 import * as NwcTransaction from "./NwcTransaction.ts"
 import type { PayRequest } from "./Payer.ts"
 import { Payer, PaymentFailed } from "./Payer.ts"
@@ -117,6 +118,7 @@ export const make = Effect.fnUntraced(function* (
       capabilities: {
         hold: holdMethods.every((it) => offered.includes(it)),
         lock: lockMethods.every((it) => offered.includes(it)),
+        htlc: false,
         feeCap: false
       }
     }
@@ -169,7 +171,8 @@ export const make = Effect.fnUntraced(function* (
     )
     return {
       incoming: incoming.flatMap(Option.toArray),
-      outgoing: outgoing.flatMap(Option.toArray)
+      outgoing: outgoing.flatMap(Option.toArray),
+      transfers: []
     }
   })
 
@@ -180,6 +183,7 @@ export const make = Effect.fnUntraced(function* (
       Effect.map(({ balance }) => balance),
       Effect.withSpan("NwcWallet.balance")
     ),
+    address: Effect.succeed(uri.lud16),
     makeInvoice: Effect.fn("NwcWallet.makeInvoice")(function* (request) {
       const made = yield* ask<"make_invoice">({
         method: "make_invoice",
@@ -195,6 +199,7 @@ export const make = Effect.fnUntraced(function* (
       })
       return yield* fromAnswer(NwcTransaction.toMadeInvoice(made, request))
     }),
+    quoteHtlc: NoHtlc.quoteHtlc,
     settleHoldInvoice: Effect.fn("NwcWallet.settleHoldInvoice")(function* (preimage) {
       yield* ask<"settle_hold_invoice">({ method: "settle_hold_invoice", params: { preimage } })
     }),
@@ -247,16 +252,19 @@ export const make = Effect.fnUntraced(function* (
       yield* payable(request)
       return yield* order(request, { patient: false })
     }),
-    lock: Effect.fn("NwcWallet.lock")(function* (request) {
-      yield* payable(request)
-      if (yield* lacks(lockMethods)) {
-        return yield* failed("refused", "The wallet cannot lock money, or not tell of it")
-      }
-      const paying = order(request, { patient: true })
-      return yield* NwcLock.make(paymentOf(request), paying, paymentTimeout).pipe(
-        Scope.provide(scope)
-      )
-    })
+    lock: NoHtlc.invoicesOnly(
+      Effect.fn("NwcWallet.lock")(function* (request) {
+        yield* payable(request)
+        if (yield* lacks(lockMethods)) {
+          return yield* failed("refused", "The wallet cannot lock money, or not tell of it")
+        }
+        const paying = order(request, { patient: true })
+        return yield* NwcLock.make(paymentOf(request), paying, paymentTimeout).pipe(
+          Scope.provide(scope)
+        )
+      })
+    ),
+    resume: () => Effect.void
   })
 
   return Context.make(Wallet, wallet).pipe(Context.add(Payer, payer))

@@ -2,8 +2,8 @@
  * The spending side of a wallet. Only the Treasury (`@farthing/budget`) may use it: every
  * payment goes through the budget.
  */
-import { Bolt11, Msat } from "@farthing/protocol"
-import type { Effect } from "effect"
+import { Bolt11, Msat, type SparkHtlc } from "@farthing/protocol"
+import type { Effect, Redacted } from "effect"
 import { Context, Schema } from "effect"
 
 export interface PayRequest {
@@ -13,6 +13,17 @@ export interface PayRequest {
   /** Unix seconds; the wallet must not start this payment later. */
   readonly expiresAt: number
 }
+
+/** An HTLC over Spark; only wallets with the capability `htlc` can lock one. It costs no fee. */
+export interface HtlcRequest {
+  readonly htlc: SparkHtlc.SparkHtlc
+  /** Ours, of the HTLC's payment hash. It is shown to nobody. */
+  readonly preimage: Redacted.Redacted<Bolt11.Preimage>
+  /** Unix seconds; the money must not be locked later. */
+  readonly expiresAt: number
+}
+
+export type LockRequest = PayRequest | HtlcRequest
 
 /** A payment that is done: sha256(preimage) was checked to be the payment hash. */
 export interface Paid {
@@ -39,7 +50,13 @@ export interface Shape {
    * waits for nothing is when it is paid. Fails like `pay`, but is never unknown because the
    * payee takes long. Whoever stops waiting leaves the lock as it is, for a look-up to find.
    */
-  readonly lock: (request: PayRequest) => Effect.Effect<Locked, PaymentFailed | PaymentUnknown>
+  readonly lock: (request: LockRequest) => Effect.Effect<Locked, PaymentFailed | PaymentUnknown>
+  /**
+   * Takes up a payment or lock of an invoice that was interrupted half-way, which a look-up tells
+   * as `pending`, and returns once the wallet is at it again; what becomes of it is for look-ups to
+   * tell. Never moves money a second time. Nothing to do for wallets that go on by themselves.
+   */
+  readonly resume: (request: PayRequest) => Effect.Effect<void, PaymentUnknown>
 }
 
 export class Payer extends Context.Service<Payer, Shape>()("@farthing/wallet/Payer") {}

@@ -1,7 +1,7 @@
 /**
  * The receiving and looking side of a wallet. What spends stands apart, in `Payer`.
  */
-import { Bolt11, Msat, Network } from "@farthing/protocol"
+import { Bolt11, Msat, Network, type SparkHtlc } from "@farthing/protocol"
 import type { Duration, Effect, Option, Stream } from "effect"
 import { Context, Schema } from "effect"
 
@@ -22,6 +22,8 @@ export interface Info {
     readonly hold: boolean
     /** Hold invoices can be paid, and a look-up tells of a payment while it is under way. */
     readonly lock: boolean
+    /** Money can be locked to a Spark address and taken there, without an invoice. */
+    readonly htlc: boolean
     /** A payment's fee can be capped (NIP-47 has no way to). */
     readonly feeCap: boolean
   }
@@ -42,12 +44,24 @@ export interface HoldInvoiceRequest extends InvoiceRequest {
   readonly minFinalCltvDelta?: number
 }
 
-/** `held`: paid by the customer, but locked until we settle or cancel (hold invoices only). */
+export interface HtlcRequest {
+  /** Whole sats. */
+  readonly amount: Msat.Msat
+  /** Of the payer's preimage. */
+  readonly paymentHash: Bolt11.PaymentHash
+  /** For how long nobody who has locked money may get it back. */
+  readonly lock: Duration.Input
+  /** For how long money may be locked from now on. */
+  readonly expiry: Duration.Input
+}
+
+/** `held`: paid by the customer, but locked until we settle or cancel (hold invoices and HTLCs). */
 export const IncomingState = Schema.Literals(["pending", "held", "settled", "cancelled", "expired"])
 
-/** An invoice of ours and what became of it. */
+/** An invoice of ours, or an HTLC that we quoted, and what became of it. */
 export const Incoming = Schema.Struct({
   paymentHash: Bolt11.PaymentHash,
+  /** Empty for an HTLC, which has none. */
   bolt11: Schema.String,
   amount: Msat.Msat,
   state: IncomingState,
@@ -68,6 +82,7 @@ export const OutgoingState = Schema.Literals(["pending", "settled", "failed"])
 /** A payment of ours and what became of it. */
 export const Outgoing = Schema.Struct({
   paymentHash: Bolt11.PaymentHash,
+  /** Empty for an HTLC, which has none. */
   bolt11: Schema.String,
   amount: Msat.Msat,
   state: OutgoingState,
@@ -80,9 +95,21 @@ export const Outgoing = Schema.Struct({
 })
 export interface Outgoing extends Schema.Schema.Type<typeof Outgoing> {}
 
+/** Money that moved without an invoice: a wallet is filled, or another program empties it. */
+export interface Transfer {
+  /** The wallet's own name for it. */
+  readonly id: string
+  readonly direction: "in" | "out"
+  readonly amount: Msat.Msat
+  /** Unix seconds. */
+  readonly createdAt: number
+}
+
 export interface Transactions {
   readonly incoming: ReadonlyArray<Incoming>
   readonly outgoing: ReadonlyArray<Outgoing>
+  /** Empty where the wallet does not tell of them. */
+  readonly transfers: ReadonlyArray<Transfer>
 }
 
 export interface Shape {
@@ -91,11 +118,18 @@ export interface Shape {
   readonly info: Effect.Effect<Info, WalletError>
   /** What can be spent now. */
   readonly balance: Effect.Effect<Msat.Msat, WalletError>
+  /** Where money can be sent to without an invoice (Spark or Lightning address), if it has one. */
+  readonly address: Effect.Effect<Option.Option<string>, WalletError>
   readonly makeInvoice: (request: InvoiceRequest) => Effect.Effect<Incoming, WalletError>
   readonly makeHoldInvoice: (request: HoldInvoiceRequest) => Effect.Effect<Incoming, WalletError>
-  /** Takes the money of a `held` invoice by showing its preimage. */
+  /** Expects money under this hash at our Spark address; `lookupIncoming` knows it from then on. */
+  readonly quoteHtlc: (request: HtlcRequest) => Effect.Effect<SparkHtlc.SparkHtlc, WalletError>
+  /** Takes the money of a `held` invoice, or HTLC, by showing its preimage. */
   readonly settleHoldInvoice: (preimage: Bolt11.Preimage) => Effect.Effect<void, WalletError>
-  /** Gives the money of a `held` invoice back, or voids a pending one. */
+  /**
+   * Gives the money of a `held` invoice back, or voids a pending one. That of an HTLC is not taken
+   * any more, and returns when its lock ends.
+   */
   readonly cancelHoldInvoice: (paymentHash: Bolt11.PaymentHash) => Effect.Effect<void, WalletError>
   /** An invoice of ours; none if this wallet never made it. */
   readonly lookupIncoming: (
@@ -111,7 +145,7 @@ export interface Shape {
     readonly limit?: number
   }) => Effect.Effect<Transactions, WalletError>
   /**
-   * Invoices of ours as they become `held` or `settled`, from the moment of subscription on.
+   * Invoices and HTLCs of ours as they become `held` or `settled`, from the moment of subscription on.
    * A hint: at least once, and after a broken connection some may be missing, so whoever waits
    * for money also looks up.
    */

@@ -227,7 +227,7 @@ describe("what a wallet says that it can do", () => {
 
   it.effect("decides whether it can hold and lock", () =>
     Effect.gen(function* () {
-      const none = { hold: false, lock: false, feeCap: false }
+      const none = { hold: false, lock: false, htlc: false, feeCap: false }
       assert.deepEqual(yield* capabilitiesOf(["pay_invoice"]), none)
       assert.deepEqual(yield* capabilitiesOf(["pay_invoice", "lookup_invoice"]), {
         ...none,
