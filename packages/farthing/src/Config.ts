@@ -7,7 +7,8 @@
  */
 import type { Limits } from "@farthing/budget"
 import type { ComputeOptions } from "@farthing/compute/ComputeOptions"
-import { type Msat, type Network, NwcUri, type Settlement } from "@farthing/protocol"
+import type { Msat, Network, Settlement } from "@farthing/protocol"
+import type { Redacted } from "effect"
 import {
   Array as Arr,
   Context,
@@ -17,17 +18,15 @@ import {
   Layer,
   Option,
   Path,
-  Redacted,
-  Result,
   Schema
 } from "effect"
 import { Environment } from "./Environment.ts"
 import { Home } from "./Home.ts"
-import * as SecretFile from "./SecretFile.ts"
 import { describe, Problem } from "./config/Problem.ts"
 import * as Sections from "./config/Sections.ts"
 import type { Values } from "./config/Setting.ts"
 import * as Sources from "./config/Sources.ts"
+import * as WalletSettings from "./config/WalletSettings.ts"
 
 export { render as template } from "./config/Template.ts"
 
@@ -42,11 +41,7 @@ export interface Shape {
     readonly publishQuorum: number
     readonly publishTimeout: Duration.Duration
   }
-  readonly wallet: {
-    readonly kind: "nwc" | "spark"
-    readonly nwcUri: Option.Option<NwcUri.NwcUri>
-    readonly mnemonic: Option.Option<Redacted.Redacted<string>>
-  }
+  readonly wallet: WalletSettings.WalletSettings
   readonly runway: {
     readonly limits: Limits.Limits
     readonly lowBalanceDays: number
@@ -120,6 +115,7 @@ export const load = Effect.fnUntraced(function* (options: Options = {}) {
     file: Option.getOrElse(file, () => nothing)
   })
   const inFolder = Option.map((name: string) => path.resolve(folder, name))
+  const source = Option.match(file, { onNone: () => "environment", onSome: ({ source }) => source })
 
   const { network } = reader.section("", Sections.root)
   const identity = reader.section("identity", Sections.sections.identity)
@@ -135,14 +131,11 @@ export const load = Effect.fnUntraced(function* (options: Options = {}) {
   if (relays.publish_quorum > relays.urls.length)
     reader.problems.push({
       _tag: "WrongValue",
-      source: Option.match(file, { onNone: () => "environment", onSome: ({ source }) => source }),
+      source,
       key: "relays.publish_quorum",
       value: String(relays.publish_quorum),
       expected: `no more than the ${relays.urls.length} relays of relays.urls`
     })
-
-  const nwcUri = yield* secretOf(reader, "nwc_uri", inFolder(wallet.nwc_uri_file))
-  const mnemonic = yield* secretOf(reader, "mnemonic", inFolder(wallet.mnemonic_file))
 
   const config = Config.of({
     file: Option.map(file, ({ source }) => source),
@@ -158,11 +151,7 @@ export const load = Effect.fnUntraced(function* (options: Options = {}) {
       publishQuorum: relays.publish_quorum,
       publishTimeout: relays.publish_timeout
     },
-    wallet: {
-      kind: wallet.kind,
-      nwcUri: Option.flatMap(nwcUri, (secret) => nwcUriOf(reader, secret)),
-      mnemonic: Option.map(mnemonic, ({ value }) => value)
-    },
+    wallet: yield* WalletSettings.read(reader, wallet, { inFolder, network, source }),
     runway: {
       limits: limitsOf(runway),
       lowBalanceDays: runway.low_balance_days,
@@ -247,53 +236,6 @@ const findFile = Effect.fnUntraced(function* (options: Options) {
   )
   return { file: Option.some(file), folder: path.dirname(file.source) }
 })
-
-interface Secret {
-  readonly value: Redacted.Redacted<string>
-  /** Where it stands, for messages. */
-  readonly source: string
-  readonly key: string
-}
-
-/** A secret of the wallet: of the environment, else of the file. */
-const secretOf = Effect.fnUntraced(function* (
-  reader: Sources.Reader,
-  key: string,
-  file: Option.Option<string>
-) {
-  const variable = Option.map(reader.secret("wallet", key), (value): Secret => ({
-    value,
-    source: "environment",
-    key: Sources.variableOf("wallet", key)
-  }))
-  if (Option.isSome(variable) || Option.isNone(file)) return variable
-  return yield* SecretFile.read(file.value).pipe(
-    Effect.map((value): Secret => ({ value, source: file.value, key: `wallet.${key}` })),
-    Effect.asSome,
-    Effect.catchTag("SecretFileRefused", (refused) => {
-      reader.problems.push({
-        _tag: "UnreadableFile",
-        source: `wallet.${key}_file`,
-        message: refused.message
-      })
-      return Effect.succeedNone
-    })
-  )
-})
-
-const nwcUriOf = (
-  reader: Sources.Reader,
-  { key, source, value }: Secret
-): Option.Option<NwcUri.NwcUri> =>
-  Result.match(NwcUri.parse(value), {
-    onSuccess: Option.some,
-    onFailure: (invalid) => {
-      reader.problems.push(
-        Sources.wrongSecret(source, key, `a wallet connection URI (${invalid.message})`)
-      )
-      return Option.none()
-    }
-  })
 
 const limitsOf = (runway: Values<typeof Sections.sections.runway>): Limits.Limits => ({
   ...present("daily", runway.daily_limit_sats),

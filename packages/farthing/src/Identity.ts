@@ -7,6 +7,7 @@ import type { Redacted } from "effect"
 import { Context, Effect, FileSystem, Layer, Option, Schema } from "effect"
 import { Config } from "./Config.ts"
 import { Home, HomeUnavailable } from "./Home.ts"
+import * as Mnemonic from "./Mnemonic.ts"
 import * as SecretFile from "./SecretFile.ts"
 
 export interface Shape {
@@ -60,6 +61,16 @@ export const loadOrCreate = Effect.gen(function* () {
     Effect.catchTag("NoSuchElementError", () =>
       Effect.fail(new HomeUnavailable({ path: home.path, cause: "NotFound" }))
     )
+  )
+})
+
+/** The words that the key follows from; none if it follows from none. */
+export const findMnemonic = Effect.gen(function* () {
+  const { form, secret, source } = yield* findOrigin
+  if (form !== "mnemonic") return Option.none()
+  return yield* Effect.flatMap(secret, Mnemonic.parse).pipe(
+    Effect.asSome,
+    Effect.mapError(({ message }) => new IdentityInvalid({ source, message }))
   )
 })
 

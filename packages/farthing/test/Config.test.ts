@@ -4,7 +4,7 @@ import { Duration, Effect, FileSystem, Layer, Option, Redacted } from "effect"
 import * as Config from "../src/Config.ts"
 import * as Environment from "../src/Environment.ts"
 import * as Home from "../src/Home.ts"
-import { load, refusal, sats } from "./TestConfig.ts"
+import { load, mnemonic, refusal, sats } from "./TestConfig.ts"
 import * as TestHome from "./TestHome.ts"
 
 describe("Without a file", () => {
@@ -25,7 +25,13 @@ describe("Without a file", () => {
           publishQuorum: 1,
           publishTimeout: Duration.seconds(10)
         },
-        wallet: { kind: "nwc", nwcUri: Option.none(), mnemonic: Option.none() },
+        wallet: {
+          kind: "nwc",
+          nwcUri: Option.none(),
+          mnemonic: Option.none(),
+          account: 0,
+          sparkConnection: Option.none()
+        },
         runway: {
           limits: {
             reserve: sats(0),
@@ -88,7 +94,8 @@ describe("Without a file", () => {
         FARTHING_RELAYS_URLS: "wss://one.example, wss://two.example",
         FARTHING_RELAYS_PUBLISH_QUORUM: "2",
         FARTHING_WALLET_KIND: "spark",
-        FARTHING_WALLET_MNEMONIC: "abandon about",
+        FARTHING_WALLET_MNEMONIC: mnemonic,
+        FARTHING_WALLET_ACCOUNT: "1",
         FARTHING_RUNWAY_DAILY_LIMIT_SATS: "50_000",
         FARTHING_RUNWAY_PER_TICK_LIMIT_SATS: "0",
         FARTHING_RUNWAY_BUDGET_WAIT: "0 seconds",
@@ -114,7 +121,8 @@ describe("Without a file", () => {
         publishTimeout: Duration.seconds(10)
       })
       assert.strictEqual(config.wallet.kind, "spark")
-      assert.strictEqual(Redacted.value(Option.getOrThrow(config.wallet.mnemonic)), "abandon about")
+      assert.strictEqual(Redacted.value(Option.getOrThrow(config.wallet.mnemonic)), mnemonic)
+      assert.strictEqual(config.wallet.account, 1)
       assert.strictEqual(config.runway.limits.daily, sats(50_000))
       assert.strictEqual(config.runway.limits.perTick, sats(0))
       assert.notProperty(config.runway.limits, "perJob")

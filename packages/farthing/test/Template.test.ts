@@ -38,14 +38,19 @@ describe("The file for newcomers", () => {
       const shown = Config.template(options)
         .split("\n")
         .map((line) => line.replace(/^# (?=\w+ = )/, ""))
-        .filter((line) => !/^(nsec_file|mnemonic_file|nwc_uri_file|models|backend_url) /.test(line))
+        .filter(
+          (line) =>
+            !/^(nsec_file|mnemonic_file|nwc_uri_file|spark_connection|models|backend_url) /.test(
+              line
+            )
+        )
         .join("\n")
       const { file: _file, runway, ...rest } = yield* load(shown)
       const { file: _none, runway: _runway, ...defaults } = yield* load(undefined)
       assert.deepStrictEqual(rest, defaults)
       assert.strictEqual(runway.limits.lifetime, sats(1_000_000))
       assert.strictEqual(runway.limits.approvalAbove, sats(5_000))
-      assert.strictEqual(shown.split("\n").filter((line) => /^\w+ = /.test(line)).length, 51)
+      assert.strictEqual(shown.split("\n").filter((line) => /^\w+ = /.test(line)).length, 52)
     })
   )
 

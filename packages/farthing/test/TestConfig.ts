@@ -11,6 +11,10 @@ export const secret = "71a8c14c1407c113601079c4302dab36460f0ccd0ad506f1f2dc73b51
 export const wallet = "b889ff5b1513b641e2a139f661a661364979c5beee91842f8f0ef42ab558e9d4"
 export const nwcUri = `nostr+walletconnect://${wallet}?relay=ws%3A%2F%2F127.0.0.1%3A7777&secret=${secret}`
 
+/** Of NIP-06. */
+export const mnemonic =
+  "leader monkey parrot ring guide accident before fence cannon height naive bean"
+
 /** The configuration of a home whose farthing.toml has this text. */
 export const load = (
   toml: string | undefined,

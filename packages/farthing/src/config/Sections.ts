@@ -31,7 +31,21 @@ const relays = {
 const wallet = {
   kind: withDefault(Setting.oneOf(["nwc", "spark"]), "nwc", "nwc, spark"),
   nwc_uri_file: withoutDefault(file, "wallet.nwc", "or FARTHING_WALLET_NWC_URI"),
-  mnemonic_file: withoutDefault(file, "wallet.mnemonic", "or FARTHING_WALLET_MNEMONIC")
+  mnemonic_file: withoutDefault(
+    file,
+    "wallet.mnemonic",
+    "of a Spark wallet, or FARTHING_WALLET_MNEMONIC; without either the identity's"
+  ),
+  account: withDefault(
+    Setting.whole(0, 2 ** 31 - 1),
+    0,
+    "which of the mnemonic's Spark wallets; keep it with the words"
+  ),
+  spark_connection: withoutDefault(
+    file,
+    "spark.json",
+    "Spark operators on this machine (regtest); without it the network's own"
+  )
 }
 
 const runway = {

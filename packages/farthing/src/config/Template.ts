@@ -9,6 +9,10 @@ export interface Options {
   readonly walletKind: "nwc" | "spark"
   /** The secret file with the wallet's connection URI, if there is one. */
   readonly nwcUriFile?: string
+  /** The secret file with the words of the identity, which are a Spark wallet's too. */
+  readonly identityMnemonicFile?: string
+  /** The secret file with the words of the Spark wallet alone. */
+  readonly walletMnemonicFile?: string
 }
 
 /** Nobody should begin without limits: these are written, and not only shown. */
@@ -41,7 +45,11 @@ export const render = (options: Options): string => {
     network: options.network,
     "relays.urls": options.relays,
     "wallet.kind": options.walletKind,
+    "identity.mnemonic_file": options.identityMnemonicFile,
     "wallet.nwc_uri_file": options.nwcUriFile,
+    "wallet.mnemonic_file": options.walletMnemonicFile,
+    // Other programs begin to count elsewhere: written down, nobody has to guess.
+    "wallet.account": options.walletKind === "spark" ? 0 : undefined,
     ...Object.fromEntries(
       recommended.map((key) => [`runway.${key}`, Sections.sections.runway[key].sample])
     )
