@@ -8,16 +8,17 @@ import { Effect, Exit, Option, Scope } from "effect"
 import * as BankOnRelay from "./BankOnRelay.ts"
 
 const world = Effect.fnUntraced(function* (later: MovableClock.Later) {
-  const { alice, bob, carol } = yield* BankOnRelay.serve(yield* BankOnRelay.relay)
+  const nwc = yield* BankOnRelay.serve(yield* BankOnRelay.relay)
   const { feeFor } = yield* Bank.Bank
   return {
-    alice: yield* BankOnRelay.connect(alice),
-    bob: yield* BankOnRelay.connect(bob),
-    carol: yield* BankOnRelay.connect(carol),
+    alice: yield* BankOnRelay.connect(nwc.alice),
+    bob: yield* BankOnRelay.connect(nwc.bob),
+    carol: yield* BankOnRelay.connect(nwc.carol),
     funds: BankOnRelay.funds,
     network: "regtest",
     feeFor,
-    later
+    later,
+    reopen: (party) => BankOnRelay.connect(nwc[party])
   } satisfies WalletContract.World
 })
 

@@ -33,7 +33,8 @@ const world = Effect.fnUntraced(function* (later: MovableClock.Later) {
     funds,
     network: "regtest",
     feeFor: bank.feeFor,
-    later
+    later,
+    reopen: (account) => party(account, Msat.zero).pipe(Effect.provideService(Bank.Bank, bank))
   } satisfies WalletContract.World
 })
 

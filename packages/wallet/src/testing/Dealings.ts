@@ -1,15 +1,14 @@
 /** What the parties of a world do with each other. */
 import { Bolt11, Msat, Network } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
-import { Effect, Option } from "effect"
+import { Effect, Option, Redacted } from "effect"
 import { randomBytes } from "node:crypto"
 import type { Incoming, Outgoing, Shape as Wallet, WalletError } from "../Wallet.ts"
-import type { Party } from "./World.ts"
+import * as Blocks from "../Blocks.ts"
+import type { HoldTerms, Party, World } from "./World.ts"
+import { usualHolds } from "./World.ts"
 
 export const amount = Msat.make(21_000)
-
-/** Blocks for which money is locked here. */
-export const minFinalCltvDelta = 3
 
 export const request = { amount, description: "one thought", expiry: "10 minutes" } as const
 
@@ -21,10 +20,14 @@ export const pay = (party: Party, made: { readonly bolt11: string }) =>
 export const lock = (party: Party, made: { readonly bolt11: string }) =>
   Effect.flatMap(orderOf(made), party.payer.lock)
 
-const orderOf = Effect.fnUntraced(function* (made: { readonly bolt11: string }) {
+/** An order with a minute's time and, unless it is capped, any fee. */
+export const orderOf = Effect.fnUntraced(function* (
+  made: { readonly bolt11: string },
+  maxFee = Msat.most
+) {
   const invoice = yield* decode(made)
   const expiresAt = (yield* UnixTime.now) + 60
-  return { invoice, maxFee: Msat.most, expiresAt }
+  return { invoice, maxFee, expiresAt }
 })
 
 /** What the payer's wallet knows of its payment. */
@@ -33,6 +36,13 @@ export const sent = (
   { paymentHash }: Pick<Incoming, "paymentHash">
 ): Effect.Effect<Outgoing, WalletError> =>
   Effect.map(payer.wallet.lookupOutgoing(paymentHash), Option.getOrThrow)
+
+/** Until the payer's wallet knows of the payment. */
+export const begun = (
+  payer: Party,
+  { paymentHash }: Pick<Incoming, "paymentHash">
+): Effect.Effect<unknown, WalletError> =>
+  Effect.repeat(payer.wallet.lookupOutgoing(paymentHash), { until: Option.isSome })
 
 export const decode = ({ bolt11 }: { readonly bolt11: string }) =>
   Effect.fromResult(Bolt11.decode(bolt11))
@@ -46,15 +56,33 @@ export const failure = <A, E extends { readonly _tag: string }>(payment: Effect.
     )
   )
 
-export const holdInvoice = Effect.fnUntraced(function* (payee: Party, price = amount) {
-  const preimage = Bolt11.Preimage.make(randomBytes(32).toString("hex"))
-  const made = yield* payee.wallet.makeHoldInvoice({
+export const newPreimage = Effect.sync(() => Bolt11.Preimage.make(randomBytes(32).toString("hex")))
+
+export const holdTerms = ({ holds }: World): HoldTerms => ({ ...usualHolds, ...holds })
+
+/** A hold invoice of bob. */
+export const holdInvoice = Effect.fnUntraced(function* (world: World, price = amount) {
+  const preimage = yield* newPreimage
+  const made = yield* world.bob.wallet.makeHoldInvoice({
     ...request,
     amount: price,
-    minFinalCltvDelta,
+    minFinalCltvDelta: holdTerms(world).blocks,
     paymentHash: Bolt11.hashOf(preimage)
   })
   return { made, preimage }
+})
+
+/** Until every lock that there is has ended. */
+export const locksEnd = (world: World): Effect.Effect<void> =>
+  world.later(`${holdTerms(world).blocks * Blocks.seconds} seconds`)
+
+/** Bob cancels, and the time passes that the money takes to be back. */
+export const cancel = Effect.fnUntraced(function* (
+  world: World,
+  { paymentHash }: Pick<Incoming, "paymentHash">
+) {
+  yield* world.bob.wallet.cancelHoldInvoice(paymentHash)
+  if (holdTerms(world).cancelReturns === "at the end") yield* locksEnd(world)
 })
 
 /** Looks until the invoice is in that state. */
@@ -87,4 +115,24 @@ export const strangersInvoice = Effect.fnUntraced(function* (
     },
     randomBytes(32)
   )
+})
+
+/** An order to lock money for somebody whom nobody here knows. */
+export const strangersHtlc = Effect.fnUntraced(function* (
+  network: Network.Network,
+  preimage: Bolt11.Preimage
+) {
+  const now = yield* UnixTime.now
+  return {
+    htlc: {
+      network,
+      address: "sparkrt1stranger",
+      amount,
+      paymentHash: Bolt11.hashOf(preimage),
+      expiresAt: now + 600,
+      lockSeconds: 3_600
+    },
+    preimage: Redacted.make(preimage),
+    expiresAt: now + 60
+  }
 })

@@ -7,11 +7,14 @@ import * as Blocks from "../Blocks.ts"
 import {
   amount,
   becomes,
+  cancel,
   decode,
   failure,
   holdInvoice,
+  holdTerms,
   lock,
-  minFinalCltvDelta,
+  locksEnd,
+  orderOf,
   request,
   sent
 } from "./Dealings.ts"
@@ -20,15 +23,17 @@ import type { Fact } from "./World.ts"
 export const facts: ReadonlyArray<Fact> = [
   {
     promise: "locks money until its preimage is shown, and says how long it can be taken",
-    check: Effect.fnUntraced(function* ({ alice, bob, feeFor, funds }) {
-      const { made, preimage } = yield* holdInvoice(bob)
+    check: Effect.fnUntraced(function* (world) {
+      const { alice, bob, feeFor, funds } = world
+      const { made, preimage } = yield* holdInvoice(world)
       const { end } = yield* lock(alice, made)
 
       const held = Option.getOrThrow(yield* bob.wallet.lookupIncoming(made.paymentHash))
       assert.equal(held.state, "held")
       const left = Option.getOrThrow(held.heldUntil) - (yield* UnixTime.now)
-      assert.ok(left <= minFinalCltvDelta * Blocks.seconds)
-      assert.ok(left > (minFinalCltvDelta - 1) * Blocks.seconds - 60)
+      const { blocks, lost } = holdTerms(world)
+      assert.ok(left <= blocks * Blocks.seconds)
+      assert.ok(left > (blocks - lost - 1) * Blocks.seconds - 60)
       assert.equal(yield* bob.wallet.balance, 0)
       assert.equal(yield* alice.wallet.balance, funds - amount - feeFor(amount))
       assert.equal((yield* sent(alice, made)).state, "pending")
@@ -44,10 +49,11 @@ export const facts: ReadonlyArray<Fact> = [
   },
   {
     promise: "gives locked money back when the payee cancels, and does not lock it again",
-    check: Effect.fnUntraced(function* ({ alice, bob, funds }) {
-      const { made } = yield* holdInvoice(bob)
+    check: Effect.fnUntraced(function* (world) {
+      const { alice, funds } = world
+      const { made } = yield* holdInvoice(world)
       const { end } = yield* lock(alice, made)
-      yield* bob.wallet.cancelHoldInvoice(made.paymentHash)
+      yield* cancel(world, made)
       yield* failure(end)
       assert.equal((yield* sent(alice, made)).state, "failed")
       yield* failure(lock(alice, made))
@@ -56,10 +62,11 @@ export const facts: ReadonlyArray<Fact> = [
   },
   {
     promise: "gives locked money back that nobody has taken in time",
-    check: Effect.fnUntraced(function* ({ alice, bob, funds, later }) {
-      const { made, preimage } = yield* holdInvoice(bob)
+    check: Effect.fnUntraced(function* (world) {
+      const { alice, bob, funds } = world
+      const { made, preimage } = yield* holdInvoice(world)
       const { end } = yield* lock(alice, made)
-      yield* later(`${minFinalCltvDelta * Blocks.seconds} seconds`)
+      yield* locksEnd(world)
       yield* failure(end)
       assert.equal(yield* alice.wallet.balance, funds)
       const late = yield* Effect.flip(bob.wallet.settleHoldInvoice(preimage))
@@ -80,8 +87,9 @@ export const facts: ReadonlyArray<Fact> = [
   },
   {
     promise: "locks of one invoice at the same time move its money once, and end alike",
-    check: Effect.fnUntraced(function* ({ alice, bob, feeFor, funds }) {
-      const { made, preimage } = yield* holdInvoice(bob)
+    check: Effect.fnUntraced(function* (world) {
+      const { alice, bob, feeFor, funds } = world
+      const { made, preimage } = yield* holdInvoice(world)
       const locks = yield* Effect.all([lock(alice, made), lock(alice, made)], {
         concurrency: "unbounded"
       })
@@ -93,8 +101,9 @@ export const facts: ReadonlyArray<Fact> = [
   },
   {
     promise: "leaves a lock to be looked up and taken up again when its caller goes away",
-    check: Effect.fnUntraced(function* ({ alice, bob, feeFor, funds }) {
-      const { made, preimage } = yield* holdInvoice(bob)
+    check: Effect.fnUntraced(function* (world) {
+      const { alice, bob, feeFor, funds } = world
+      const { made, preimage } = yield* holdInvoice(world)
       const locking = yield* Effect.forkChild(lock(alice, made))
       yield* becomes(bob.wallet, made, "held")
       yield* Fiber.interrupt(locking)
@@ -108,8 +117,9 @@ export const facts: ReadonlyArray<Fact> = [
   },
   {
     promise: "fails a lock that the balance does not cover",
-    check: Effect.fnUntraced(function* ({ alice, bob, funds }) {
-      const { made } = yield* holdInvoice(bob, Msat.add(funds, amount))
+    check: Effect.fnUntraced(function* (world) {
+      const { alice, funds } = world
+      const { made } = yield* holdInvoice(world, Msat.add(funds, amount))
       const failed = yield* failure(lock(alice, made))
       assert.equal(failed.reason, "insufficient_balance")
       assert.equal(yield* alice.wallet.balance, funds)
@@ -117,8 +127,9 @@ export const facts: ReadonlyArray<Fact> = [
   },
   {
     promise: "fails a lock of what somebody else has locked",
-    check: Effect.fnUntraced(function* ({ alice, bob, carol, funds }) {
-      const { made } = yield* holdInvoice(bob)
+    check: Effect.fnUntraced(function* (world) {
+      const { alice, carol, funds } = world
+      const { made } = yield* holdInvoice(world)
       yield* lock(carol, made)
       yield* failure(lock(alice, made))
       assert.equal(yield* alice.wallet.balance, funds)
@@ -126,12 +137,25 @@ export const facts: ReadonlyArray<Fact> = [
   },
   {
     promise: "does not lock money after the order has expired",
-    check: Effect.fnUntraced(function* ({ alice, bob, funds }) {
-      const { made } = yield* holdInvoice(bob)
+    check: Effect.fnUntraced(function* (world) {
+      const { alice, funds } = world
+      const { made } = yield* holdInvoice(world)
       const invoice = yield* decode(made)
       const late = { invoice, maxFee: Msat.most, expiresAt: invoice.createdAt - 60 }
       const failed = yield* failure(alice.payer.lock(late))
       assert.equal(failed.reason, "expired")
+      assert.equal(yield* alice.wallet.balance, funds)
+    })
+  },
+  {
+    promise: "refuses to lock for a fee above the cap, where it says that it caps fees",
+    check: Effect.fnUntraced(function* (world) {
+      const { alice, feeFor, funds } = world
+      const { made } = yield* holdInvoice(world)
+      if (!alice.payer.capsFee) return
+      const tooLittle = Msat.subtract(feeFor(amount), Msat.make(1))
+      const failed = yield* failure(alice.payer.lock(yield* orderOf(made, tooLittle)))
+      assert.equal(failed.reason, "fee_too_high")
       assert.equal(yield* alice.wallet.balance, funds)
     })
   }

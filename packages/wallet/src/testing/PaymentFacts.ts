@@ -2,7 +2,16 @@
 import { Bolt11, Msat } from "@farthing/protocol"
 import { Effect, Option } from "effect"
 import assert from "node:assert/strict"
-import { amount, decode, failure, pay, request, strangersInvoice } from "./Dealings.ts"
+import {
+  amount,
+  becomes,
+  decode,
+  failure,
+  orderOf,
+  pay,
+  request,
+  strangersInvoice
+} from "./Dealings.ts"
 import type { Fact } from "./World.ts"
 
 export const facts: ReadonlyArray<Fact> = [
@@ -81,6 +90,16 @@ export const facts: ReadonlyArray<Fact> = [
     })
   },
   {
+    promise: "fails an invoice that has expired, which its payee tells as expired",
+    check: Effect.fnUntraced(function* ({ alice, bob, funds, later }) {
+      const made = yield* bob.wallet.makeInvoice(request)
+      yield* later("11 minutes")
+      yield* failure(pay(alice, made))
+      assert.equal(yield* alice.wallet.balance, funds)
+      yield* becomes(bob.wallet, made, "expired")
+    })
+  },
+  {
     promise: "does not start a payment after the order has expired",
     check: Effect.fnUntraced(function* ({ alice, bob, funds }) {
       const made = yield* bob.wallet.makeInvoice(request)
@@ -102,12 +121,10 @@ export const facts: ReadonlyArray<Fact> = [
   {
     promise: "refuses a fee above the cap, where it says that it caps fees",
     check: Effect.fnUntraced(function* ({ alice, bob, feeFor, funds }) {
-      const invoice = yield* decode(yield* bob.wallet.makeInvoice(request))
+      const made = yield* bob.wallet.makeInvoice(request)
       if (!alice.payer.capsFee) return
-      const maxFee = Msat.subtract(feeFor(amount), Msat.make(1))
-      const failed = yield* failure(
-        alice.payer.pay({ invoice, maxFee, expiresAt: invoice.expiresAt })
-      )
+      const tooLittle = Msat.subtract(feeFor(amount), Msat.make(1))
+      const failed = yield* failure(alice.payer.pay(yield* orderOf(made, tooLittle)))
       assert.equal(failed.reason, "fee_too_high")
       assert.equal(yield* alice.wallet.balance, funds)
     })

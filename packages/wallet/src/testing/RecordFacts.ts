@@ -1,7 +1,8 @@
 /** What a wallet says of itself, its invoices and its payments. */
+import { Bolt11 } from "@farthing/protocol"
 import { Effect, Fiber, Option, Stream } from "effect"
 import assert from "node:assert/strict"
-import { amount, decode, pay, request } from "./Dealings.ts"
+import { amount, decode, failure, newPreimage, pay, request, strangersHtlc } from "./Dealings.ts"
 import type { Fact } from "./World.ts"
 
 export const facts: ReadonlyArray<Fact> = [
@@ -85,6 +86,25 @@ export const facts: ReadonlyArray<Fact> = [
         outgoing.map(({ state }) => state),
         ["settled", "settled"]
       )
+    })
+  },
+  {
+    promise: "refuses what it says that it cannot do over Spark",
+    check: Effect.fnUntraced(function* ({ alice, funds, network }) {
+      if ((yield* alice.wallet.info).capabilities.htlc) return
+      const preimage = yield* newPreimage
+      const refused = yield* Effect.flip(
+        alice.wallet.quoteHtlc({
+          amount,
+          paymentHash: Bolt11.hashOf(preimage),
+          lock: "1 hour",
+          expiry: "10 minutes"
+        })
+      )
+      assert.equal(refused.reason._tag, "Unsupported")
+      const failed = yield* failure(alice.payer.lock(yield* strangersHtlc(network, preimage)))
+      assert.equal(failed.reason, "refused")
+      assert.equal(yield* alice.wallet.balance, funds)
     })
   }
 ]

@@ -21,6 +21,29 @@ export interface World {
   readonly feeFor: (amount: Msat.Msat) => Msat.Msat
   /** Makes it so much later for everybody. */
   readonly later: Later
+  /** Where hold invoices are not what `usualHolds` says. */
+  readonly holds?: Partial<HoldTerms>
+  /** The wallet of a party as another process opens it; the same one where it keeps no state. */
+  readonly reopen?: (party: "alice" | "bob") => Effect.Effect<Party, unknown, Scope.Scope>
+}
+
+/** How hold invoices lock money on a network, and what a cancel does to it. */
+export interface HoldTerms {
+  /** Blocks for which they do; the facts ask for so many. */
+  readonly blocks: number
+  /** Whether it is as long as was asked for, or the network alone decides. */
+  readonly chosen: boolean
+  /** Blocks at the end of a lock in which the payee cannot take the money any more. */
+  readonly lost: number
+  /** When the money that a cancel releases is back. */
+  readonly cancelReturns: "at once" | "at the end"
+}
+
+export const usualHolds: HoldTerms = {
+  blocks: 3,
+  chosen: true,
+  lost: 0,
+  cancelReturns: "at once"
 }
 
 export interface Fact {
