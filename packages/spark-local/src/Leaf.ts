@@ -1,0 +1,101 @@
+/**
+ * The coins of Spark: a leaf is an output that its owner and the operators can spend together. It
+ * changes hands whole; that it was ever on a chain is only pretended here.
+ */
+import { Sat } from "@farthing/protocol"
+import {
+  addPublicKeys,
+  getP2TRScriptFromPublicKey,
+  getTxId,
+  Network
+} from "@buildonspark/spark-sdk"
+import { Transaction } from "@scure/btc-signer"
+import { randomBytes, randomUUID } from "node:crypto"
+import { Hex } from "@farthing/protocol"
+import type { Identity, KeyPair } from "./Identity.ts"
+
+/**
+ * `available` to its owner; `locked` in a transfer that may come back; `incoming`: its owner's, who
+ * has not claimed it yet; `retired`: exchanged for others, and worth nothing any more.
+ */
+export type State = "available" | "locked" | "incoming" | "retired"
+
+export interface Leaf {
+  readonly id: string
+  readonly value: Sat.Sat
+  readonly owner: Identity
+  readonly state: State
+  /** The sum of the owner's key and the operators'; stays the same from hand to hand. */
+  readonly verifyingKey: Uint8Array
+  readonly operatorsKey: Uint8Array
+  /** Pays to the verifying key. */
+  readonly nodeTx: Uint8Array
+  /** Pays the owner if the operators are gone, after a time. */
+  readonly refundTx: Uint8Array
+}
+
+/** A new one under a key of its owner. */
+export const make = (
+  value: Sat.Sat,
+  owner: Identity,
+  { publicKey }: KeyPair,
+  operatorsKey: Uint8Array
+): Leaf => {
+  const verifyingKey = addPublicKeys(publicKey, operatorsKey)
+  const nodeTx = pay({ txid: Hex.fromBytes(randomBytes(32)), sequence: 0 }, verifyingKey, value)
+  const refundTx = pay({ txid: getTxId(nodeTx), sequence: longestTimelock }, publicKey, value)
+  return {
+    id: randomUUID(),
+    value,
+    owner,
+    state: "available",
+    verifyingKey,
+    operatorsKey,
+    nodeTx: nodeTx.toBytes(true),
+    refundTx: refundTx.toBytes(true)
+  }
+}
+
+/** Blocks, of which every transfer takes some away. */
+const longestTimelock = 2000
+
+const pay = (
+  input: { readonly txid: string; readonly sequence: number },
+  publicKey: Uint8Array,
+  value: Sat.Sat
+): Transaction => {
+  const transaction = new Transaction({ version: 3, allowUnknownOutputs: true })
+  transaction.addInput({ ...input, index: 0 })
+  transaction.addOutput({
+    script: getP2TRScriptFromPublicKey(publicKey, Network.LOCAL),
+    amount: BigInt(value)
+  })
+  return transaction
+}
+
+/** The powers of two that an amount is the sum of. */
+export const fewest = (amount: Sat.Sat): ReadonlyArray<Sat.Sat> => {
+  const values: Array<Sat.Sat> = []
+  for (let value = 1, rest: number = amount; rest > 0; value *= 2) {
+    if (rest % (value * 2) === 0) continue
+    values.push(Sat.make(value))
+    rest -= value
+  }
+  return values
+}
+
+/**
+ * As many small powers of two as the amount allows, so that every payment out of it for some time
+ * finds leaves that fit.
+ */
+export const many = (amount: Sat.Sat): ReadonlyArray<Sat.Sat> => {
+  const values: Array<Sat.Sat> = []
+  let rest: number = amount
+  for (let value = 1; value * ofEach <= rest; value *= 2) {
+    for (let count = 0; count < ofEach; count++) values.push(Sat.make(value))
+    rest -= value * ofEach
+  }
+  return [...values, ...fewest(Sat.make(rest))]
+}
+
+const ofEach = 6
