@@ -72,17 +72,27 @@ export const holdInvoice = Effect.fnUntraced(function* (world: World, price = am
   return { made, preimage }
 })
 
-/** Until every lock that there is has ended. */
-export const locksEnd = (world: World): Effect.Effect<void> =>
-  world.later(`${holdTerms(world).blocks * Blocks.seconds} seconds`)
+/** Until the payee says that it can take the money. */
+export const heldUntil = (world: World, { paymentHash }: Pick<Incoming, "paymentHash">) =>
+  Effect.map(world.bob.wallet.lookupIncoming(paymentHash), (found) =>
+    Option.flatMap(found, (incoming) => incoming.heldUntil)
+  )
+
+/** So much later that a lock has ended which could be taken until `end`, or that begins now. */
+export const outlast = Effect.fnUntraced(function* (world: World, end: Option.Option<number>) {
+  const now = yield* UnixTime.now
+  const latest = Option.getOrElse(end, () => now + holdTerms(world).blocks * Blocks.seconds)
+  yield* world.later(`${latest - now + Blocks.seconds} seconds`)
+})
 
 /** Bob cancels, and the time passes that the money takes to be back. */
 export const cancel = Effect.fnUntraced(function* (
   world: World,
-  { paymentHash }: Pick<Incoming, "paymentHash">
+  made: Pick<Incoming, "paymentHash">
 ) {
-  yield* world.bob.wallet.cancelHoldInvoice(paymentHash)
-  if (holdTerms(world).cancelReturns === "at the end") yield* locksEnd(world)
+  const end = yield* heldUntil(world, made)
+  yield* world.bob.wallet.cancelHoldInvoice(made.paymentHash)
+  if (holdTerms(world).cancelReturns === "at the end") yield* outlast(world, end)
 })
 
 /** Looks until the invoice is in that state. */

@@ -11,7 +11,7 @@ import {
   holdInvoice,
   holdTerms,
   lock,
-  locksEnd,
+  outlast,
   pay
 } from "./Dealings.ts"
 import type { Fact } from "./World.ts"
@@ -92,7 +92,7 @@ export const facts: ReadonlyArray<Fact> = [
       const paying = yield* Effect.forkChild(failure(pay(alice, made)))
       if (holdTerms(world).cancelReturns === "at the end") {
         yield* begun(alice, made)
-        yield* locksEnd(world)
+        yield* outlast(world, Option.none())
       }
       yield* Fiber.join(paying)
       assert.equal(yield* alice.wallet.balance, funds)

@@ -10,11 +10,12 @@ import {
   cancel,
   decode,
   failure,
+  heldUntil,
   holdInvoice,
   holdTerms,
   lock,
-  locksEnd,
   orderOf,
+  outlast,
   request,
   sent
 } from "./Dealings.ts"
@@ -22,7 +23,7 @@ import type { Fact } from "./World.ts"
 
 export const facts: ReadonlyArray<Fact> = [
   {
-    promise: "locks money until its preimage is shown, and says how long it can be taken",
+    promise: "locks money until its preimage is shown, and says how long it lasts at least",
     check: Effect.fnUntraced(function* (world) {
       const { alice, bob, feeFor, funds } = world
       const { made, preimage } = yield* holdInvoice(world)
@@ -32,7 +33,6 @@ export const facts: ReadonlyArray<Fact> = [
       assert.equal(held.state, "held")
       const left = Option.getOrThrow(held.heldUntil) - (yield* UnixTime.now)
       const { blocks, lost } = holdTerms(world)
-      assert.ok(left <= blocks * Blocks.seconds)
       assert.ok(left > (blocks - lost - 1) * Blocks.seconds - 60)
       assert.equal(yield* bob.wallet.balance, 0)
       assert.equal(yield* alice.wallet.balance, funds - amount - feeFor(amount))
@@ -45,6 +45,19 @@ export const facts: ReadonlyArray<Fact> = [
       assert.equal((yield* sent(alice, made)).state, "settled")
       const taken = Option.getOrThrow(yield* bob.wallet.lookupIncoming(made.paymentHash))
       assert.deepEqual([taken.state, taken.heldUntil], ["settled", Option.none()])
+    })
+  },
+  {
+    promise: "lets the payee take locked money until the time that it says",
+    check: Effect.fnUntraced(function* (world) {
+      const { alice, bob, later } = world
+      const { made, preimage } = yield* holdInvoice(world)
+      const { end } = yield* lock(alice, made)
+      const until = Option.getOrThrow(yield* heldUntil(world, made))
+      yield* later(`${until - (yield* UnixTime.now) - 60} seconds`)
+      yield* bob.wallet.settleHoldInvoice(preimage)
+      assert.equal((yield* end).preimage, preimage)
+      assert.equal(yield* bob.wallet.balance, amount)
     })
   },
   {
@@ -66,7 +79,7 @@ export const facts: ReadonlyArray<Fact> = [
       const { alice, bob, funds } = world
       const { made, preimage } = yield* holdInvoice(world)
       const { end } = yield* lock(alice, made)
-      yield* locksEnd(world)
+      yield* outlast(world, yield* heldUntil(world, made))
       yield* failure(end)
       assert.equal(yield* alice.wallet.balance, funds)
       const late = yield* Effect.flip(bob.wallet.settleHoldInvoice(preimage))

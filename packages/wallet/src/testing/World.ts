@@ -29,11 +29,11 @@ export interface World {
 
 /** How hold invoices lock money on a network, and what a cancel does to it. */
 export interface HoldTerms {
-  /** Blocks for which they do; the facts ask for so many. */
+  /** Blocks for which they do at the least; the facts ask for so many. */
   readonly blocks: number
   /** Whether it is as long as was asked for, or the network alone decides. */
   readonly chosen: boolean
-  /** Blocks at the end of a lock in which the payee cannot take the money any more. */
+  /** Of these blocks, those at the end in which the payee's node gives up on the money. */
   readonly lost: number
   /** When the money that a cancel releases is back. */
   readonly cancelReturns: "at once" | "at the end"
