@@ -41,11 +41,14 @@ const GetChallengeResponse = message<{ readonly protectedChallenge: ProtectedCha
   protectedChallenge: [1, nested(ProtectedChallenge)]
 })
 
-const VerifyChallengeRequest = message<{
+export interface VerifyChallengeRequest {
   readonly protectedChallenge: ProtectedChallenge
+  /** ECDSA over the challenge's sha256, in DER. */
   readonly signature: Uint8Array
   readonly publicKey: Uint8Array
-}>({
+}
+
+const VerifyChallengeRequest = message<VerifyChallengeRequest>({
   protectedChallenge: [1, nested(ProtectedChallenge)],
   signature: [2, bytes],
   publicKey: [3, bytes]

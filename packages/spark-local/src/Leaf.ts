@@ -84,11 +84,8 @@ export const fewest = (amount: Sat.Sat): ReadonlyArray<Sat.Sat> => {
   return values
 }
 
-/**
- * As many small powers of two as the amount allows, so that every payment out of it for some time
- * finds leaves that fit.
- */
-export const many = (amount: Sat.Sat): ReadonlyArray<Sat.Sat> => {
+/** Some of every small power of two, so that the first payments find leaves that fit. */
+export const several = (amount: Sat.Sat): ReadonlyArray<Sat.Sat> => {
   const values: Array<Sat.Sat> = []
   let rest: number = amount
   for (let value = 1; value * ofEach <= rest; value *= 2) {
@@ -98,4 +95,4 @@ export const many = (amount: Sat.Sat): ReadonlyArray<Sat.Sat> => {
   return [...values, ...fewest(Sat.make(rest))]
 }
 
-const ofEach = 6
+const ofEach = 2

@@ -1,18 +1,20 @@
 /**
- * What the operators know and agree on: leaves, transfers and HTLCs, and how one becomes the other.
- * They are one here: what Spark spreads over several, of which a threshold must be honest, is
- * kept by all of them together.
- *
- * Every operation either happens whole or is refused and changes nothing.
+ * What can be done at the operators. They are one here: what Spark spreads over several, of which a
+ * threshold must be honest, is known by all of them together. Every operation happens whole, or is
+ * refused and changes nothing.
  */
-import { Bolt11, Sat } from "@farthing/protocol"
-import { Clock, Effect, PubSub, Schedule, Semaphore } from "effect"
+import type { Bolt11, Sat } from "@farthing/protocol"
+import { Clock, Effect, Schedule, Semaphore } from "effect"
 import { randomUUID } from "node:crypto"
+import type { Order } from "./Books.ts"
+import * as Books from "./Books.ts"
 import * as Delivery from "./Delivery.ts"
 import type { Htlc } from "./Htlc.ts"
-import type * as Identity from "./Identity.ts"
+import type { Lock } from "./Htlcs.ts"
+import * as Htlcs from "./Htlcs.ts"
+import type { Identity, KeyPair } from "./Identity.ts"
 import * as Leaf from "./Leaf.ts"
-import * as Leaves from "./Leaves.ts"
+import type { Leaves, Minted } from "./Leaves.ts"
 import type { Operators } from "./Operator.ts"
 import * as PreimageShares from "./PreimageShares.ts"
 import { Refused } from "./Refused.ts"
@@ -20,285 +22,183 @@ import * as Transfer from "./Transfer.ts"
 
 export type Ledger = Effect.Success<ReturnType<typeof make>>
 
-/** Something that its sender and receiver are told. */
-export interface Change {
-  readonly transfer: Transfer.Transfer
-  /** What the transfer is locked to, if it is. */
-  readonly htlc: Htlc | undefined
-}
-
-export interface Send {
-  readonly id: string
-  readonly sender: Identity.Identity
-  readonly receiver: Identity.Identity
-  readonly parcels: ReadonlyArray<Transfer.Parcel>
-  readonly sparkInvoice: string
-}
-
-export interface Lock extends Omit<Send, "sparkInvoice"> {
-  readonly paymentHash: Bolt11.PaymentHash
-  /** Unix milliseconds. */
-  readonly expiresAt: number
-}
-
 export interface Options {
   readonly operators: Operators
   readonly threshold: number
-  /** Who exchanges leaves for what it owns elsewhere. */
-  readonly serviceProvider: Identity.KeyPair
+  readonly serviceProvider: KeyPair
 }
 
-export const make = Effect.fnUntraced(function* ({
-  operators,
-  serviceProvider,
-  threshold
-}: Options) {
-  const leaves = yield* Leaves.make
-  const shares = yield* PreimageShares.make(operators, threshold)
-  const transfers = new Map<string, Transfer.Transfer>()
-  const htlcs = new Map<string, Htlc>()
-  const changes = yield* PubSub.unbounded<Change>()
-  const turn = yield* Semaphore.make(1)
+/** A receiver's new key to a leaf: what is left of the leaf's is the operators'. */
+export interface Claim extends Pick<Leaf.Leaf, "operatorsKey" | "refundTx"> {
+  readonly leafId: string
+}
 
-  const write = Effect.fnUntraced(function* (
-    transfer: Transfer.Transfer,
-    to: Partial<Transfer.Transfer> = {}
-  ) {
-    const updatedAt = yield* Clock.currentTimeMillis
-    const written = { ...transfer, ...to, updatedAt }
-    transfers.set(written.id, written)
-    const htlc = htlcs.get(written.id)
-    yield* PubSub.publish(changes, { transfer: written, htlc })
-    return written
-  })
+export const make = Effect.fnUntraced(function* (options: Options) {
+  const { operators, serviceProvider, threshold } = options
+  const books = yield* Books.make(serviceProvider.identity)
+  const htlcs = Htlcs.make(books, yield* PreimageShares.make(operators, threshold))
+  const { leaves, transfers } = books
+  const exchanged = new Map<string, Transfer.Transfer>()
 
-  const begin = Effect.fnUntraced(function* (
-    { id, parcels, receiver, sender }: Omit<Send, "sparkInvoice">,
-    terms: Pick<Transfer.Transfer, "kind" | "state" | "expiresAt" | "sparkInvoice">
-  ): Effect.fn.Return<Transfer.Transfer, Refused> {
-    if (transfers.has(id)) {
-      return yield* new Refused({ code: "ALREADY_EXISTS", message: `There is a transfer ${id}` })
-    }
-    const ids = parcels.map(({ leafId }) => leafId)
-    const value = yield* leaves.lock(sender, ids)
-    const createdAt = yield* Clock.currentTimeMillis
-    return { id, sender, receiver, parcels, value, createdAt, updatedAt: createdAt, ...terms }
-  })
-
-  const takeBack = Effect.fnUntraced(function* (transfer: Transfer.Transfer) {
-    const ids = Transfer.leafIds(transfer)
-    yield* transfer.sender === serviceProvider.identity ? leaves.retire(ids) : leaves.release(ids)
-    const htlc = htlcs.get(transfer.id)
-    if (htlc !== undefined) htlcs.set(transfer.id, { ...htlc, state: { _tag: "Returned" } })
-    yield* write(transfer, { state: "returned" })
-  })
-
-  /** The service provider keeps no leaves: it takes their worth. */
-  const handOver = Effect.fnUntraced(function* (transfer: Transfer.Transfer) {
-    const ids = Transfer.leafIds(transfer)
-    if (transfer.receiver === serviceProvider.identity) {
-      yield* leaves.retire(ids)
-      return yield* write(transfer, { state: "completed" })
-    }
-    yield* leaves.give(ids, transfer.receiver)
-    return yield* write(transfer, { state: "sent" })
-  })
-
-  const reveal = Effect.fnUntraced(function* (
-    htlc: Htlc,
-    transfer: Transfer.Transfer,
-    preimage: Bolt11.Preimage
-  ) {
-    htlcs.set(transfer.id, { ...htlc, state: { _tag: "Revealed", preimage } })
-    return yield* handOver(transfer)
-  })
-
-  const expire = Effect.gen(function* () {
+  const returnOverdue = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const overdue = [...transfers.values()].filter(
       ({ expiresAt, state }) => state === "locked" && expiresAt !== undefined && expiresAt <= now
     )
-    yield* Effect.forEach(overdue, takeBack, { discard: true })
+    yield* Effect.forEach(overdue, books.giveBack, { discard: true })
   })
 
-  /** One operation after the other, each after what ran out until then. */
+  const turn = yield* Semaphore.make(1)
+
+  /** One after the other, each after the end of what ran out until then. */
   const whole = <A, E, R>(operation: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.andThen(expire, operation).pipe(Effect.uninterruptible, turn.withPermits(1))
+    Effect.andThen(returnOverdue, operation).pipe(Effect.uninterruptible, turn.withPermits(1))
 
-  const waiting = (paymentHash: Bolt11.PaymentHash, receiver: Identity.Identity) =>
-    [...htlcs.values()].find(
-      (htlc) =>
-        htlc.paymentHash === paymentHash &&
-        htlc.receiver === receiver &&
-        htlc.state._tag !== "Returned"
-    )
-
-  const lock = Effect.fnUntraced(function* ({ expiresAt, paymentHash, ...send }: Lock) {
-    if (waiting(paymentHash, send.receiver) !== undefined) {
-      return yield* new Refused({
-        code: "ALREADY_EXISTS",
-        message: "The receiver is asked for this preimage already"
-      })
-    }
-    const transfer = yield* begin(send, {
-      kind: "swap",
-      state: "locked",
-      expiresAt,
-      sparkInvoice: ""
-    })
-    const htlc: Htlc = {
-      paymentHash,
-      transferId: transfer.id,
-      sender: transfer.sender,
-      receiver: transfer.receiver,
-      state: { _tag: "Waiting" },
-      createdAt: transfer.createdAt
-    }
-    htlcs.set(transfer.id, htlc)
-    const preimage = shares.find(transfer.receiver, paymentHash)
-    return preimage === undefined ? yield* write(transfer) : yield* reveal(htlc, transfer, preimage)
+  /** Leaves that are new, from whoever made them. */
+  const order = Effect.fnUntraced(function* (
+    sender: KeyPair,
+    receiver: Identity,
+    minted: ReadonlyArray<Minted>,
+    id: string = randomUUID()
+  ) {
+    const parcels = yield* Delivery.pack({ transferId: id, sender, receiver }, minted)
+    return { id, sender: sender.identity, receiver, parcels }
   })
 
-  const provide = Effect.fnUntraced(function* (
-    preimage: Bolt11.Preimage,
-    receiver: Identity.Identity
+  const fund = Effect.fnUntraced(function* (sender: KeyPair, receiver: Identity, amount: Sat.Sat) {
+    const minted = yield* leaves.issue(sender.identity, Leaf.several(amount))
+    const given = yield* order(sender, receiver, minted)
+    yield* Effect.flatMap(books.begin(given, plain), books.handOver)
+  })
+
+  const lockFromVault = Effect.fnUntraced(function* ({
+    amount,
+    id,
+    receiver,
+    ...terms
+  }: {
+    readonly id: string
+    readonly receiver: Identity
+    readonly amount: Sat.Sat
+    readonly paymentHash: Bolt11.PaymentHash
+    readonly expiresAt: number
+  }) {
+    const minted = yield* leaves.withdraw(serviceProvider.identity, Leaf.fewest(amount))
+    const given = yield* order(serviceProvider, receiver, minted, id)
+    return yield* Effect.tapError(htlcs.lock({ ...given, ...terms }), () =>
+      leaves.retire(minted.map(({ leaf }) => leaf.id))
+    )
+  })
+
+  const offerForExchange = Effect.fnUntraced(function* (given: Order) {
+    const expiresAt = (yield* Clock.currentTimeMillis) + exchangeMillis
+    const terms = { kind: "exchange", expiresAt, sparkInvoice: "" } as const
+    const transfer = yield* books.begin(given, terms)
+    return yield* books.write(transfer, "locked")
+  })
+
+  const exchange = Effect.fnUntraced(function* (
+    offerId: string,
+    owner: Identity,
+    values: ReadonlyArray<Sat.Sat>
   ) {
-    const htlc = waiting(Bolt11.hashOf(preimage), receiver)
-    const transfer = htlc && transfers.get(htlc.transferId)
-    if (htlc === undefined || transfer === undefined) {
+    const done = exchanged.get(offerId)
+    if (done?.receiver === owner) return done
+    const offer = transfers.get(offerId)
+    const worth = values.reduce((sum, value) => sum + value, 0)
+    if (
+      offer?.kind !== "exchange" ||
+      offer.state !== "locked" ||
+      offer.sender !== owner ||
+      offer.value !== worth
+    ) {
       return yield* new Refused({
-        code: "NOT_FOUND",
-        message: "Nothing is locked for the receiver to this preimage"
+        code: "FAILED_PRECONDITION",
+        message: "Nothing of that worth is offered for exchange"
       })
     }
-    return htlc.state._tag === "Revealed" ? transfer : yield* reveal(htlc, transfer, preimage)
+    yield* books.handOver(offer)
+    const minted = yield* leaves.withdraw(serviceProvider.identity, values)
+    const given = yield* order(serviceProvider, owner, minted)
+    const terms = { kind: "change", expiresAt: undefined, sparkInvoice: "" } as const
+    const change = yield* Effect.flatMap(books.begin(given, terms), books.handOver)
+    exchanged.set(offerId, change)
+    return change
+  })
+
+  const claim = Effect.fnUntraced(function* (
+    id: string,
+    receiver: Identity,
+    claims: ReadonlyArray<Claim>
+  ) {
+    const transfer = transfers.get(id)
+    if (transfer?.receiver !== receiver || transfer.state === "locked") {
+      return yield* new Refused({ code: "NOT_FOUND", message: "There is nothing to claim" })
+    }
+    if (transfer.state !== "sent") {
+      return yield* new Refused({ code: "ALREADY_EXISTS", message: `It is ${transfer.state}` })
+    }
+    const claimed = new Set(claims.map(({ leafId }) => leafId))
+    const ids = Transfer.leafIds(transfer)
+    if (claims.length !== ids.length || !ids.every((id) => claimed.has(id))) {
+      return yield* new Refused({
+        code: "INVALID_ARGUMENT",
+        message: "A transfer is claimed whole"
+      })
+    }
+    yield* Effect.forEach(claims, ({ leafId, ...keys }) => leaves.claim(leafId, keys), {
+      discard: true
+    })
+    return yield* books.write(transfer, "completed")
   })
 
   yield* whole(Effect.void).pipe(Effect.repeat(Schedule.spaced("250 millis")), Effect.forkScoped)
 
   return {
-    leaves,
-    changes,
-    transfers: (): Iterable<Transfer.Transfer> => transfers.values(),
-    htlcs: (): Iterable<Htlc> => htlcs.values(),
+    changes: books.changes,
+    leaves: { find: leaves.find, all: leaves.all, totals: leaves.totals } satisfies Partial<Leaves>,
+    transfers: (): ReadonlyArray<Transfer.Transfer> => [...transfers.values()],
+    htlcs: (): ReadonlyArray<Htlc> => [...books.htlcs.values()],
     findTransfer: (id: string): Transfer.Transfer | undefined => transfers.get(id),
+    findHtlc: (transferId: string): Htlc | undefined => books.htlcs.get(transferId),
     /** Reads what is true now. */
     read: <A>(answer: () => A): Effect.Effect<A> => whole(Effect.sync(answer)),
 
-    /** New sats, as a transfer of somebody unknown. */
-    fund: (receiver: Identity.Identity, amount: Sat.Sat, sender: Identity.KeyPair) =>
-      whole(
-        Effect.gen(function* () {
-          const minted = yield* leaves.issue(sender.identity, Leaf.many(amount))
-          const id = randomUUID()
-          const parcels = yield* Delivery.pack({ transferId: id, sender, receiver }, minted)
-          const transfer = yield* begin(
-            { id, sender: sender.identity, receiver, parcels },
-            { kind: "plain", state: "locked", expiresAt: undefined, sparkInvoice: "" }
-          )
-          yield* handOver(transfer)
-        })
-      ),
+    /** Sats out of nothing: into the vault, or as a transfer to somebody. */
+    issueToVault: (amount: Sat.Sat) => whole(leaves.issueToVault(amount)),
+    fund: (sender: KeyPair, receiver: Identity, amount: Sat.Sat) =>
+      whole(fund(sender, receiver, amount)),
 
-    /** A transfer that was sent, for the receiver to claim. */
-    send: ({ sparkInvoice, ...send }: Send) =>
-      whole(
-        Effect.flatMap(
-          begin(send, { kind: "plain", state: "sent", expiresAt: undefined, sparkInvoice }),
-          handOver
-        )
-      ),
+    /** A transfer for the receiver to claim. */
+    send: (given: Order, sparkInvoice: string) =>
+      whole(Effect.flatMap(books.begin(given, { ...plain, sparkInvoice }), books.handOver)),
+    claim: (id: string, receiver: Identity, claims: ReadonlyArray<Claim>) =>
+      whole(claim(id, receiver, claims)),
 
-    /** Locks leaves to a payment hash. What the operators know the preimage of is the receiver's. */
-    lock: (request: Lock) => whole(lock(request)),
-
+    lock: (lock: Lock) => whole(htlcs.lock(lock)),
     /** The same, out of the service provider's vault. */
-    lockFromVault: (request: {
-      readonly paymentHash: Bolt11.PaymentHash
-      readonly receiver: Identity.Identity
-      readonly amount: Sat.Sat
-      readonly expiresAt: number
-    }) =>
-      whole(
-        Effect.gen(function* () {
-          const { amount, ...terms } = request
-          const id = randomUUID()
-          const sender = serviceProvider
-          const minted = yield* leaves.withdraw(sender.identity, Leaf.fewest(amount))
-          const address = { transferId: id, sender, receiver: terms.receiver }
-          const parcels = yield* Delivery.pack(address, minted)
-          return yield* Effect.tapError(
-            lock({ ...terms, id, sender: sender.identity, parcels }),
-            () => leaves.retire(parcels.map(({ leafId }) => leafId))
-          )
-        })
-      ),
-
-    /** The receiver shows the preimage; what was locked to its hash is the receiver's to claim. */
-    provide: (preimage: Bolt11.Preimage, receiver: Identity.Identity) =>
-      whole(provide(preimage, receiver)),
-
-    /** The receiver renounces what is locked for it. */
-    giveBack: (transferId: string, receiver: Identity.Identity) =>
-      whole(
-        Effect.gen(function* () {
-          const transfer = transfers.get(transferId)
-          if (transfer?.state !== "locked" || transfer.receiver !== receiver) {
-            return yield* new Refused({
-              code: "FAILED_PRECONDITION",
-              message: "Nothing is locked for the receiver in this transfer"
-            })
-          }
-          yield* takeBack(transfer)
-        })
-      ),
-
+    lockFromVault: (lock: Parameters<typeof lockFromVault>[0]) => whole(lockFromVault(lock)),
+    /** The receiver shows the preimage; what is locked to its hash is the receiver's. */
+    provide: (preimage: Bolt11.Preimage, receiver: Identity) =>
+      whole(htlcs.provide(preimage, receiver)),
+    /** The receiver gives back what is locked for it. */
+    renounce: (transferId: string, receiver: Identity) =>
+      whole(htlcs.renounce(transferId, receiver)),
     /** From now on the operators show the preimage to whoever locks something to its hash. */
     storeShares: (
-      owner: Identity.Identity,
+      owner: Identity,
       paymentHash: Bolt11.PaymentHash,
       encrypted: PreimageShares.Encrypted
-    ) =>
-      whole(
-        Effect.gen(function* () {
-          const preimage = yield* shares.store(owner, paymentHash, encrypted)
-          if (waiting(paymentHash, owner) !== undefined) yield* provide(preimage, owner)
-        })
-      ),
+    ) => whole(htlcs.storeShares(owner, paymentHash, encrypted)),
 
-    /** The receiver's new keys to the leaves of a transfer, which are available from then on. */
-    claim: (
-      id: string,
-      receiver: Identity.Identity,
-      keys: ReadonlyArray<
-        { readonly leafId: string } & Pick<Leaf.Leaf, "operatorsKey" | "refundTx">
-      >
-    ) =>
-      whole(
-        Effect.gen(function* () {
-          const transfer = transfers.get(id)
-          if (transfer?.state === "completed") {
-            return yield* new Refused({ code: "ALREADY_EXISTS", message: "It is claimed already" })
-          }
-          if (transfer?.state !== "sent" || transfer.receiver !== receiver) {
-            return yield* new Refused({
-              code: "FAILED_PRECONDITION",
-              message: "There is nothing to claim in this transfer"
-            })
-          }
-          const byId = new Map(keys.map((key) => [key.leafId, key]))
-          const claimed = Transfer.leafIds(transfer).map((leafId) => byId.get(leafId))
-          if (claimed.length !== byId.size || !claimed.every((key) => key !== undefined)) {
-            return yield* new Refused({
-              code: "INVALID_ARGUMENT",
-              message: "A transfer is claimed whole"
-            })
-          }
-          yield* Effect.forEach(claimed, ({ leafId, ...key }) => leaves.claim(leafId, key), {
-            discard: true
-          })
-          return yield* write(transfer, { state: "completed" })
-        })
-      )
+    /** Locks leaves for which the service provider may give others of the same worth, soon. */
+    offerForExchange: (given: Order) => whole(offerForExchange(given)),
+    /** The service provider's part, once for an offer: the other leaves, for their owner to claim. */
+    exchange: (offerId: string, owner: Identity, values: ReadonlyArray<Sat.Sat>) =>
+      whole(exchange(offerId, owner, values))
   }
 })
+
+const plain = { kind: "plain", expiresAt: undefined, sparkInvoice: "" } as const
+
+const exchangeMillis = 60_000

@@ -31,6 +31,8 @@ export interface Request {
   readonly transferId: string
 }
 
+export type LightningSend = Effect.Success<ReturnType<typeof make>>
+
 export const make = Effect.fnUntraced(function* ({
   account,
   fee,
@@ -47,7 +49,7 @@ export const make = Effect.fnUntraced(function* ({
   })
 
   const giveBack = Effect.fnUntraced(function* (request: Send) {
-    yield* ledger.giveBack(request.transferId, identity)
+    yield* ledger.renounce(request.transferId, identity)
     yield* requests.change(request, { status: "USER_SWAP_RETURNED" })
   })
 
@@ -75,7 +77,7 @@ export const make = Effect.fnUntraced(function* ({
   const locked = Effect.fnUntraced(function* (request: Request, invoice: Bolt11.Invoice) {
     const { htlc, transfer } = yield* ledger.read(() => ({
       transfer: ledger.findTransfer(request.transferId),
-      htlc: [...ledger.htlcs()].find(({ transferId }) => transferId === request.transferId)
+      htlc: ledger.findHtlc(request.transferId)
     }))
     if (
       transfer?.state !== "locked" ||

@@ -126,7 +126,9 @@ export const transferStates = {
 
 export const transferKinds = {
   plain: TransferType.TRANSFER,
-  swap: TransferType.PREIMAGE_SWAP
+  swap: TransferType.PREIMAGE_SWAP,
+  exchange: TransferType.PRIMARY_SWAP_V3,
+  change: TransferType.COUNTER_SWAP_V3
 } as const
 
 export const htlcStates = {

@@ -4,6 +4,7 @@ import type {
   ClaimTransferRequest,
   GetSigningCommitmentsRequest,
   InitiatePreimageSwapRequest,
+  InitiateSwapPrimaryTransferRequest,
   ProvidePreimageRequest,
   QueryHtlcRequest,
   QueryNodesRequest,
@@ -16,8 +17,9 @@ import { Order, PreimageRequestRole, SendLeafKeyTweaks } from "@buildonspark/spa
 import { Bolt11, Hex } from "@farthing/protocol"
 import { Effect } from "effect"
 import type { Htlc } from "./Htlc.ts"
+import type { Order as TransferOrder } from "./Books.ts"
 import * as Identity from "./Identity.ts"
-import type { Ledger, Lock } from "./Ledger.ts"
+import type { Ledger } from "./Ledger.ts"
 import * as Messages from "./Messages.ts"
 import type { Operators } from "./Operator.ts"
 import { Refused } from "./Refused.ts"
@@ -52,17 +54,16 @@ export const make = ({ ledger, messages, operators }: Options) => {
       catch: () => invalid("The transfer package cannot be read")
     })
 
-  const sendOf = Effect.fnUntraced(function* (
+  const orderOf = Effect.fnUntraced(function* (
     request: StartTransferRequest | undefined,
     caller: Identity.Identity
-  ) {
+  ): Effect.fn.Return<TransferOrder, Refused> {
     if (request === undefined) return yield* invalid("There is no transfer request")
     return {
       id: request.transferId,
       sender: caller,
       receiver: yield* identityOf(request.receiverIdentityPublicKey),
-      parcels: yield* parcelsOf(request.transferPackage),
-      sparkInvoice: request.sparkInvoice
+      parcels: yield* parcelsOf(request.transferPackage)
     }
   })
 
@@ -109,7 +110,7 @@ export const make = ({ ledger, messages, operators }: Options) => {
 
     query_htlc: (request: QueryHtlcRequest, caller: Identity.Identity) =>
       ledger.read(() => {
-        const { next, some } = cut(request, htlcsOf(caller, request).reverse())
+        const { next, some } = cut(request, htlcsOf(caller, request).toReversed())
         return { preimageRequests: some.map(messages.htlc), offset: next }
       }),
 
@@ -139,8 +140,20 @@ export const make = ({ ledger, messages, operators }: Options) => {
       request: StartTransferRequest,
       caller: Identity.Identity
     ) {
-      const transfer = yield* ledger.send(yield* sendOf(request, caller))
+      const transfer = yield* ledger.send(yield* orderOf(request, caller), request.sparkInvoice)
       return { transfer: messages.transfer(transfer), signingResults: [] }
+    }),
+
+    /**
+     * The answer names no leaves, for a client would want to aggregate the operators' signatures
+     * over their refunds, which are none.
+     */
+    initiate_swap_primary_transfer: Effect.fnUntraced(function* (
+      { transfer: request }: InitiateSwapPrimaryTransferRequest,
+      caller: Identity.Identity
+    ) {
+      const offer = yield* ledger.offerForExchange(yield* orderOf(request, caller))
+      return { transfer: { ...messages.transfer(offer), leaves: [] }, signingResults: [] }
     }),
 
     /** A call that is repeated under the same idempotency key is answered as it was. */
@@ -152,11 +165,11 @@ export const make = ({ ledger, messages, operators }: Options) => {
       const key = idempotencyKey && `${caller} ${idempotencyKey}`
       const done = key && ledger.findTransfer(transfersByKey.get(key) ?? "")
       if (done) return { preimage: new Uint8Array(), transfer: messages.transfer(done) }
-      const { sparkInvoice: _, ...send } = yield* sendOf(request.transferRequest, caller)
+      const order = yield* orderOf(request.transferRequest, caller)
       const expiresAt = request.transferRequest?.expiryTime?.getTime()
       if (expiresAt === undefined) return yield* invalid("What is locked needs an expiry time")
-      const lock: Lock = { ...send, expiresAt, paymentHash: Messages.hashOf(request.paymentHash) }
-      const transfer = yield* ledger.lock(lock)
+      const paymentHash = Messages.hashOf(request.paymentHash)
+      const transfer = yield* ledger.lock({ ...order, expiresAt, paymentHash })
       if (key) transfersByKey.set(key, transfer.id)
       return { preimage: new Uint8Array(), transfer: messages.transfer(transfer) }
     }),
@@ -231,7 +244,7 @@ const transfersOf = (
       (types.length === 0 || types.includes(Messages.transferKinds[transfer.kind])) &&
       (statuses.length === 0 || statuses.includes(Messages.transferStates[transfer.state]))
   )
-  return order === Order.ASCENDING ? found : found.reverse()
+  return order === Order.ASCENDING ? found : found.toReversed()
 }
 
 const page = (

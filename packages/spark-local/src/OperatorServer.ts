@@ -1,17 +1,19 @@
 /** Serves the operators over gRPC and TLS on loopback, each on a port of its own. */
-import grpc from "@grpc/grpc-js"
 import type { SubscribeToEventsResponse } from "@buildonspark/spark-sdk/proto/spark"
 import { SparkServiceDefinition } from "@buildonspark/spark-sdk/proto/spark"
 import { SparkTokenServiceDefinition } from "@buildonspark/spark-sdk/proto/spark_token"
 import { UnixTime } from "@farthing/relay"
-import { Cause, Effect, Exit, PubSub, Schema, Stream } from "effect"
+import grpc from "@grpc/grpc-js"
+import { Cause, Clock, Effect, Exit, PubSub, Stream } from "effect"
 import type { CallContext, Server } from "nice-grpc"
 import { createServer, ServerError, Status } from "nice-grpc"
 import * as AuthenticationApi from "./AuthenticationApi.ts"
+import type { Change } from "./Books.ts"
 import type { Certificate } from "./Certificate.ts"
 import type { Faults } from "./Faults.ts"
-import type * as Identity from "./Identity.ts"
-import type { Change, Ledger } from "./Ledger.ts"
+import type { Identity } from "./Identity.ts"
+import type { Ledger } from "./Ledger.ts"
+import * as Loopback from "./Loopback.ts"
 import type { Messages } from "./Messages.ts"
 import type { OperatorCalls } from "./OperatorCalls.ts"
 import { Refused } from "./Refused.ts"
@@ -26,84 +28,92 @@ export interface Options {
   readonly certificate: Certificate
 }
 
+type OwnCall<Request, Answer> = (
+  request: Request,
+  caller: Identity,
+  idempotencyKey: string | undefined
+) => Effect.Effect<Answer, Refused>
+
 /** Serves until the scope closes; returns the port. */
 export const make = Effect.fnUntraced(function* (options: Options) {
   const { calls, certificate, faults, sessions } = options
   const runExit = Effect.runPromiseExitWith(yield* Effect.context())
 
-  const run = async <A>(
+  const answered = async <A>(
     operation: string,
-    effect: Effect.Effect<A, Refused>,
-    signal: AbortSignal
+    call: Effect.Effect<A, Refused>,
+    { header, signal }: CallContext
   ) => {
-    const exit = await runExit(faults.around("operators", operation, effect), { signal })
+    const exit = await runExit(
+      Effect.tap(faults.around("operators", operation, call), () =>
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          // The client sets its clock by these.
+          header.set("date", new Date(now).toISOString())
+          header.set("x-processing-time-ms", "0")
+        })
+      ),
+      { signal }
+    )
     if (Exit.isSuccess(exit)) return exit.value
-    throw toServerError(exit.cause)
+    throw toServerError(Cause.squash(exit.cause))
   }
 
-  /** A method for callers who have proved who they are. */
-  const method =
-    <Request, Answer>(
-      operation: string,
-      answer: (
-        request: Request,
-        caller: Identity.Identity,
-        idempotencyKey: string | undefined
-      ) => Effect.Effect<Answer, Refused>
-    ) =>
-    (request: Request, { metadata, signal }: CallContext) =>
-      run(
-        operation,
-        Effect.flatMap(sessions.identify(metadata.get("authorization")), (caller) =>
-          answer(request, caller, metadata.get("x-idempotency-key"))
-        ),
-        signal
-      )
+  /** A call of those who have proved who they are. */
+  const own =
+    <Request, Answer>(operation: string, call: OwnCall<Request, Answer>) =>
+    (request: Request, context: CallContext) => {
+      const caller = sessions.identify(context.metadata.get("authorization"))
+      const key = context.metadata.get("x-idempotency-key")
+      const answer = Effect.flatMap(caller, (caller) => call(request, caller, key))
+      return answered(operation, answer, context)
+    }
 
   const server = createServer({ "grpc.max_receive_message_length": mostBytes })
+
   server.add(AuthenticationApi.definition, {
-    get_challenge: ({ publicKey }, { signal }) =>
-      run("get_challenge", challengeFor(sessions, publicKey), signal),
-    verify_challenge: ({ protectedChallenge: { challenge }, publicKey, signature }, { signal }) =>
-      run(
-        "verify_challenge",
-        Effect.map(
-          sessions.open({
-            nonce: challenge.nonce,
-            message: AuthenticationApi.Challenge.encode(challenge).finish(),
-            signature,
-            publicKey
-          }),
-          ({ expiresAt, token }) => ({ sessionToken: token, expirationTimestamp: expiresAt })
-        ),
-        signal
-      )
+    get_challenge: ({ publicKey }, context) =>
+      answered("get_challenge", challengeFor(sessions, publicKey), context),
+    verify_challenge: (answer, context) =>
+      answered("verify_challenge", sessionFor(sessions, answer), context)
   })
+
   server.add(tokens, {
-    query_token_outputs: async () => ({ outputsWithPreviousTransactionData: [] })
+    query_token_outputs: own("query_token_outputs", () =>
+      Effect.succeed({ outputsWithPreviousTransactionData: [] })
+    )
   })
+
   server.add(spark, {
-    query_nodes: method("query_nodes", calls.query_nodes),
-    query_pending_transfers: method("query_pending_transfers", calls.query_pending_transfers),
-    query_all_transfers: method("query_all_transfers", calls.query_all_transfers),
-    query_htlc: method("query_htlc", calls.query_htlc),
-    get_signing_commitments: method("get_signing_commitments", calls.get_signing_commitments),
-    start_transfer_v2: method("start_transfer_v2", calls.start_transfer_v2),
-    initiate_preimage_swap_v3: method("initiate_preimage_swap_v3", calls.initiate_preimage_swap_v3),
-    provide_preimage: method("provide_preimage", calls.provide_preimage),
-    store_preimage_share_v2: method("store_preimage_share_v2", calls.store_preimage_share_v2),
-    claim_transfer: method("claim_transfer", calls.claim_transfer),
-    subscribe_to_events: async function* (_request, { metadata, signal }) {
-      const caller = await run(
-        "subscribe_to_events",
-        sessions.identify(metadata.get("authorization")),
-        signal
-      )
+    query_nodes: own("query_nodes", calls.query_nodes),
+    query_pending_transfers: own("query_pending_transfers", calls.query_pending_transfers),
+    query_all_transfers: own("query_all_transfers", calls.query_all_transfers),
+    query_htlc: own("query_htlc", calls.query_htlc),
+    get_signing_commitments: own("get_signing_commitments", calls.get_signing_commitments),
+    start_transfer_v2: own("start_transfer_v2", calls.start_transfer_v2),
+    initiate_swap_primary_transfer: own(
+      "initiate_swap_primary_transfer",
+      calls.initiate_swap_primary_transfer
+    ),
+    initiate_preimage_swap_v3: own("initiate_preimage_swap_v3", calls.initiate_preimage_swap_v3),
+    provide_preimage: own("provide_preimage", calls.provide_preimage),
+    store_preimage_share_v2: own("store_preimage_share_v2", calls.store_preimage_share_v2),
+    claim_transfer: own("claim_transfer", calls.claim_transfer),
+    subscribe_to_events: async function* (request, context) {
+      const events = await own("subscribe_to_events", (_: typeof request, caller) =>
+        Effect.succeed(eventsFor(options, caller))
+      )(request, context)
       yield* Stream.toAsyncIterable(
-        Stream.interruptWhen(eventsFor(options, caller), aborted(signal))
+        events.pipe(
+          Stream.interruptWhen(aborted(context.signal)),
+          Stream.merge(Stream.fromEffectDrain(faults.breakdown("operators")), {
+            haltStrategy: "left"
+          }),
+          Stream.mapError(toServerError)
+        )
       )
     }
   })
+
   return yield* listen(server, certificate)
 })
 
@@ -124,6 +134,7 @@ const spark = {
     "query_htlc",
     "get_signing_commitments",
     "start_transfer_v2",
+    "initiate_swap_primary_transfer",
     "initiate_preimage_swap_v3",
     "provide_preimage",
     "store_preimage_share_v2",
@@ -142,19 +153,26 @@ const mostBytes = 20_000_000
 const challengeFor = Effect.fnUntraced(function* (sessions: Sessions, publicKey: Uint8Array) {
   const nonce = yield* sessions.challenge
   const timestamp = yield* UnixTime.now
-  return {
-    protectedChallenge: {
-      version: 1,
-      challenge: { version: 1, timestamp, nonce, publicKey },
-      serverHmac: new Uint8Array()
-    }
-  }
+  const challenge = { version: 1, timestamp, nonce, publicKey }
+  return { protectedChallenge: { version: 1, challenge, serverHmac: new Uint8Array() } }
 })
 
-/** Transfers of a client, as sender or receiver, from the subscription on. */
+const sessionFor = (
+  sessions: Sessions,
+  { protectedChallenge, publicKey, signature }: AuthenticationApi.VerifyChallengeRequest
+) => {
+  const { challenge } = protectedChallenge
+  const message = AuthenticationApi.Challenge.encode(challenge).finish()
+  return Effect.map(
+    sessions.open({ nonce: challenge.nonce, message, signature, publicKey }),
+    ({ expiresAt, token }) => ({ sessionToken: token, expirationTimestamp: expiresAt })
+  )
+}
+
+/** What becomes of a client's transfers, as sender or receiver, from the subscription on. */
 const eventsFor = (
   { ledger, messages }: Options,
-  caller: Identity.Identity
+  caller: Identity
 ): Stream.Stream<SubscribeToEventsResponse> => {
   const eventsOf = ({ transfer }: Change): ReadonlyArray<SubscribeToEventsResponse> => {
     const event = { transfer: messages.transfer(transfer), traceId: "" }
@@ -186,27 +204,20 @@ const aborted = (signal: AbortSignal): Effect.Effect<void> =>
     signal.addEventListener("abort", () => resume(Effect.void), { once: true })
   })
 
-const toServerError = (cause: Cause.Cause<Refused>): ServerError => {
-  const error = Cause.squash(cause)
-  return error instanceof Refused
+const toServerError = (error: unknown): ServerError =>
+  error instanceof Refused
     ? new ServerError(Status[error.code], error.message)
-    : new ServerError(Status.UNKNOWN, Cause.pretty(cause))
-}
+    : new ServerError(Status.UNKNOWN, String(error))
 
 const listen = (server: Server, { certificate, key }: Certificate) =>
   Effect.acquireRelease(
     Effect.tryPromise({
       try: () =>
         server.listen(
-          "127.0.0.1:0",
+          `${Loopback.host}:0`,
           grpc.ServerCredentials.createSsl(null, [{ cert_chain: certificate, private_key: key }])
         ),
-      catch: (cause) => new CannotListen({ message: String(cause) })
+      catch: (cause) => new Loopback.CannotListen({ message: String(cause) })
     }),
     () => Effect.sync(() => server.forceShutdown())
   )
-
-/** No port can be had on loopback. */
-export class CannotListen extends Schema.TaggedError<CannotListen>()("CannotListen", {
-  message: Schema.String
-}) {}

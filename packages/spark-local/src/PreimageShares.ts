@@ -18,7 +18,6 @@ export type Encrypted = Readonly<Record<string, Uint8Array>>
 export const make = (operators: ReadonlyArray<Operator>, threshold: number) =>
   Effect.sync(() => {
     const known = new Map<string, Bolt11.Preimage>()
-    const name = (owner: Identity, paymentHash: Bolt11.PaymentHash) => `${owner} ${paymentHash}`
 
     const shareOf = (operator: Operator, encrypted: Encrypted) =>
       Effect.tryPromise({
@@ -52,6 +51,8 @@ export const make = (operators: ReadonlyArray<Operator>, threshold: number) =>
         })
     }
   })
+
+const name = (owner: Identity, paymentHash: Bolt11.PaymentHash) => `${owner} ${paymentHash}`
 
 const unreadable = new Refused({
   code: "INVALID_ARGUMENT",

@@ -8,9 +8,6 @@
  * does prove is how a wallet gets on with operators that keep their books by the rules: who owns
  * what, what is locked and for how long, what a preimage opens, what a repeated call does. Callers do
  * prove their identity key, and only spend what is theirs.
- *
- * A payment needs leaves that add up to it: leaves are not exchanged for smaller ones here, and a
- * wallet that would need that is refused.
  */
 import { getNetworkFromSparkAddress, decodeSparkAddress } from "@buildonspark/spark-sdk"
 import { Msat, Sat } from "@farthing/protocol"
@@ -26,11 +23,13 @@ import * as Identity from "./Identity.ts"
 import * as Ledger from "./Ledger.ts"
 import * as LightningReceive from "./LightningReceive.ts"
 import * as LightningSend from "./LightningSend.ts"
+import type { CannotListen } from "./Loopback.ts"
 import * as Messages from "./Messages.ts"
 import * as Operator from "./Operator.ts"
 import * as OperatorCalls from "./OperatorCalls.ts"
 import * as OperatorServer from "./OperatorServer.ts"
 import type { Refused } from "./Refused.ts"
+import * as ServiceProviderCalls from "./ServiceProviderCalls.ts"
 import * as ServiceProviderServer from "./ServiceProviderServer.ts"
 import * as Sessions from "./Sessions.ts"
 import * as UserRequests from "./UserRequests.ts"
@@ -61,8 +60,8 @@ export class SparkLocal extends Context.Service<SparkLocal, Shape>()(
 /** Serves until the scope closes. */
 export const make: (
   options?: Options
-) => Effect.Effect<Shape, OperatorServer.CannotListen | BankError, Bank.Bank | Scope.Scope> =
-  Effect.fnUntraced(function* ({ account = "spark", fee = Msat.make(1000) }: Options = {}) {
+) => Effect.Effect<Shape, CannotListen | BankError, Bank.Bank | Scope.Scope> = Effect.fnUntraced(
+  function* ({ account = "spark", fee = Msat.make(1000) }: Options = {}) {
     const bank = yield* Bank.Bank
     const accounts = { in: `${account} in`, out: `${account} out` }
     yield* bank.open(accounts.in)
@@ -74,7 +73,7 @@ export const make: (
     const { identity } = serviceProvider
     const mint = yield* Identity.generate
     const ledger = yield* Ledger.make({ operators, threshold, serviceProvider })
-    yield* ledger.leaves.issueToVault(capital)
+    yield* ledger.issueToVault(capital)
 
     const faults = yield* Faults.make
     const requests = yield* UserRequests.make
@@ -82,11 +81,14 @@ export const make: (
     const receive = yield* LightningReceive.make({ ...sending, account: accounts.in })
     const send = yield* LightningSend.make({ ...sending, account: accounts.out })
     const providerPort = yield* ServiceProviderServer.make({
-      receive,
-      send,
-      requests,
       faults,
-      sessions: yield* Sessions.make
+      calls: ServiceProviderCalls.make({
+        ledger,
+        receive,
+        send,
+        requests,
+        sessions: yield* Sessions.make
+      })
     })
 
     const messages = Messages.make({
@@ -122,12 +124,13 @@ export const make: (
       },
       fund: Effect.fn("SparkLocal.fund")(function* (address, amount) {
         const receiver = yield* identityAt(address)
-        yield* ledger.fund(receiver, Sat.fromMsatFloor(amount), mint)
+        yield* ledger.fund(mint, receiver, Sat.fromMsatFloor(amount))
       }),
       faults: faults.shape,
       audit: ledger.read(() => Audit.of(ledger))
     })
-  })
+  }
+)
 
 export const layer = (options?: Options) => Layer.effect(SparkLocal, make(options))
 

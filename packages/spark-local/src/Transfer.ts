@@ -2,8 +2,11 @@
 import type { Sat } from "@farthing/protocol"
 import type { Identity } from "./Identity.ts"
 
-/** `swap`: only for whoever knows a preimage. */
-export type Kind = "plain" | "swap"
+/**
+ * `swap`: only for whoever knows a preimage. `exchange`: leaves that the service provider is to
+ * give others for, which are the `change`.
+ */
+export type Kind = "plain" | "swap" | "exchange" | "change"
 
 /**
  * `locked` until a preimage is shown; `sent`: the receiver's, to be claimed; `completed`: claimed;

@@ -1,7 +1,9 @@
 /** What a wallet asked the service provider for, in the words of its GraphQL interface. */
-import type { Bolt11, Sat } from "@farthing/protocol"
+import type { Bolt11 } from "@farthing/protocol"
+import { Sat } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import type { Identity } from "./Identity.ts"
+import type { Transfer } from "./Transfer.ts"
 
 interface Common {
   readonly id: string
@@ -81,7 +83,31 @@ const sendToJson = (request: Send) => ({
   lightning_send_request_transfer: transferToJson(request)
 })
 
-const transferToJson = (request: UserRequest) =>
+/** The exchange of leaves, of which only the transfer to the user needs to be known. */
+export const exchangeToJson = (change: Transfer) => ({
+  __typename: "LeavesSwapRequest",
+  leaves_swap_request_id: `LeavesSwapRequest:${change.id}`,
+  leaves_swap_request_created_at: dateOf(change.createdAt),
+  leaves_swap_request_updated_at: dateOf(change.updatedAt),
+  leaves_swap_request_network: "REGTEST",
+  leaves_swap_request_status: "SUCCEEDED",
+  leaves_swap_request_total_amount: sats(change.value),
+  leaves_swap_request_target_amount: sats(change.value),
+  leaves_swap_request_fee: sats(Sat.make(0)),
+  leaves_swap_request_inbound_transfer: {
+    __typename: "Transfer",
+    transfer_total_amount: sats(change.value),
+    transfer_spark_id: change.id
+  },
+  leaves_swap_request_swap_leaves: change.parcels.map(({ leafId }) => ({
+    __typename: "SwapLeaf",
+    swap_leaf_leaf_id: leafId
+  }))
+})
+
+const dateOf = (millis: number): string => UnixTime.toISOString(UnixTime.fromMillis(millis))
+
+export const transferToJson = (request: UserRequest) =>
   request.transferId === undefined
     ? undefined
     : {

@@ -1,4 +1,5 @@
 /** The service provider's book of what wallets asked for. */
+import type { Bolt11 } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Effect } from "effect"
 import type { Identity } from "./Identity.ts"
@@ -7,39 +8,36 @@ import type { Receive, Send, UserRequest } from "./UserRequest.ts"
 export type UserRequests = Effect.Success<typeof make>
 
 export const make = Effect.sync(() => {
-  const requests = new Map<string, UserRequest>()
+  const receives = new Map<Bolt11.PaymentHash, Receive>()
+  /** By the transfer that pays for it. */
+  const sends = new Map<string, Send>()
 
-  const find = <R extends UserRequest>(fits: (request: UserRequest) => request is R) => {
-    for (const request of requests.values()) if (fits(request)) return request
-    return undefined
+  const put = <R extends UserRequest>(request: R): R => {
+    if (request._tag === "Receive") receives.set(request.paymentHash, request)
+    else sends.set(request.transferId, request)
+    return request
   }
 
+  const current = (request: UserRequest) =>
+    request._tag === "Receive" ? receives.get(request.paymentHash) : sends.get(request.transferId)
+
+  const all = (): ReadonlyArray<UserRequest> =>
+    [...receives.values(), ...sends.values()].toSorted(
+      (one, other) => one.createdAt - other.createdAt
+    )
+
   return {
-    add: (request: UserRequest) =>
-      Effect.sync(() => {
-        requests.set(request.id, request)
-      }),
+    add: <R extends UserRequest>(request: R) => Effect.sync(() => put(request)),
 
     change: <R extends UserRequest>(request: R, to: Partial<R>) =>
-      Effect.map(UnixTime.now, (updatedAt) => {
-        requests.set(request.id, { ...request, ...to, updatedAt })
-      }),
-
-    /** In the order of their making. */
-    all: (): ReadonlyArray<UserRequest> => [...requests.values()],
-
-    of: (user: Identity): ReadonlyArray<UserRequest> =>
-      [...requests.values()].filter((request) => request.user === user),
-
-    receive: (paymentHash: string): Receive | undefined =>
-      find(
-        (request): request is Receive =>
-          request._tag === "Receive" && request.paymentHash === paymentHash
+      Effect.map(UnixTime.now, (updatedAt) =>
+        put({ ...request, ...current(request), ...to, updatedAt })
       ),
 
-    send: (transferId: string): Send | undefined =>
-      find(
-        (request): request is Send => request._tag === "Send" && request.transferId === transferId
-      )
+    /** Oldest first. */
+    all,
+    of: (user: Identity) => all().filter((request) => request.user === user),
+    receive: (paymentHash: Bolt11.PaymentHash) => receives.get(paymentHash),
+    send: (transferId: string) => sends.get(transferId)
   }
 })
