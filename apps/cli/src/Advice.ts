@@ -14,10 +14,11 @@ const byTag: Readonly<Record<string, string>> = {
   QuoteTimeout: "Nothing was paid. The provider may be offline: try again, or choose another.",
   InvoiceRejected: "Nothing was paid. Choose another provider.",
   BudgetExhausted: "Nothing was paid. See `farthing budget`; limits stand in the configuration.",
-  ApprovalRequired: "Nothing was paid. Ask again with --approve if you agree.",
+  ApprovalRequired:
+    "Nothing was paid. If you agree, say so: `farthing ask --approve`, `farthing wallet pay --yes`.",
   PaymentFailed: "Nothing was paid. Check the wallet with `farthing wallet`.",
   PaymentUnknown:
-    "The money may have left. It stays reserved; `farthing jobs recover` looks it up. Never pay it by hand.",
+    "The money may have left. It stays reserved; `farthing jobs recover` looks it up. Never pay it another way.",
   DeliveryTimeout: late,
   DeliveryTruncated: late,
   DeliveryInvalid: `${late} Of what came under seal \`farthing jobs show <id> --evidence\` has the proof.`,

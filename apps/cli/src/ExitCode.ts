@@ -17,6 +17,7 @@ const byTag: Readonly<Record<string, number>> = {
   WrongNetwork: usage,
   BudgetExhausted: 3,
   ApprovalRequired: 3,
+  NotApproved: 3,
   NoProviders: 4,
   NoProviderWithinBudget: 4,
   SettlementUnavailable: 4,
@@ -24,10 +25,12 @@ const byTag: Readonly<Record<string, number>> = {
   QuoteTimeout: 4,
   InvoiceRejected: 4,
   PaymentFailed: 5,
+  PaymentRefused: 5,
   PaymentUnknown: 6,
   DeliveryTimeout: 7,
   DeliveryTruncated: 7,
-  DeliveryInvalid: 7
+  DeliveryInvalid: 7,
+  QuitError: interrupted
 }
 
 const ofError = (error: unknown): number =>

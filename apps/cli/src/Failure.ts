@@ -31,7 +31,8 @@ const moneyOf = (error: unknown) => ({
 export const report = Effect.fnUntraced(function* (cause: Cause.Cause<unknown>) {
   if (Cause.hasInterruptsOnly(cause)) return
   const error = Cause.squash(cause)
-  if (Predicate.isTagged(error, "ShowHelp")) return
+  // Help that was asked for, and a question that was not answered.
+  if (Predicate.isTagged(error, "ShowHelp") || Predicate.isTagged(error, "QuitError")) return
   const output = yield* Output
   const tag = tagOf(error)
   const message = tag === "UsageError" ? Masking.mask(messageOf(error)) : messageOf(error)

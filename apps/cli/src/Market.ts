@@ -33,7 +33,14 @@ export const books = Market.books.pipe(Layer.provideMerge(settings))
 export const bookkeeper = Market.bookkeeper.pipe(Layer.provideMerge(settings))
 
 /** The wallet alone. */
-export const wallet = Market.wallet.pipe(impatiently, Layer.provideMerge(settings))
+export const wallet = Market.wallet.pipe(
+  impatiently,
+  Layer.provide(Market.database),
+  Layer.provideMerge(settings)
+)
+
+/** Somebody who pays an invoice by hand. */
+export const spender = Market.spender.pipe(Layer.provideMerge(settings))
 
 /** Somebody who sells, under a key of its own; a backend that is named goes before the configured. */
 export const seller = (offer: Market.Offer, backendUrl: string | undefined) =>

@@ -142,6 +142,9 @@ const leaving = (limits: Limits.Limits, owed: Msat.Msat): Limits.Limits => ({
   reserve: Msat.add(limits.reserve, Msat.min(owed, Msat.left(Msat.most, limits.reserve)))
 })
 
+/** Somebody who pays invoices that come from elsewhere: neither relay nor key is needed. */
+export const spender = purse.pipe(Layer.provideMerge(wallet), Layer.provideMerge(database))
+
 /** What buys, over a relay, a treasury and a database. */
 export const computeClient = Layer.unwrap(
   Effect.map(Config.Config, ({ compute, network, telemetry: { traceContext } }) =>

@@ -1,10 +1,12 @@
-/** `farthing init`: a home with a configuration, limits and an identity. */
-import { Key, Network, NwcUri } from "@farthing/protocol"
-import { Effect, FileSystem, Layer, Path, Redacted, Schema, Stdio } from "effect"
-import { Command, Flag, Prompt } from "effect/cli"
-import { Config, Home, Identity, SecretFile } from "farthing"
+/** `farthing init`: a home with a configuration, limits, an identity and a wallet. */
+import { Key, Network } from "@farthing/protocol"
+import { Effect, FileSystem, Layer, Schema } from "effect"
+import { Command, Flag } from "effect/cli"
+import { Config, Home, Identity } from "farthing"
 import { Output } from "../Output.ts"
 import { UsageError } from "../UsageError.ts"
+import * as Connection from "./init/Connection.ts"
+import * as Words from "./init/Words.ts"
 
 const RelayUrl = Schema.String.check(
   Schema.makeFilter((url: string) => URL.canParse(url) && /^wss?:$/.test(new URL(url).protocol), {
@@ -22,34 +24,50 @@ const flags = {
     Flag.withDescription("Where the market is (ws:// or wss://); may be given several times"),
     Flag.atLeast(0)
   ),
+  wallet: Flag.Literals("wallet", ["nwc", "spark"]).pipe(
+    Flag.withDescription("A wallet that you have (nwc), or a new one of twelve words (spark)"),
+    Flag.withDefault("nwc" as const)
+  ),
+  restore: Flag.Boolean("restore").pipe(
+    Flag.withDescription("With --wallet spark: take words that you have, typed or piped"),
+    Flag.withDefault(false)
+  ),
   force: Flag.Boolean("force").pipe(
     Flag.withDescription("Replace a configuration that is there; identity and books stay"),
     Flag.withDefault(false)
   )
 }
 
+type Input = Command.Command.Config.Infer<typeof flags>
+
 const localRelay = "ws://127.0.0.1:7777"
 
-const walletFile = "wallet.nwc"
-
-/** Asks a person for the wallet's connection; programs use the environment. */
-const askForWallet = Effect.fnUntraced(function* (path: string) {
-  const stdio = yield* Stdio.Stdio
+/** Refuses what could not be used, before anything is made. */
+const requireSense = Effect.fnUntraced(function* ({ force, network, restore, wallet }: Input) {
   const fs = yield* FileSystem.FileSystem
-  if (yield* fs.exists(path)) return true
-  if (!((yield* stdio.stdinIsTerminal) && (yield* stdio.stdoutIsTerminal))) return false
-  const uri = yield* Prompt.Hidden({
-    message: "Your wallet's connection (nostr+walletconnect://…; empty: later)",
-    validate: (text) =>
-      text.trim() === ""
-        ? Effect.succeed("")
-        : Effect.fromResult(NwcUri.parse(Redacted.make(text.trim()))).pipe(
-            Effect.as(text.trim()),
-            Effect.mapError((error) => error.message)
-          )
-  })
-  if (Redacted.value(uri) === "") return false
-  return yield* SecretFile.create(path, uri, "init")
+  const { config } = yield* Home.Home
+  if (!force && (yield* fs.exists(config)))
+    return yield* new UsageError({ message: `${config} is there already; --force replaces it` })
+  if (restore && wallet !== "spark")
+    return yield* new UsageError({ message: "--restore is for words: add --wallet spark" })
+  if (wallet === "spark" && network !== "mainnet" && network !== "regtest")
+    return yield* new UsageError({
+      message: `Spark does not know ${network}: use --network mainnet, or regtest to try it`
+    })
+})
+
+const prepareWallet = Effect.fnUntraced(function* ({ restore, wallet }: Input) {
+  if (wallet === "spark") {
+    const { note, source, ...files } = yield* Words.prepare({ restore })
+    return { ...files, source, note }
+  }
+  const { note, nwcUriFile } = yield* Connection.prepare
+  return {
+    ...(nwcUriFile === undefined ? {} : { nwcUriFile }),
+    ...(yield* Words.ofIdentity),
+    source: undefined,
+    note
+  }
 })
 
 const identity = Identity.layer.pipe(Layer.provide(Config.layer()))
@@ -57,35 +75,44 @@ const identity = Identity.layer.pipe(Layer.provide(Config.layer()))
 export const command = Command.make(
   "init",
   flags,
-  Effect.fnUntraced(function* ({ force, network, relays }) {
+  Effect.fnUntraced(function* (input) {
     const output = yield* Output
     const fs = yield* FileSystem.FileSystem
-    const path = yield* Path.Path
     const home = yield* Home.Home
-    if (!force && (yield* fs.exists(home.config)))
-      return yield* new UsageError({
-        message: `${home.config} is there already; --force replaces it`
-      })
-    const hasWallet = yield* askForWallet(path.join(home.path, walletFile))
+    yield* requireSense(input)
+    const { note, source: words, ...files } = yield* prepareWallet(input)
     const text = Config.template({
-      network,
-      relays: relays.length === 0 ? [localRelay] : relays,
-      walletKind: "nwc",
-      ...(hasWallet ? { nwcUriFile: walletFile } : {})
+      network: input.network,
+      relays: input.relays.length === 0 ? [localRelay] : input.relays,
+      walletKind: input.wallet,
+      ...files
     })
     yield* fs.writeFileString(home.config, text, { mode: 0o600 })
     const { publicKey, source } = yield* Effect.provide(Identity.Identity, identity)
     const npub = Key.formatPublic(publicKey)
-    if (output.json) return yield* output.value({ config: home.config, npub, identity: source })
+    if (output.json)
+      return yield* output.value({
+        config: home.config,
+        npub,
+        identity: source,
+        wallet: input.wallet,
+        ...(words === undefined ? {} : { words, account: 0 })
+      })
     yield* output.line(`configuration  ${home.config}`)
     yield* output.line(`identity       ${npub}`)
-    yield* output.line(`secret key     ${source} (keep it: nobody can restore it)`)
-    if (!hasWallet)
-      yield* output.note(
-        `no wallet yet: put its connection URI into FARTHING_WALLET_NWC_URI, or into ${path.join(home.path, walletFile)} (mode 0600) and name that file in wallet.nwc_uri_file`
+    if (source !== words)
+      yield* output.line(`secret key     ${source} (keep it: nobody can restore it)`)
+    if (words !== undefined)
+      yield* output.line(
+        `words          ${words} (they restore ${source === words ? "identity and wallet" : "the wallet"}: account 0)`
       )
+    if (note !== undefined) yield* output.note(note)
   })
 ).pipe(
-  Command.withDescription("Write a configuration with limits, and make an identity"),
+  Command.withDescription("Write a configuration with limits, make an identity and a wallet"),
+  Command.withExamples([
+    { command: "farthing init", description: "For a wallet that you have" },
+    { command: "farthing init --wallet spark --network mainnet", description: "For a new one" }
+  ]),
   Command.provide(Home.layer)
 )
