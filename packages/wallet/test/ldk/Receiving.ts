@@ -8,31 +8,22 @@ import type { Event } from "lightningdevkit"
 import * as ldk from "lightningdevkit"
 import { Duration, Effect, Option, Result } from "effect"
 import * as Account from "./Account.ts"
+import * as Invoice from "./Invoice.ts"
 
 /** For how many blocks money is held if nobody says it: a day. */
 const usualDelta = 144
 
 export const makeInvoice = (account: Account.Account, request: Wallet.InvoiceRequest) =>
   account.network.act(() => {
-    const description = ldk.Description.constructor_new(request.description)
-    if (!(description instanceof ldk.Result_DescriptionCreationErrorZ_OK))
-      throw new RangeError("the description is too long")
-    const made = account.node.manager.create_bolt11_invoice(
-      ldk.Option_u64Z.constructor_some(BigInt(request.amount)),
-      ldk.Bolt11InvoiceDescription.constructor_direct(description.res),
-      ldk.Option_u32Z.constructor_some(Duration.toSeconds(request.expiry)),
-      ldk.Option_u16Z.constructor_none(),
-      ldk.Option_ThirtyTwoBytesZ.constructor_none()
-    )
-    if (!(made instanceof ldk.Result_Bolt11InvoiceSignOrCreationErrorZ_OK))
-      throw new RangeError("no invoice can say this")
-    return issue(account, made.res.to_str(), false)
+    const { amount, description, expiry } = request
+    const wish = { amount: Option.some(amount), description, expirySeconds: secondsOf(expiry) }
+    return issue(account, Invoice.writtenByLdk(account.node, wish), false)
   })
 
 export const makeHoldInvoice = (account: Account.Account, request: Wallet.HoldInvoiceRequest) =>
   account.network.act(() => {
     const { amount, description, minFinalCltvDelta = usualDelta, paymentHash } = request
-    const expirySeconds = Duration.toSeconds(request.expiry)
+    const expirySeconds = secondsOf(request.expiry)
     const expected = account.node.manager.create_inbound_payment_for_hash(
       Hex.toBytes(paymentHash),
       ldk.Option_u64Z.constructor_some(BigInt(amount)),
@@ -101,6 +92,8 @@ export const hear = (account: Account.Account, event: Event): void => {
     if (issued?.state === "held") Account.update(account, issued, { state: "cancelled" })
   }
 }
+
+const secondsOf = (expiry: Duration.Input) => Duration.toSeconds(Duration.fromInputUnsafe(expiry))
 
 const issuedOf = (account: Account.Account, paymentHash: Uint8Array) =>
   account.issued.get(Bolt11.PaymentHash.make(Hex.fromBytes(paymentHash)))
