@@ -1,6 +1,6 @@
-/** Packs leaves for their receiver, as a wallet of the service provider would. */
-import { secp256k1 } from "@noble/curves/secp256k1.js"
+/** Packs leaves for their receiver, as the sender's wallet does it elsewhere. */
 import { getSparkFrost } from "@buildonspark/spark-sdk"
+import { Secp256k1 } from "@farthing/protocol"
 import { Effect } from "effect"
 import { createHash } from "node:crypto"
 import * as Identity from "./Identity.ts"
@@ -15,20 +15,16 @@ export interface Address {
 
 export const pack = (
   { receiver, sender, transferId }: Address,
-  minted: ReadonlyArray<Minted>
+  { key, leaves }: Minted
 ): Effect.Effect<ReadonlyArray<Parcel>> =>
-  Effect.forEach(minted, ({ key, leaf }) =>
-    Effect.map(
-      Effect.promise(() => getSparkFrost().encryptEcies(key.secret, Identity.toBytes(receiver))),
-      (cipher) => {
-        const secretCipher = Uint8Array.from(cipher)
-        const digest = createHash("sha256")
-          .update(leaf.id)
-          .update(transferId)
-          .update(secretCipher)
-          .digest()
-        const signature = secp256k1.sign(digest, sender.secret, { prehash: false })
-        return { leafId: leaf.id, secretCipher, signature }
-      }
-    )
+  Effect.map(
+    Effect.promise(() => getSparkFrost().encryptEcies(key.secret, Identity.toBytes(receiver))),
+    (cipher) => {
+      const secretCipher = Uint8Array.from(cipher)
+      return leaves.map(({ id }) => {
+        const digest = createHash("sha256").update(id).update(transferId).update(secretCipher)
+        const { signature } = Secp256k1.ecdsaSign(digest.digest(), sender.secret)
+        return { leafId: id, secretCipher, signature }
+      })
+    }
   )

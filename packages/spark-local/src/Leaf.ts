@@ -34,42 +34,45 @@ export interface Leaf {
   readonly refundTx: Uint8Array
 }
 
-/** A new one under a key of its owner. */
-export const make = (
-  value: Sat.Sat,
+/** New ones, all under one key of their owner: every claim gives each leaf a key of its own. */
+export const mint = (
+  values: ReadonlyArray<Sat.Sat>,
   owner: Identity,
   { publicKey }: KeyPair,
   operatorsKey: Uint8Array
-): Leaf => {
+): ReadonlyArray<Leaf> => {
   const verifyingKey = addPublicKeys(publicKey, operatorsKey)
-  const nodeTx = pay({ txid: Hex.fromBytes(randomBytes(32)), sequence: 0 }, verifyingKey, value)
-  const refundTx = pay({ txid: getTxId(nodeTx), sequence: longestTimelock }, publicKey, value)
-  return {
-    id: randomUUID(),
-    value,
-    owner,
-    state: "available",
-    verifyingKey,
-    operatorsKey,
-    nodeTx: nodeTx.toBytes(true),
-    refundTx: refundTx.toBytes(true)
-  }
+  const toBoth = scriptFor(verifyingKey)
+  const toOwner = scriptFor(publicKey)
+  return values.map((value) => {
+    const nodeTx = pay({ txid: Hex.fromBytes(randomBytes(32)), sequence: 0 }, toBoth, value)
+    const refundTx = pay({ txid: getTxId(nodeTx), sequence: longestTimelock }, toOwner, value)
+    return {
+      id: randomUUID(),
+      value,
+      owner,
+      state: "available",
+      verifyingKey,
+      operatorsKey,
+      nodeTx: nodeTx.toBytes(true),
+      refundTx: refundTx.toBytes(true)
+    }
+  })
 }
 
 /** Blocks, of which every transfer takes some away. */
 const longestTimelock = 2000
 
+const scriptFor = (publicKey: Uint8Array) => getP2TRScriptFromPublicKey(publicKey, Network.LOCAL)
+
 const pay = (
   input: { readonly txid: string; readonly sequence: number },
-  publicKey: Uint8Array,
+  script: Uint8Array,
   value: Sat.Sat
 ): Transaction => {
   const transaction = new Transaction({ version: 3, allowUnknownOutputs: true })
   transaction.addInput({ ...input, index: 0 })
-  transaction.addOutput({
-    script: getP2TRScriptFromPublicKey(publicKey, Network.LOCAL),
-    amount: BigInt(value)
-  })
+  transaction.addOutput({ script, amount: BigInt(value) })
   return transaction
 }
 

@@ -10,9 +10,9 @@ import { Refused } from "./Refused.ts"
 
 export type Leaves = Effect.Success<typeof make>
 
-/** A leaf that was just made, and its owner's key to it. */
+/** Leaves that were just made, and their owner's key to them. */
 export interface Minted {
-  readonly leaf: Leaf.Leaf
+  readonly leaves: ReadonlyArray<Leaf.Leaf>
   readonly key: Identity.KeyPair
 }
 
@@ -26,16 +26,16 @@ export const make = Effect.sync(() => {
     if (leaf !== undefined) leaves.set(id, { ...leaf, ...to })
   }
 
-  const mint = (owner: Identity.Identity, values: ReadonlyArray<Sat.Sat>) =>
-    Effect.forEach(values, (value) =>
-      Effect.gen(function* () {
-        const key = yield* Identity.generate
-        const { publicKey: operatorsKey } = yield* Identity.generate
-        const leaf = Leaf.make(value, owner, key, operatorsKey)
-        leaves.set(leaf.id, leaf)
-        return { leaf, key }
-      })
-    )
+  const mint = Effect.fnUntraced(function* (
+    owner: Identity.Identity,
+    values: ReadonlyArray<Sat.Sat>
+  ): Effect.fn.Return<Minted> {
+    const key = yield* Identity.generate
+    const { publicKey: operatorsKey } = yield* Identity.generate
+    const minted = Leaf.mint(values, owner, key, operatorsKey)
+    for (const leaf of minted) leaves.set(leaf.id, leaf)
+    return { leaves: minted, key }
+  })
 
   return {
     all: (): Iterable<Leaf.Leaf> => leaves.values(),

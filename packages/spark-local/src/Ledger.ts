@@ -58,7 +58,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const order = Effect.fnUntraced(function* (
     sender: KeyPair,
     receiver: Identity,
-    minted: ReadonlyArray<Minted>,
+    minted: Minted,
     id: string = randomUUID()
   ) {
     const parcels = yield* Delivery.pack({ transferId: id, sender, receiver }, minted)
@@ -86,7 +86,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     const minted = yield* leaves.withdraw(serviceProvider.identity, Leaf.fewest(amount))
     const given = yield* order(serviceProvider, receiver, minted, id)
     return yield* Effect.tapError(htlcs.lock({ ...given, ...terms }), () =>
-      leaves.retire(minted.map(({ leaf }) => leaf.id))
+      leaves.retire(minted.leaves.map(({ id }) => id))
     )
   })
 

@@ -3,7 +3,7 @@
  * then on. Tokens do not run out; they are gone with the process.
  */
 import { secp256k1 } from "@noble/curves/secp256k1.js"
-import { Hex } from "@farthing/protocol"
+import { Hex, Secp256k1 } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Effect } from "effect"
 import { createHash, randomBytes } from "node:crypto"
@@ -69,7 +69,8 @@ const isSigned = ({
 }): boolean => {
   const digest = createHash("sha256").update(message).digest()
   try {
-    return secp256k1.verify(signature, digest, publicKey, { prehash: false, format: "der" })
+    const compact = secp256k1.Signature.fromBytes(signature, "der").toBytes("compact")
+    return Secp256k1.ecdsaVerify(compact, digest, publicKey)
   } catch {
     return false
   }
