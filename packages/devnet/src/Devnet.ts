@@ -5,7 +5,7 @@
  */
 import type { Msat, Network } from "@farthing/protocol"
 import { Sqlite } from "@farthing/sqlite"
-import { BankBook } from "@farthing/wallet"
+import { Bank, BankBook } from "@farthing/wallet"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { join } from "node:path"
 import * as BankServer from "./BankServer.ts"
@@ -30,6 +30,8 @@ export interface Shape {
   readonly relay: string
   /** In the order of the names. */
   readonly accounts: ReadonlyArray<BankServer.Connection>
+  /** The bank itself, for whoever keeps an account there without a wallet. */
+  readonly bank: Bank.Shape
 }
 
 export class Devnet extends Context.Service<Devnet, Shape>()("@farthing/devnet/Devnet") {}
@@ -42,11 +44,12 @@ export const make = Effect.fnUntraced(function* ({ accounts, balance, folder, po
     ...(port === undefined ? {} : { port })
   })
   const bank = BankServer.layer({ accounts, balance, relays: [url] }).pipe(
-    Layer.provide(BankBook.layer({ network })),
+    Layer.provideMerge(BankBook.layer({ network })),
     Layer.provide(Sqlite.layer({ filename: join(folder, "bank.db") }))
   )
-  const { connections } = Context.get(yield* Layer.build(bank), BankServer.BankServer)
-  return Devnet.of({ relay: url, accounts: connections })
+  const context = yield* Layer.build(bank)
+  const { connections } = Context.get(context, BankServer.BankServer)
+  return Devnet.of({ relay: url, accounts: connections, bank: Context.get(context, Bank.Bank) })
 })
 
 export const layer = (options: Options) => Layer.effect(Devnet, make(options))
