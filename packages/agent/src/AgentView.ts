@@ -12,13 +12,11 @@ import * as Means from "./Means.ts"
 import type * as Runway from "./Runway.ts"
 import type { ActionRecord, TickRecord } from "./TickRecord.ts"
 
-export interface AgentView {
+/** What its books say. */
+export interface Books {
   readonly publicKey: Key.PublicKey
   readonly member: Member
   readonly state: AgentState.AgentState
-  readonly life: LifeState.LifeState
-  /** Undefined while the wallet does not answer. */
-  readonly runway: Runway.Runway | undefined
   /** Spent and held today, and every limit with what is used of it. */
   readonly budget: Treasury.Status
   /** Newest first. */
@@ -33,30 +31,45 @@ export interface AgentView {
   readonly receipts: ReadonlyArray<Receipt.Receipt>
 }
 
+export interface AgentView extends Books {
+  readonly life: LifeState.LifeState
+  /** Undefined while the wallet does not answer. */
+  readonly runway: Runway.Runway | undefined
+}
+
 const latest = 10
 
-/** Reads books and asks the wallet; changes nothing. */
-export const of = Effect.fnUntraced(function* (body: Body) {
-  const { book, compute, signer, treasury } = body
-  const agent = signer.publicKey
+/** Reads the books alone, as often as somebody likes: no wallet and no relay is asked. */
+export const booksOf = Effect.fnUntraced(function* (
+  agent: Key.PublicKey,
+  { book, compute, treasury }: Pick<Body, "book" | "compute" | "treasury">
+) {
   const found = yield* book.members.find(agent)
   if (Option.isNone(found)) return yield* new AgentUnknown({ agent })
   const state = Option.getOrElse(yield* book.members.state(agent), () => AgentState.initial)
-  const means = Option.getOrUndefined(yield* Effect.option(Means.refresh(body, state)))
   const ticks = yield* book.ticks.latest(agent, latest)
   const jobs = yield* compute.jobs({ limit: latest })
   return {
     publicKey: agent,
     member: found.value,
     state,
-    life: means?.life ?? state.life ?? "dormant",
-    runway: means?.runway,
     budget: yield* treasury.status,
     ticks,
     actions: ticks[0] === undefined ? [] : yield* book.ticks.actions(agent, ticks[0].number),
     waiting: yield* book.ticks.actionsIn(agent, ["waiting"]),
     jobs: jobs.filter(({ state }) => live.has(state)),
     receipts: yield* compute.receipts({ limit: latest })
+  } satisfies Books
+})
+
+/** Reads books and asks the wallet; changes nothing. */
+export const of = Effect.fnUntraced(function* (body: Body) {
+  const books = yield* booksOf(body.signer.publicKey, body)
+  const means = Option.getOrUndefined(yield* Effect.option(Means.refresh(body, books.state)))
+  return {
+    ...books,
+    life: means?.life ?? books.state.life ?? "dormant",
+    runway: means?.runway
   } satisfies AgentView
 })
 
