@@ -11,6 +11,7 @@ import type { Charter } from "./Charter.ts"
 import type { LifeState } from "./LifeState.ts"
 import type { Letter } from "./Mail.ts"
 import type { ActionRecord, ActionState, TickRecord } from "./TickRecord.ts"
+import type { Trigger } from "./Trigger.ts"
 
 /** An agent as a worker knows it before it does anything. */
 export interface Member {
@@ -107,6 +108,10 @@ export interface Post {
   readonly receive: (agent: Key.PublicKey, letter: Letter, at: number) => Written<boolean>
   /** Oldest first. */
   readonly unread: (agent: Key.PublicKey, limit: number) => Written<ReadonlyArray<Letter>>
+  /** Agents that have something unread, with a trigger for each. */
+  readonly unheard: Written<
+    ReadonlyArray<{ readonly agent: Key.PublicKey; readonly trigger: Trigger }>
+  >
   /** They will not be shown again. */
   readonly discard: (agent: Key.PublicKey, ids: ReadonlyArray<string>) => Written
   readonly unpublished: (agent: Key.PublicKey) => Written<ReadonlyArray<NostrEvent.NostrEvent>>

@@ -37,8 +37,10 @@ export const AgentState = Schema.Struct({
   samples: Schema.Array(Runway.Sample),
   /** What the agent is to know of its last actions. */
   reports: Schema.Array(Words),
-  /** Unix seconds: what was said before was heard. */
-  heardUntil: Schema.Int
+  /** Unix seconds: the date of the newest that was heard. */
+  heardUntil: Schema.Int,
+  /** Unix seconds: when the machine was lost, what was said until then was heard. */
+  lostUntil: Schema.Int
 })
 export interface AgentState extends Schema.Schema.Type<typeof AgentState> {}
 
@@ -49,7 +51,8 @@ export const initial: AgentState = {
   memories: [],
   samples: [],
   reports: [],
-  heardUntil: 0
+  heardUntil: 0,
+  lostUntil: 0
 }
 
 const mostGoals = 16

@@ -28,9 +28,12 @@ const restore = Effect.fnUntraced(function* (body: Body) {
   const [newest] = events.toSorted(NostrEvent.newestFirst)
   const { state, waiting } =
     newest === undefined ? { state: AgentState.initial, waiting: [] } : yield* read(body, newest)
-  // The agent's next events have to be newer than the one that the relays have.
-  yield* pen.restore(state, waiting)
-  return state
+  const restored = { ...state, lostUntil: state.heardUntil }
+  yield* pen.restore(
+    restored,
+    waiting.map((record) => ({ ...record, state: "waiting", approved: false }))
+  )
+  return restored
 })
 
 const read = ({ signer }: Body, { content }: NostrEvent.NostrEvent) =>

@@ -63,7 +63,10 @@ const kindOf = (
   }
 }
 
-export const triggerOf = ({ event: { id }, kind }: Letter): Trigger => {
+export const triggerOf = ({
+  event: { id },
+  kind
+}: Pick<Letter, "kind"> & { readonly event: Pick<NostrEvent.NostrEvent, "id"> }): Trigger => {
   switch (kind) {
     case "mention":
       return { _tag: "Mention", event: id }

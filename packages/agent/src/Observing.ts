@@ -30,7 +30,7 @@ export const observe = Effect.fnUntraced(function* (
     ...means,
     trigger,
     now: yield* Clock.currentTimeMillis,
-    mail: yield* readMail(body),
+    mail: yield* readMail(body, state.lostUntil),
     goals: state.goals,
     memories: state.memories,
     reports: state.reports
@@ -43,11 +43,14 @@ export const observe = Effect.fnUntraced(function* (
   }
 })
 
-/** The oldest that is unread; what cannot be read is not looked at again. */
-const readMail = Effect.fnUntraced(function* ({ book, signer }: Body) {
+/** The oldest that is unread; what cannot be read, or was heard on a lost machine, is put away. */
+const readMail = Effect.fnUntraced(function* ({ book, signer }: Body, lostUntil: number) {
   const letters = yield* book.post.unread(signer.publicKey, mostLetters)
   const read = yield* Effect.forEach(letters, (letter) =>
-    Effect.map(Mail.read(signer, letter), (mail) => ({ id: letter.event.id, mail }))
+    Effect.map(Mail.read(signer, letter), (mail) => ({
+      id: letter.event.id,
+      mail: Option.filter(mail, ({ at }) => at > lostUntil)
+    }))
   )
   yield* book.post.discard(
     signer.publicKey,

@@ -70,7 +70,6 @@ export const pay = Effect.fnUntraced(function* (
 /** What the books, and the wallet where they do not know, say of a payment. */
 export const learn = Effect.fnUntraced(function* ({ treasury }: Body, record: ActionRecord) {
   const purchase = paymentOf(record)
-  const isOpen = ({ state }: Treasury.SpendRecord) => state !== "settled" && state !== "failed"
   const first = yield* treasury.find(purchase)
   const spends = first.some(isOpen)
     ? yield* Effect.andThen(
@@ -99,6 +98,9 @@ const isVouchedFor = (
 /** Where nobody else is known, the key of the payee's node, without its sign. */
 const payeeOf = (action: Action, { payee }: Bolt11.Invoice): Key.PublicKey =>
   action._tag === "ZapProfile" ? action.to : Key.PublicKey.make(payee.slice(2))
+
+const isOpen = ({ state }: Treasury.SpendRecord): boolean =>
+  state !== "settled" && state !== "failed"
 
 const done = (cost: Msat.Msat): Step => ({ to: "done", cost })
 

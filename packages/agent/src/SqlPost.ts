@@ -1,11 +1,12 @@
 /** What comes to agents and what they publish, in SQL. */
-import { NostrEvent } from "@farthing/protocol"
+import { Key, NostrEvent } from "@farthing/protocol"
 import { Effect, Option, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Post } from "./AgentBook.ts"
 import * as Rows from "./AgentRows.ts"
 import { available } from "./AgentRows.ts"
 import { Listening } from "./Charter.ts"
+import { triggerOf } from "./Mail.ts"
 
 /** What an agent may have unread, and what one author may have sent of it. */
 const mostUnread = 256
@@ -15,6 +16,10 @@ const decodeLetters = Schema.decodeUnknownEffect(
   Schema.Array(
     Schema.Struct({ kind: Listening, event: Schema.fromJsonString(NostrEvent.NostrEvent) })
   )
+)
+
+const decodeUnheard = Schema.decodeUnknownEffect(
+  Schema.Array(Schema.Struct({ agent: Key.PublicKey, kind: Listening, id: NostrEvent.EventId }))
 )
 
 const decodeEvents = (rows: ReadonlyArray<{ readonly event: string }>) =>
@@ -43,6 +48,15 @@ export const make = (sql: SqlClient.SqlClient): Post => ({
   unread: (agent, limit) =>
     sql`SELECT kind, event FROM agent_letter WHERE agent = ${agent} AND tick IS NULL
       ORDER BY received_at LIMIT ${limit}`.pipe(Effect.flatMap(decodeLetters), available),
+
+  unheard: sql`SELECT agent, kind, MIN(id) AS id FROM agent_letter WHERE tick IS NULL
+    GROUP BY agent, kind`.pipe(
+    Effect.flatMap(decodeUnheard),
+    Effect.map((rows) =>
+      rows.map(({ agent, id, kind }) => ({ agent, trigger: triggerOf({ kind, event: { id } }) }))
+    ),
+    available
+  ),
 
   discard: (agent, ids) =>
     ids.length === 0

@@ -52,7 +52,8 @@ export const tick = Effect.fnUntraced(function* (body: Body, trigger: Trigger) {
   const { member, state: before } = yield* load(body)
   const means = yield* Means.refresh(body, before)
   const turn: Turn = { body, member, means }
-  const state = yield* takeUp(turn, yield* live(turn, before))
+  const { report, state } = yield* takeUp(turn, yield* live(turn, before))
+  if (report !== undefined && trigger._tag === "Heartbeat") return report
 
   const rest = decide(turn, trigger)
   if (rest !== undefined) return yield* sleep(turn, rest)
@@ -73,17 +74,21 @@ const live = Effect.fnUntraced(function* (
   return next
 })
 
-/** Goes on with what an earlier process, or a person's word, has left to do. */
+/**
+ * Goes on with what an earlier process, or a person's word, has left to do; with the report of the
+ * tick that was taken up, if there was one.
+ */
 const takeUp = Effect.fnUntraced(function* (turn: Turn, state: AgentState.AgentState) {
   const { body, member } = turn
-  if (member.isPaused) return state
+  if (member.isPaused) return { state }
   const agent = body.signer.publicKey
   const unfinished = yield* body.book.ticks.unfinished(agent)
-  const after = Option.isNone(unfinished)
-    ? state
-    : (yield* conclude(turn, yield* think(turn, { tick: unfinished.value, state }))).state
+  const taken = Option.isNone(unfinished)
+    ? undefined
+    : yield* conclude(turn, yield* think(turn, { tick: unfinished.value, state }))
   const open = yield* body.book.ticks.actionsIn(agent, ["approved", "begun", "unknown"])
-  return yield* act({ body, member, life: turn.means.life }, after, open, [])
+  const scene = { body, member, life: turn.means.life }
+  return { report: taken, state: yield* act(scene, taken?.state ?? state, open, []) }
 })
 
 /** Why there is nothing to think about now, if there is not. */
@@ -219,7 +224,7 @@ const conclude = Effect.fnUntraced(function* (turn: Turn, { actions, state, tick
   const next: AgentState.AgentState = {
     ...acted,
     samples: Runway.add(acted.samples, { at, cost }),
-    heardUntil: Math.max(acted.heardUntil, Math.floor(tick.startedAt / 1_000))
+    heardUntil: heardUntil(acted, tick)
   }
   const waiting = yield* body.book.ticks.actionsIn(tick.agent, ["waiting", "approved"])
   const finished: TickRecord = { ...tick, stage: "finished", finishedAt: at }
@@ -232,6 +237,10 @@ const conclude = Effect.fnUntraced(function* (turn: Turn, { actions, state, tick
   yield* body.book.post.prune(tick.agent, at - remembered)
   return { _tag: "Thought", tick: finished, actions: records, means, cost, state: next } as const
 })
+
+/** The newest that was heard; nobody's date lies in the future. */
+const heardUntil = ({ heardUntil }: AgentState.AgentState, { mail, startedAt }: TickRecord) =>
+  Math.min(Math.max(heardUntil, ...mail.map(({ at }) => at)), Math.floor(startedAt / 1_000))
 
 /** For how long letters and what was published are known, in milliseconds. */
 const remembered = Duration.toMillis("14 days")
