@@ -44,7 +44,13 @@ export interface Shape {
   ) => Effect.Effect<void>
 }
 
-export type Faults = Effect.Success<typeof make>
+export type Faults = Effect.Success<ReturnType<typeof make>>
+
+/** What is put around calls. */
+export type Around = <A, E, R>(
+  operation: string,
+  call: Effect.Effect<A, E, R>
+) => Effect.Effect<A, E, R>
 
 interface Waiting {
   readonly operation: string
@@ -52,7 +58,7 @@ interface Waiting {
   skip: number
 }
 
-export const make = Effect.gen(function* () {
+export const make = Effect.fnUntraced(function* (around: Around = (_, call) => call) {
   const conditions = {
     operators: yield* SubscriptionRef.make<Condition>({ _tag: "Well" }),
     serviceProvider: yield* SubscriptionRef.make<Condition>({ _tag: "Well" })
@@ -82,7 +88,7 @@ export const make = Effect.gen(function* () {
       Effect.flatMap(SubscriptionRef.get(conditions[part]), (condition) =>
         under(
           condition,
-          Effect.suspend(() => spoiled(take(operation), call))
+          Effect.suspend(() => spoiled(take(operation), around(operation, call)))
         )
       ),
 

@@ -32,6 +32,7 @@ import type { Refused } from "./Refused.ts"
 import * as ServiceProviderCalls from "./ServiceProviderCalls.ts"
 import * as ServiceProviderServer from "./ServiceProviderServer.ts"
 import * as Sessions from "./Sessions.ts"
+import * as Statement from "./Statement.ts"
 import * as UserRequests from "./UserRequests.ts"
 
 export interface Options {
@@ -39,6 +40,8 @@ export interface Options {
   readonly fee?: Msat.Msat
   /** What the service provider's accounts at the bank are called; default `spark`. */
   readonly account?: string
+  /** Put around everything that is done for a call, which has the name of its operation. */
+  readonly around?: Faults.Around
 }
 
 export interface Shape {
@@ -51,6 +54,8 @@ export interface Shape {
   ) => Effect.Effect<void, UnknownAddress | Refused>
   readonly faults: Faults.Shape
   readonly audit: Effect.Effect<Audit.Audit>
+  /** What the owner of a Spark address paid and was paid by payment hash, oldest first. */
+  readonly statement: (address: string) => Effect.Effect<Statement.Statement, UnknownAddress>
 }
 
 export class SparkLocal extends Context.Service<SparkLocal, Shape>()(
@@ -61,7 +66,7 @@ export class SparkLocal extends Context.Service<SparkLocal, Shape>()(
 export const make: (
   options?: Options
 ) => Effect.Effect<Shape, CannotListen | BankError, Bank.Bank | Scope.Scope> = Effect.fnUntraced(
-  function* ({ account = "spark", fee = Msat.make(1000) }: Options = {}) {
+  function* ({ account = "spark", around, fee = Msat.make(1000) }: Options = {}) {
     const bank = yield* Bank.Bank
     const accounts = { in: `${account} in`, out: `${account} out` }
     yield* bank.open(accounts.in)
@@ -75,7 +80,7 @@ export const make: (
     const ledger = yield* Ledger.make({ operators, threshold, serviceProvider })
     yield* ledger.issueToVault(capital)
 
-    const faults = yield* Faults.make
+    const faults = yield* Faults.make(around)
     const requests = yield* UserRequests.make
     const sending = { identity, ledger, requests, fee: Sat.fromMsatCeil(fee) }
     const receive = yield* LightningReceive.make({ ...sending, account: accounts.in })
@@ -127,7 +132,11 @@ export const make: (
         yield* ledger.fund(mint, receiver, Sat.fromMsatFloor(amount))
       }),
       faults: faults.shape,
-      audit: ledger.read(() => Audit.of(ledger))
+      audit: ledger.read(() => Audit.of(ledger)),
+      statement: Effect.fnUntraced(function* (address) {
+        const owner = yield* identityAt(address)
+        return yield* ledger.read(() => Statement.of(ledger, requests, owner))
+      })
     })
   }
 )
