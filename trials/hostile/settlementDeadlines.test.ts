@@ -8,7 +8,6 @@ import { UnixTime } from "@farthing/relay"
 import { Deferred, Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
 import * as Books from "../src/Books.ts"
 import * as Deal from "../src/Deal.ts"
-import * as MovableClock from "../src/MovableClock.ts"
 import type * as Peer from "../src/Peer.ts"
 import type * as People from "../src/People.ts"
 import * as Settling from "../src/Settling.ts"
@@ -18,7 +17,7 @@ import * as Stage from "../src/Stage.ts"
 
 const { price } = Deal
 
-const { played } = MovableClock
+const { played } = Stage
 
 /** For how long the bank locks money. */
 const lockSeconds = 144 * 600
@@ -54,15 +53,15 @@ const isAsBefore = Effect.fnUntraced(function* (customer: People.Customer, peer:
 
 describe.concurrent("money that a customer has locked", () => {
   it.live("is back at the lock's end if nothing was delivered, and the budget with it", () =>
-    played((forward) =>
+    played((later) =>
       Effect.gen(function* () {
         const { customer, peer } = yield* meet("escrow", Settling.awaitEscrow)
         const error = yield* Effect.flip(Deal.buy(customer))
         assert.strictEqual(error._tag, "DeliveryTimeout")
         assert.deepStrictEqual(yield* Books.of(customer), Books.locked(price))
-        yield* forward("23 hours")
+        yield* later("23 hours")
         assert.deepStrictEqual(yield* Books.of(customer), Books.locked(price))
-        yield* forward("61 minutes")
+        yield* later("61 minutes")
         yield* isAsBefore(customer, peer)
         yield* jobComesTo(customer, "returned")
       })
@@ -70,7 +69,7 @@ describe.concurrent("money that a customer has locked", () => {
   )
 
   it.live("counts as spent once the preimage is out, and is back if nobody takes it", () =>
-    played((forward) =>
+    played((later) =>
       Effect.gen(function* () {
         const late = yield* Deferred.make<void>()
         const tried = yield* Deferred.make<boolean>()
@@ -85,7 +84,7 @@ describe.concurrent("money that a customer has locked", () => {
         )
         assert.strictEqual((yield* Deal.buy(customer)).text, "a gift")
         assert.deepStrictEqual(yield* Books.of(customer), Books.released(price))
-        yield* forward("25 hours")
+        yield* later("25 hours")
         yield* isAsBefore(customer, peer)
         yield* Deferred.succeed(late, undefined)
         assert.isFalse(yield* Deferred.await(tried))
@@ -98,7 +97,7 @@ describe.concurrent("money that a customer has locked", () => {
   )
 
   it.live("is taken in the lock's last minute by who has the preimage", () =>
-    played((forward) =>
+    played((later) =>
       Effect.gen(function* () {
         const late = yield* Deferred.make<void>()
         const { customer, peer } = yield* meet("escrow", (job) =>
@@ -111,7 +110,7 @@ describe.concurrent("money that a customer has locked", () => {
           })
         )
         yield* Deal.buy(customer)
-        yield* forward(`${lockSeconds - 60} seconds`)
+        yield* later(`${lockSeconds - 60} seconds`)
         yield* Deferred.succeed(late, undefined)
         yield* Books.closing(customer, Books.paid(price))
         yield* jobComesTo(customer, "delivered")
@@ -121,7 +120,7 @@ describe.concurrent("money that a customer has locked", () => {
   )
 
   it.live("is not released for what comes in the lock's last minutes", () =>
-    played((forward) =>
+    played((later) =>
       Effect.gen(function* () {
         const late = yield* Deferred.make<void>()
         const said = yield* Deferred.make<void>()
@@ -134,12 +133,12 @@ describe.concurrent("money that a customer has locked", () => {
           })
         )
         yield* Effect.flip(Deal.buy(customer))
-        yield* forward(`${lockSeconds - 200} seconds`)
+        yield* later(`${lockSeconds - 200} seconds`)
         yield* Deferred.succeed(late, undefined)
         yield* Deferred.await(said)
         yield* customer.client.recover
         assert.deepStrictEqual(yield* Books.of(customer), Books.locked(price))
-        yield* forward("5 minutes")
+        yield* later("5 minutes")
         yield* isAsBefore(customer, peer)
         yield* jobComesTo(customer, "returned")
         assert.notInclude(peer.requests[0]?.followUps.map(({ type }) => type) ?? [], "Private")
@@ -148,7 +147,7 @@ describe.concurrent("money that a customer has locked", () => {
   )
 
   it.live("for what is sealed is back if the provider never takes it", () =>
-    played((forward) =>
+    played((later) =>
       Effect.gen(function* () {
         const { customer, peer } = yield* meet("sealed", (job) =>
           Effect.flatMap(Settling.seal(job), (sealed) => Settling.saySealed(job, sealed))
@@ -156,7 +155,7 @@ describe.concurrent("money that a customer has locked", () => {
         const error = yield* Effect.flip(Deal.buy(customer))
         assert.strictEqual(error._tag, "PaymentUnknown", error.message)
         assert.deepStrictEqual(yield* Books.of(customer), Books.locked(price))
-        yield* forward("25 hours")
+        yield* later("25 hours")
         yield* isAsBefore(customer, peer)
         yield* jobComesTo(customer, "returned")
         assert.deepStrictEqual(yield* customer.client.receipts(), [])
@@ -193,13 +192,13 @@ const closing = (
 
 describe.concurrent("money that is locked for a provider", () => {
   it.live("goes back at the lock's end if its preimage is never shown, or too late", () =>
-    played((forward) =>
+    played((later) =>
       Effect.gen(function* () {
         const shop = yield* Shop.open({ offer })
         const shopper = yield* Shopper.make(shop.place, shop.provider)
         const { paymentHash, preimage, request } = yield* lockFor(shopper)
         yield* shopper.hear("JobResult")
-        yield* forward("25 hours")
+        yield* later("25 hours")
         assert.strictEqual(yield* shopper.endOf(paymentHash), "failed")
         yield* shopper.release(request, preimage)
         yield* shopper.ask({ settlement: ["escrow"] })
@@ -211,7 +210,7 @@ describe.concurrent("money that is locked for a provider", () => {
   )
 
   it.live("is taken when its preimage was shown while nobody was there", () =>
-    played((forward) =>
+    played((later) =>
       Effect.gen(function* () {
         const shop = yield* Shop.make({ offer })
         const life = yield* Scope.make()
@@ -220,7 +219,7 @@ describe.concurrent("money that is locked for a provider", () => {
         yield* shopper.hear("JobResult")
         yield* Scope.close(life, Exit.void)
         yield* shopper.release(request, preimage)
-        yield* forward("3 hours")
+        yield* later("3 hours")
         const provider = yield* shop.open
         assert.strictEqual(yield* shopper.endOf(paymentHash), "settled")
         yield* closing({ ...shop, provider }, { earned: price, delivered: 1 })
@@ -231,7 +230,7 @@ describe.concurrent("money that is locked for a provider", () => {
   it.live(
     "is given back, and nothing delivered, if its turn comes in the lock's last minutes",
     () =>
-      played((forward) =>
+      played((later) =>
         Effect.gen(function* () {
           const open = yield* Deferred.make<void>()
           const shop = yield* Shop.open({
@@ -253,7 +252,7 @@ describe.concurrent("money that is locked for a provider", () => {
             Stream.runHead,
             Effect.flatMap(Effect.fromOption)
           )
-          yield* forward(`${until - 200 - (yield* UnixTime.now)} seconds`)
+          yield* later(`${until - 200 - (yield* UnixTime.now)} seconds`)
           yield* Deferred.succeed(open, undefined)
           for (const hash of [before.paymentHash, paymentHash])
             assert.strictEqual(yield* shopper.endOf(hash), "failed")
@@ -296,7 +295,7 @@ describe.concurrent("money that is locked for a provider", () => {
   )
 
   it.live("for what is sealed comes in time or not at all", () =>
-    played((forward) =>
+    played((later) =>
       Effect.gen(function* () {
         const { bank } = yield* Stage.Stage
         const shop = yield* Shop.open({ offer })
@@ -309,7 +308,7 @@ describe.concurrent("money that is locked for a provider", () => {
           Stream.runHead,
           Effect.forkChild({ startImmediately: true })
         )
-        yield* forward("12 minutes")
+        yield* later("12 minutes")
         yield* Fiber.join(unpaid)
         const invoice = yield* Effect.fromResult(Bolt11.decode(message.bolt11))
         const order = { invoice, maxFee: Stage.fee, expiresAt: invoice.expiresAt + 3_600 }
@@ -322,7 +321,7 @@ describe.concurrent("money that is locked for a provider", () => {
   )
 
   it.live("for what is sealed is taken by whoever opens the shop again before the lock ends", () =>
-    played((forward) =>
+    played((later) =>
       Effect.gen(function* () {
         const shop = yield* Shop.make({ offer })
         const life = yield* Scope.make()
@@ -332,7 +331,7 @@ describe.concurrent("money that is locked for a provider", () => {
         yield* shopper.hear("SealedResult")
         yield* Scope.close(life, Exit.void)
         yield* shopper.lock(message.bolt11)
-        yield* forward("23 hours")
+        yield* later("23 hours")
         const provider = yield* shop.open
         const { paymentHash } = yield* Effect.fromResult(Bolt11.decode(message.bolt11))
         assert.strictEqual(yield* shopper.endOf(paymentHash), "settled")

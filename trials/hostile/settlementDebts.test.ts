@@ -3,10 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Bolt11 } from "@farthing/protocol"
 import { Effect } from "effect"
 import * as Deal from "../src/Deal.ts"
-import * as MovableClock from "../src/MovableClock.ts"
 import * as Settling from "../src/Settling.ts"
 import * as Shop from "../src/Shop.ts"
 import * as Shopper from "../src/Shopper.ts"
+import * as Stage from "../src/Stage.ts"
 
 const offer = { priceMsats: Deal.price, settlement: ["upfront", "escrow"] } as const
 
@@ -31,12 +31,12 @@ const isRefused = Effect.fnUntraced(function* (shopper: Shopper.Shopper) {
 
 describe.concurrent("a customer who was delivered to in escrow", () => {
   it.live("and does not release gets nothing more on trust, until it releases", () =>
-    MovableClock.played((forward) =>
+    Stage.played((later) =>
       Effect.gen(function* () {
         const shop = yield* Shop.open({ offer })
         const shopper = yield* Shopper.make(shop.place, shop.provider)
         const { preimage, request } = yield* take(shopper)
-        yield* forward("2 minutes")
+        yield* later("2 minutes")
         yield* isRefused(shopper)
         yield* shopper.ask({ settlement: ["escrow", "upfront"] })
         yield* shopper.hear("JobError")
@@ -52,15 +52,15 @@ describe.concurrent("a customer who was delivered to in escrow", () => {
   )
 
   it.live("and never released is remembered for a day after its money went back", () =>
-    MovableClock.played((forward) =>
+    Stage.played((later) =>
       Effect.gen(function* () {
         const shop = yield* Shop.open({ offer })
         const shopper = yield* Shopper.make(shop.place, shop.provider)
         const { preimage } = yield* take(shopper)
-        yield* forward("25 hours")
+        yield* later("25 hours")
         assert.strictEqual(yield* shopper.endOf(Bolt11.hashOf(preimage)), "failed")
         yield* isRefused(shopper)
-        yield* forward("25 hours")
+        yield* later("25 hours")
         yield* escrowFor(shopper, Settling.newPreimage())
         yield* shopper.hear("Invoice")
       })
@@ -68,13 +68,13 @@ describe.concurrent("a customer who was delivered to in escrow", () => {
   )
 
   it.live("does not stand in the way of anybody else", () =>
-    MovableClock.played((forward) =>
+    Stage.played((later) =>
       Effect.gen(function* () {
         const shop = yield* Shop.open({ offer })
         const debtor = yield* Shopper.make(shop.place, shop.provider)
         const other = yield* Shopper.make(shop.place, shop.provider)
         yield* take(debtor)
-        yield* forward("2 minutes")
+        yield* later("2 minutes")
         yield* isRefused(debtor)
         yield* take(other)
       })

@@ -237,7 +237,7 @@ layer(Stage.layer, { excludeTestServices: true, concurrent: true })(
           Effect.gen(function* () {
             yield* Settling.awaitEscrow(job)
             yield* Effect.forEach(known, job.claim)
-            const earned = yield* Books.earned(job.account)
+            const earned = yield* stage.bank.balance(job.account)
             yield* job.result(`after ${earned / price}`)
             const preimage = yield* job.released
             known.push(preimage)

@@ -7,8 +7,8 @@ import { Bolt11, Msat } from "@farthing/protocol"
 import { Deferred, Effect, Schedule } from "effect"
 import * as Books from "../src/Books.ts"
 import * as Deal from "../src/Deal.ts"
-import * as MovableClock from "../src/MovableClock.ts"
 import * as Settling from "../src/Settling.ts"
+import * as Stage from "../src/Stage.ts"
 import * as Aftermath from "./wallets/Aftermath.ts"
 import * as CrookedWallet from "./wallets/CrookedWallet.ts"
 import { bought, cost, freed, missed, settled, unknown } from "./wallets/Expected.ts"
@@ -16,7 +16,7 @@ import { bought, cost, freed, missed, settled, unknown } from "./wallets/Expecte
 const { changed, except, honest, looksUp, paysNothingAnd, refusal, result } = CrookedWallet
 
 const { price } = Deal
-const { played } = MovableClock
+const { played } = Stage
 
 const environment = {
   ...Aftermath.impatient,
@@ -107,20 +107,20 @@ describe.concurrent("wallets that lie about a lock", () => {
     )
 
     it.live(`${name}: a wallet that never locks nor answers: held until it cannot any more`, () =>
-      played((forward) =>
+      played((later) =>
         Effect.gen(function* () {
           const deal = yield* Aftermath.meet(paysNothingAnd()(), terms)
           assert.deepEqual(yield* Aftermath.buy(deal), { ...unknown, gone: 0 })
           yield* deal.wallet.behave(honest)
           assert.deepInclude(yield* Aftermath.recover(deal), { held: unknown.held })
-          yield* forward("48 hours")
+          yield* later("48 hours")
           yield* recovers(deal, freed)
         })
       )
     )
 
     it.live(`${name}: a wallet that says it has locked what it has not: held just as long`, () =>
-      played((forward) =>
+      played((later) =>
         Effect.gen(function* () {
           const deal = yield* Aftermath.meet(paysNothingAnd()(pretends()), terms)
           const { heard, ...books } = yield* Aftermath.buy(deal)
@@ -128,7 +128,7 @@ describe.concurrent("wallets that lie about a lock", () => {
           assert.deepInclude(books, { held: unknown.held, spent: Msat.zero, gone: 0 })
           yield* deal.wallet.behave(honest)
           assert.deepInclude(yield* Aftermath.recover(deal), { held: unknown.held })
-          yield* forward("48 hours")
+          yield* later("48 hours")
           yield* recovers(deal, freed)
           assert.strictEqual(yield* Books.earned(deal.peer.account), 0)
         })
@@ -192,7 +192,7 @@ describe.concurrent("wallets that lie about a lock", () => {
   )
 
   it.live("a wallet that has the money back, it says, when it was released: it is audited", () =>
-    played((forward) =>
+    played((later) =>
       Effect.gen(function* () {
         const late = yield* Deferred.make<void>()
         const deal = yield* Aftermath.meet(honest, {
@@ -210,7 +210,7 @@ describe.concurrent("wallets that lie about a lock", () => {
         assert.deepInclude(yield* Aftermath.buy(deal), { heard: "Receipt", exit: 0 })
         assert.deepInclude(yield* Aftermath.recover(deal), Books.released(price))
         yield* deal.wallet.behave(looksUp((answer) => changed(answer, { state: "failed" }))())
-        yield* forward("5 minutes")
+        yield* later("5 minutes")
         yield* recovers(deal, { ...missed, held: Msat.zero, spent: Msat.zero })
 
         yield* Deferred.succeed(late, undefined)

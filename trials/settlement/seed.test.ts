@@ -14,7 +14,6 @@ import { Bolt11, Msat, Sat } from "@farthing/protocol"
 import { Deferred, Effect, Option } from "effect"
 import * as Books from "../src/Books.ts"
 import * as Deal from "../src/Deal.ts"
-import * as MovableClock from "../src/MovableClock.ts"
 import * as People from "../src/People.ts"
 import * as Settling from "../src/Settling.ts"
 import * as Shop from "../src/Shop.ts"
@@ -34,7 +33,7 @@ const invoiceAt = Effect.fnUntraced(function* (
   return Option.getOrThrow(yield* bank.findInvoice(account, paymentHash))
 })
 
-const { played } = MovableClock
+const { played } = Stage
 
 describe.concurrent("HTLC escrow", () => {
   it.live("generate, lock, deliver, release, claim: step by step against our provider", () =>
@@ -83,7 +82,7 @@ describe.concurrent("HTLC escrow", () => {
         const { customer, peer } = yield* Deal.meet(
           (provider) =>
             Effect.gen(function* () {
-              const { account } = provider.account
+              const { account } = provider
               const stateOf = (paymentHash: Bolt11.PaymentHash) =>
                 Effect.map(bank.findInvoice(account, paymentHash), (found) =>
                   seen.push(Option.getOrThrow(found).state)
@@ -132,7 +131,7 @@ describe.concurrent("HTLC escrow", () => {
   )
 
   it.live("prevents providers from taking payment without delivering results", () =>
-    played((forward) =>
+    played((later) =>
       Effect.gen(function* () {
         const guessed = yield* Deferred.make<boolean>()
         const { customer, peer } = yield* Deal.meet(
@@ -162,7 +161,7 @@ describe.concurrent("HTLC escrow", () => {
         assert(exhausted._tag === "BudgetExhausted", exhausted.message)
 
         // When the lock ends the money returns by itself, and the budget with it.
-        yield* forward("24 hours")
+        yield* later("24 hours")
         yield* Books.closing(customer, Books.untouched)
         assert.strictEqual(yield* Books.earned(peer.account), 0)
         const { limits } = yield* customer.treasury.status

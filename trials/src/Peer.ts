@@ -1,162 +1,35 @@
-/**
- * A provider that does what a trial tells it to: real keys, real invoices of the bank, the wire
- * format and nothing else.
- */
-import { AgentMessage, Announcement, type Bolt11, Channel, Key, Msat } from "@farthing/protocol"
-import type { NostrEvent } from "@farthing/protocol"
-import { Signer, UnixTime } from "@farthing/relay"
-import { Effect, Option, Stream } from "effect"
-import * as PeerJob from "./PeerJob.ts"
+/** A provider that does what a trial tells it to, in a place and with an account of its own. */
+import { Msat } from "@farthing/protocol"
+import { Relay } from "@farthing/relay"
+import { Bank } from "@farthing/wallet"
+import { Effect } from "effect"
+import * as TestPeer from "../../packages/compute/test/TestPeer.ts"
 import * as Stage from "./Stage.ts"
 
-export interface Profile {
-  readonly name: string
-  /** Undefined: it announces none. */
-  readonly price?: Msat.Msat | undefined
-  readonly announcement?: Partial<Announcement.Announcement>
-  /** How far its clock is ahead, in seconds. */
-  readonly clockAhead?: number
-}
+export type Profile = Omit<TestPeer.Profile, "account">
 
-export type { How, Job } from "./PeerJob.ts"
+export type { How, Job, Script } from "../../packages/compute/test/TestPeer.ts"
 
-export interface Peer {
-  readonly pubkey: Key.PublicKey
-  readonly signer: Signer.Shape
+export interface Peer extends TestPeer.Peer {
   readonly account: Stage.Account
-  readonly channel: NostrEvent.EventId
-  readonly announce: (
-    change?: Partial<Announcement.Announcement>
-  ) => Effect.Effect<NostrEvent.NostrEvent>
-  /** The announcement, signed and not published. */
-  readonly announcement: (
-    change?: Partial<Announcement.Announcement>
-  ) => Effect.Effect<NostrEvent.NostrEvent>
-  /** Makes an invoice at the bank; says nothing. */
-  readonly makeInvoice: (amount: Msat.Msat) => Effect.Effect<Bolt11.Invoice>
-  /** Does the same for every request until the trial ends. */
-  readonly serve: (script: Script) => Effect.Effect<void>
-  /** The requests that came so far. */
-  readonly requests: ReadonlyArray<PeerJob.Job>
-  /** The invoices for refunds that came so far. */
-  readonly refundInvoices: ReadonlyArray<AgentMessage.RefundInvoice>
 }
-
-export type Script = (job: PeerJob.Job) => Effect.Effect<unknown, unknown>
 
 /** Has a channel, and says nothing yet. */
 export const make = Effect.fnUntraced(function* (place: Stage.Place, profile: Profile) {
   const stage = yield* Stage.Stage
-  const { relay } = place
-  const scope = yield* Effect.scope
   const account = yield* stage.account(profile.name, Msat.zero)
-  const signer = Signer.make(Key.generate())
-  const now = Effect.map(UnixTime.now, (second) => second + (profile.clockAhead ?? 0))
-
-  const publish = (event: NostrEvent.NostrEvent) =>
-    relay.publish(event).pipe(Effect.orDie, Effect.asVoid)
-
-  const created = yield* signer.sign(
-    Channel.creation(
-      { name: profile.name, about: "", picture: "", relays: [] },
-      yield* UnixTime.now
-    )
+  const peer = yield* TestPeer.make({ ...profile, account: account.account }).pipe(
+    Effect.provideService(Relay.Relay, place.relay),
+    Effect.provideService(Bank.Bank, stage.bank)
   )
-  yield* publish(created)
-  const channel = created.id
-  const requests: Array<PeerJob.Job> = []
-  const refundInvoices: Array<AgentMessage.RefundInvoice> = []
-  let announced = 0
-
-  const announcement: Peer["announcement"] = Effect.fnUntraced(function* (change) {
-    announced = Math.max(announced + 1, yield* now)
-    return yield* signer.sign(
-      Announcement.toTemplate(
-        {
-          identifier: "offer",
-          name: profile.name,
-          about: "",
-          picture: Option.none(),
-          lud16: Option.none(),
-          channel,
-          relays: [],
-          network: Option.some("regtest"),
-          price: Option.fromUndefinedOr(profile.price),
-          models: ["tiny"],
-          modelPrices: {},
-          kinds: [AgentMessage.textGeneration],
-          capabilities: ["text-generation"],
-          settlements: ["upfront"],
-          tagsAnswers: true,
-          online: true,
-          expiresAt: Option.some(announced + 1800),
-          ...profile.announcement,
-          ...change
-        },
-        announced
-      )
-    )
-  })
-
-  const hearing = { signer, account, channel, publish, now }
-
-  const serve: Peer["serve"] = (script) => {
-    const jobs = new Map<string, PeerJob.Heard>()
-
-    const begin = Effect.fnUntraced(function* (
-      event: NostrEvent.NostrEvent,
-      request: AgentMessage.JobRequest
-    ) {
-      const heard = yield* PeerJob.make(hearing, event, request).pipe(
-        Effect.provideService(Stage.Stage, stage)
-      )
-      jobs.set(event.id, heard)
-      requests.push(heard.job)
-      yield* script(heard.job).pipe(
-        Effect.tapCause((cause) => Effect.logError("A script failed", cause)),
-        Effect.forkIn(scope, { startImmediately: true })
-      )
-    })
-
-    return relay.subscribe([Channel.providerFilter(channel)]).pipe(
-      Stream.filter((event) => event.pubkey !== signer.publicKey),
-      Stream.runForEach(
-        Effect.fnUntraced(function* (event) {
-          const message = Option.getOrUndefined(AgentMessage.parse(event.content))
-          if (message?.type === "JobRequest") return yield* begin(event, message)
-          if (message === undefined || !AgentMessage.isFollowUp(message)) return
-          if (message.type === "RefundInvoice") refundInvoices.push(message)
-          const known = jobs.get(Option.getOrElse(Channel.replyOf(event), () => ""))
-          if (known?.job.event.pubkey === event.pubkey) yield* known.hear(message)
-        })
-      ),
-      Effect.orDie,
-      Effect.forkIn(scope, { startImmediately: true }),
-      Effect.asVoid
-    )
-  }
-
-  const peer: Peer = {
-    pubkey: signer.publicKey,
-    signer,
-    account,
-    channel,
-    announcement,
-    makeInvoice: (amount) =>
-      PeerJob.makeInvoice(account, amount).pipe(Effect.provideService(Stage.Stage, stage)),
-    announce: (change) => Effect.tap(announcement(change), publish),
-    serve,
-    requests,
-    refundInvoices
-  }
-  return peer
+  return { ...peer, account } satisfies Peer
 })
 
 /** A provider that is announced and serves. */
 export const open = Effect.fnUntraced(function* (
   place: Stage.Place,
   profile: Profile,
-  script: Script
+  script: TestPeer.Script
 ) {
   const peer = yield* make(place, profile)
   yield* peer.announce()
@@ -166,7 +39,7 @@ export const open = Effect.fnUntraced(function* (
 
 /** What every good provider does. */
 export const honest =
-  (amount: Msat.Msat, text = "an honest answer"): Script =>
+  (amount: Msat.Msat, text = "an honest answer"): TestPeer.Script =>
   (job) =>
     Effect.gen(function* () {
       yield* Effect.flatMap(job.invoice(amount), job.isPaid)

@@ -7,7 +7,7 @@ import { Effect } from "effect"
 import { randomBytes } from "node:crypto"
 import * as TestSealing from "../../packages/compute/test/TestSealing.ts"
 import * as Deal from "./Deal.ts"
-import type { HoldTerms, Job } from "./PeerJob.ts"
+import type { HoldTerms, Job } from "../../packages/compute/test/PeerJob.ts"
 import type { Environment } from "./People.ts"
 
 /** Customer and provider settle this way, and no other. */

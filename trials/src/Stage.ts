@@ -10,6 +10,7 @@ import { Msat } from "@farthing/protocol"
 import { Relay } from "@farthing/relay"
 import { Sqlite } from "@farthing/sqlite"
 import { Bank, BankBook, Faults } from "@farthing/wallet"
+import * as MovableClock from "@farthing/wallet/testing/MovableClock"
 import { Context, Effect, FileSystem, Layer } from "effect"
 import type { Scope } from "effect"
 import { join } from "node:path"
@@ -80,6 +81,11 @@ const make = Effect.gen(function* () {
 const wealth = Msat.make(1_000_000_000)
 
 export const layer = Layer.effect(Stage, make).pipe(Layer.provide(NodeFileSystem.layer))
+
+/** Played on a stage of its own, where hours pass for everybody at once. */
+export const played = <E>(
+  trial: (later: MovableClock.Later) => Effect.Effect<void, E, Stage | Scope.Scope>
+) => MovableClock.within((later) => Effect.scoped(Effect.provide(trial(later), Layer.fresh(layer))))
 
 export interface PlaceOptions {
   /** How many relays of its own it has; default 1. */

@@ -169,7 +169,7 @@ describe("an offer of a refund that is ignored", () => {
       (job) => job.offerRefund(Msat.make(price + 1))
     ],
     ["is over nothing", "it is over nothing", (job) => job.offerRefund(Msat.zero)],
-    ["has expired", "it expired 0 s ago", (job) => job.offerRefund(back, 0)],
+    ["has expired", "it expired 0 s ago", (job) => job.offerRefund(back, { expires_at: 0 })],
     [
       "names another request",
       undefined,
@@ -195,7 +195,7 @@ describe("an offer of a refund that is ignored", () => {
   it.effect("one that a stranger makes", () =>
     Effect.gen(function* () {
       const stranger = yield* TestPeer.make({ name: "stranger" })
-      const peer = yield* failing((job) => job.say(offer(job), { as: stranger }))
+      const peer = yield* failing((job) => job.say(offer(job), { as: stranger.signer }))
       yield* failure
       assert.strictEqual((yield* lastJob).job.state, "lost")
       assert.deepStrictEqual(peer.requests[0]?.refundInvoices, [])

@@ -124,12 +124,12 @@ describe("what is no answer", () => {
           const forged = { type: "JobResult", job_id: job.jobId, request_id: job.event.id } as const
           yield* job.say(
             { type: "JobError", request_id: job.event.id, code: "over_capacity", message: "" },
-            { as: stranger }
+            { as: stranger.signer }
           )
-          yield* job.say({ ...forged, result: "forged" }, { as: stranger })
+          yield* job.say({ ...forged, result: "forged" }, { as: stranger.signer })
           yield* job.invoice(price)
           yield* job.paymentSent
-          yield* job.say({ ...forged, result: "forged" }, { as: stranger })
+          yield* job.say({ ...forged, result: "forged" }, { as: stranger.signer })
           yield* job.result("genuine")
         })
       )

@@ -1,9 +1,9 @@
 /** One request to a scripted provider, and everything that it may do about it. */
 import { AgentMessage, Bolt11, Channel, type Key, Msat, type NostrEvent } from "@farthing/protocol"
 import { type Signer, UnixTime } from "@farthing/relay"
+import type { Bank } from "@farthing/wallet"
 import { Deferred, Effect, Option, Stream } from "effect"
 import { hash, randomBytes } from "node:crypto"
-import * as Stage from "./Stage.ts"
 
 export interface How {
   readonly reply?: NostrEvent.EventId
@@ -29,7 +29,8 @@ export interface Job {
   readonly jobId: string
   /** The provider's key, and what it seals with. */
   readonly signer: Signer.Shape
-  readonly account: Stage.Account
+  /** The provider's account at the bank. */
+  readonly account: string
   /** Says something as an answer to the request. */
   readonly say: (message: AgentMessage.AgentMessage, how?: How) => Effect.Effect<void>
   /** Says what was drafted. */
@@ -44,12 +45,12 @@ export interface Job {
   readonly makeInvoice: (amount: Msat.Msat) => Effect.Effect<Bolt11.Invoice>
   /** The same, whose money is locked until its preimage is shown. */
   readonly makeHold: (amount: Msat.Msat, terms: HoldTerms) => Effect.Effect<Bolt11.Invoice>
-  /** The message that carries an invoice for this job, changed as a trial likes. */
+  /** The message that carries an invoice for this job, changed as a test likes. */
   readonly quoteOf: (
     invoice: Bolt11.Invoice,
     change?: Partial<AgentMessage.Invoice>
   ) => AgentMessage.Invoice
-  /** Says an invoice, changed as a trial likes. */
+  /** Says an invoice, changed as a test likes. */
   readonly quote: (
     invoice: Bolt11.Invoice,
     change?: Partial<AgentMessage.Invoice>
@@ -70,8 +71,14 @@ export interface Job {
   /** Pays at the bank out of what the provider has earned; tells nobody. */
   readonly pay: (bolt11: string) => Effect.Effect<void>
 
+  /** Waits for the customer's word that it has paid. */
+  readonly paymentSent: Effect.Effect<AgentMessage.PaymentSent>
   /** Waits for the customer's invoice for its money back. */
   readonly refundInvoice: Effect.Effect<AgentMessage.RefundInvoice>
+  /** Waits for it, and pays it. */
+  readonly payRefund: Effect.Effect<void>
+  /** The events that brought one so far. */
+  readonly refundInvoices: ReadonlyArray<NostrEvent.NostrEvent>
   /** Waits for the customer's word that its money is locked. */
   readonly htlcLocked: Effect.Effect<AgentMessage.HtlcLocked>
   /** Waits for the preimage that the customer releases for the provider's eyes. */
@@ -81,7 +88,7 @@ export interface Job {
 
   /** Fails at the job. */
   readonly fail: Effect.Effect<void>
-  /** Offers so much of the money back, for an hour; changed as a trial likes. */
+  /** Offers so much of the money back, for a day; changed as a test likes. */
   readonly offerRefund: (
     amount: Msat.Msat,
     change?: Partial<AgentMessage.RefundOffer>,
@@ -109,12 +116,16 @@ export interface Job {
 /** A job, and how it hears of its customer. */
 export interface Heard {
   readonly job: Job
-  readonly hear: (message: AgentMessage.FollowUp) => Effect.Effect<void>
+  readonly hear: (
+    event: NostrEvent.NostrEvent,
+    message: AgentMessage.FollowUp
+  ) => Effect.Effect<void>
 }
 
 export interface Provider {
   readonly signer: Signer.Shape
-  readonly account: Stage.Account
+  readonly bank: Bank.Shape
+  readonly account: string
   readonly channel: NostrEvent.EventId
   readonly publish: (event: NostrEvent.NostrEvent) => Effect.Effect<void>
   /** Unix seconds, by the provider's clock. */
@@ -123,11 +134,10 @@ export interface Provider {
 
 /** Makes an invoice at the bank. */
 export const makeInvoice = Effect.fnUntraced(function* (
-  { account }: Stage.Account,
+  { account, bank }: Pick<Provider, "account" | "bank">,
   amount: Msat.Msat,
   terms?: HoldTerms
 ) {
-  const { bank } = yield* Stage.Stage
   const asked = { amount, description: "a job", expiry: "10 minutes", ...terms } as const
   const { bolt11 } = yield* bank.makeInvoice(account, asked)
   return yield* Effect.fromResult(Bolt11.decode(bolt11))
@@ -138,11 +148,11 @@ export const make = Effect.fnUntraced(function* (
   event: NostrEvent.NostrEvent,
   request: AgentMessage.JobRequest
 ) {
-  const stage = yield* Stage.Stage
-  const { account, channel, now, publish, signer } = provider
-  const { bank } = stage
+  const { account, bank, channel, now, publish, signer } = provider
   const jobId = AgentMessage.jobIdOf(event.id)
   const followUps: Array<AgentMessage.FollowUp> = []
+  const refundInvoices: Array<NostrEvent.NostrEvent> = []
+  const sent = yield* Deferred.make<AgentMessage.PaymentSent>()
   const refund = yield* Deferred.make<AgentMessage.RefundInvoice>()
   const htlcLocked = yield* Deferred.make<AgentMessage.HtlcLocked>()
   const released = yield* Deferred.make<Bolt11.Preimage>()
@@ -163,8 +173,16 @@ export const make = Effect.fnUntraced(function* (
   })
   const say: Job["say"] = (message, how) => Effect.flatMap(draft(message, how), publish)
 
-  const make = (amount: Msat.Msat, terms?: HoldTerms) =>
-    makeInvoice(account, amount, terms).pipe(Effect.provideService(Stage.Stage, stage))
+  const make = (amount: Msat.Msat, terms?: HoldTerms) => makeInvoice(provider, amount, terms)
+
+  const pay: Job["pay"] = (bolt11) =>
+    Effect.fromResult(Bolt11.decode(bolt11)).pipe(
+      Effect.flatMap((invoice) =>
+        bank.pay(account, { invoice, maxFee: Msat.most, expiresAt: invoice.expiresAt })
+      ),
+      Effect.orDie,
+      Effect.asVoid
+    )
 
   const quoteOf: Job["quoteOf"] = (invoice, change) => ({
     type: "Invoice",
@@ -182,9 +200,9 @@ export const make = Effect.fnUntraced(function* (
     { paymentHash }: Bolt11.Invoice,
     ...states: ReadonlyArray<"held" | "settled">
   ): Effect.Effect<void> =>
-    bank.changes(account.account).pipe(
+    bank.changes(account).pipe(
       Stream.merge(Stream.make(undefined)),
-      Stream.mapEffect(() => bank.findInvoice(account.account, paymentHash)),
+      Stream.mapEffect(() => bank.findInvoice(account, paymentHash)),
       Stream.filter(Option.exists(({ state }) => states.some((wanted) => wanted === state))),
       Stream.runHead,
       Effect.orDie,
@@ -227,20 +245,16 @@ export const make = Effect.fnUntraced(function* (
     isPaid: (invoice) => becomes(invoice, "settled"),
     isLocked: (invoice) => becomes(invoice, "held", "settled"),
     claim: (preimage) =>
-      bank.settleHold(account.account, preimage).pipe(
+      bank.settleHold(account, preimage).pipe(
         Effect.as(true),
         Effect.orElseSucceed(() => false)
       ),
-    giveBack: ({ paymentHash }) => Effect.orDie(bank.cancelHold(account.account, paymentHash)),
-    pay: (bolt11) =>
-      Effect.fromResult(Bolt11.decode(bolt11)).pipe(
-        Effect.flatMap((invoice) =>
-          bank.pay(account.account, { invoice, maxFee: Stage.fee, expiresAt: invoice.expiresAt })
-        ),
-        Effect.orDie,
-        Effect.asVoid
-      ),
+    giveBack: ({ paymentHash }) => Effect.orDie(bank.cancelHold(account, paymentHash)),
+    pay,
+    paymentSent: Deferred.await(sent),
     refundInvoice: Deferred.await(refund),
+    payRefund: Effect.flatMap(Deferred.await(refund), ({ bolt11 }) => pay(bolt11)),
+    refundInvoices,
     htlcLocked: Deferred.await(htlcLocked),
     released: Deferred.await(released),
     followUps,
@@ -249,10 +263,10 @@ export const make = Effect.fnUntraced(function* (
       job_id: jobId,
       request_id: event.id,
       code: "inference_failed",
-      message: "no luck"
+      message: "out of memory"
     }),
     offerRefund: Effect.fnUntraced(function* (amount, change, how) {
-      const expires_at = (yield* UnixTime.now) + 3_600
+      const expires_at = (yield* UnixTime.now) + 86_400
       const offer = { request_id: event.id, amount_msats: amount, expires_at, ...change }
       yield* say({ type: "RefundOffer", ...offer }, how)
     }),
@@ -262,9 +276,13 @@ export const make = Effect.fnUntraced(function* (
     chunk: (seq, text, change) => say(chunkOf(seq, text, change))
   }
 
-  const hear: Heard["hear"] = Effect.fnUntraced(function* (message) {
+  const hear: Heard["hear"] = Effect.fnUntraced(function* (followUp, message) {
     followUps.push(message)
-    if (message.type === "RefundInvoice") yield* Deferred.succeed(refund, message)
+    if (message.type === "PaymentSent") yield* Deferred.succeed(sent, message)
+    if (message.type === "RefundInvoice") {
+      refundInvoices.push(followUp)
+      yield* Deferred.succeed(refund, message)
+    }
     if (message.type === "HtlcLocked") yield* Deferred.succeed(htlcLocked, message)
     if (message.type !== "Private") return
     const inner = yield* openPrivate(signer, event.pubkey, message)
