@@ -6,5 +6,10 @@ export default defineConfig({
   platform: "node",
   dts: false,
   minify: true,
-  deps: { alwaysBundle: [/.*/], neverBundle: ["secp256k1"], onlyBundle: false }
+  // What is not bundled is optional: it is looked for when it is first needed.
+  deps: {
+    alwaysBundle: [/.*/],
+    neverBundle: ["secp256k1", /^@buildonspark\//],
+    onlyBundle: false
+  }
 })

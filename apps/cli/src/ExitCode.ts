@@ -14,6 +14,7 @@ const byTag: Readonly<Record<string, number>> = {
   HomeUnavailable: usage,
   IdentityInvalid: usage,
   WalletMissing: usage,
+  SparkLocalMissing: usage,
   WrongNetwork: usage,
   BudgetExhausted: 3,
   ApprovalRequired: 3,

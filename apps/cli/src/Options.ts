@@ -29,6 +29,12 @@ export const settlement = Flag.String("settlement").pipe(
 
 const modes = Setting.oneOrMoreOf(Settlement.Settlement.literals)
 
+/** What the people of a market on this machine pay with. */
+export const marketWallet = Flag.Literals("wallet", ["nwc", "spark"]).pipe(
+  Flag.withDescription("What is paid with: accounts of a bank (nwc), or Spark of this machine"),
+  Flag.withDefault("nwc" as const)
+)
+
 /** A whole number within bounds. */
 export const whole = (
   name: string,

@@ -1,5 +1,4 @@
 /** The people of a market on this machine: each with a home, a wallet and a key of its own. */
-import { type BankServer, Devnet } from "@farthing/devnet"
 import { ComputeProvider } from "@farthing/provider"
 import { Context, Effect, Layer } from "effect"
 import { Market } from "farthing"
@@ -7,15 +6,12 @@ import { Market } from "farthing"
 export interface Place {
   /** Becomes the home. */
   readonly folder: string
-  /** The market's relay. */
-  readonly relay: string
-  readonly account: BankServer.Connection
+  /** Where the market is, and with what wallet it is entered. */
+  readonly environment: Readonly<Record<string, string>>
 }
 
-const environmentOf = ({ account, folder, relay }: Place) => ({
-  FARTHING_HOME: folder,
-  ...Devnet.environment(relay, account)
-})
+const livingAt = ({ environment, folder }: Place) =>
+  Market.livingIn({ FARTHING_HOME: folder, ...environment })
 
 /** Somebody who sells, from when it is online until the scope closes. */
 export const seller = Effect.fnUntraced(function* (
@@ -24,10 +20,7 @@ export const seller = Effect.fnUntraced(function* (
   backendUrl: string | undefined
 ) {
   const context = yield* Layer.build(
-    Market.seller(offer).pipe(
-      Layer.provide(Market.backend(backendUrl)),
-      Market.livingIn(environmentOf(place))
-    )
+    Market.seller(offer).pipe(Layer.provide(Market.backend(backendUrl)), livingAt(place))
   )
   const provider = Context.get(context, ComputeProvider.ComputeProvider)
   yield* provider.online
@@ -36,4 +29,6 @@ export const seller = Effect.fnUntraced(function* (
 
 /** Somebody who buys, with what else is set in its environment. */
 export const customer = (place: Place, settings: Readonly<Record<string, string>>) =>
-  Layer.build(Market.customer.pipe(Market.livingIn({ ...environmentOf(place), ...settings })))
+  Layer.build(
+    Market.customer.pipe(livingAt({ ...place, environment: { ...place.environment, ...settings } }))
+  )

@@ -25,13 +25,13 @@ import {
 import { type Key, Msat } from "@farthing/protocol"
 import { Relay, Signer } from "@farthing/relay"
 import { Sqlite } from "@farthing/sqlite"
-import { NoWallet, NwcWallet } from "@farthing/wallet"
-import { Context, Effect, Layer, Option, Schema } from "effect"
-import type { Duration } from "effect"
+import { NoWallet, NwcWallet, OnDemand, SparkWallet, Wallet } from "@farthing/wallet"
+import { Context, Duration, Effect, Layer, Option, Schema } from "effect"
 import * as Config from "./Config.ts"
 import { Environment } from "./Environment.ts"
 import * as Home from "./Home.ts"
 import * as Identity from "./Identity.ts"
+import * as Mnemonic from "./Mnemonic.ts"
 import * as Telemetry from "./Telemetry.ts"
 
 /**
@@ -78,26 +78,77 @@ export const WalletPatience = Context.Reference<Duration.Input>("farthing/Market
   defaultValue: () => "20 seconds"
 })
 
-/** The configured wallet; fails with `WalletMissing` if there is none. */
-export const wallet = Layer.unwrap(
+/** The configured NWC wallet; fails with `WalletMissing` if there is none. */
+const nwcWallet = Layer.unwrap(
   Effect.gen(function* () {
-    const config = yield* Config.Config
-    if (config.wallet.kind !== "nwc") return yield* new WalletMissing({ kind: config.wallet.kind })
+    const { compute, wallet } = yield* Config.Config
     const uri = yield* Effect.mapError(
-      Effect.fromOption(config.wallet.nwcUri),
+      Effect.fromOption(wallet.nwcUri),
       () => new WalletMissing({ kind: "nwc" })
     )
     return NwcWallet.layer(uri, {
       answerTimeout: yield* WalletPatience,
-      paymentTimeout: config.compute.paymentTimeout
+      paymentTimeout: compute.paymentTimeout
     })
   })
 )
 
-/** The configured wallet, or one that can only say that it is missing. */
-export const anyWallet = wallet.pipe(
-  Layer.catchTag("WalletMissing", ({ message }) => NoWallet.layer(message))
+/** The Spark wallet of its own words, else of the identity's; fails with `WalletMissing` without either. */
+const sparkAccount = Effect.gen(function* () {
+  const { network, wallet } = yield* Config.Config
+  const words = Option.isSome(wallet.mnemonic) ? wallet.mnemonic : yield* Identity.findMnemonic
+  const account: SparkWallet.Account = {
+    mnemonic: yield* Effect.mapError(
+      Effect.fromOption(words),
+      () => new WalletMissing({ kind: "spark" })
+    ),
+    account: wallet.account,
+    network,
+    ...Option.match(wallet.sparkConnection, { onNone: () => ({}), onSome: (local) => ({ local }) })
+  }
+  return account
+})
+
+/** Opened when it is first asked for something: not everybody who could ask does. */
+const sparkWallet = (account: SparkWallet.Account) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const { compute } = yield* Config.Config
+      const answerTimeout = yield* WalletPatience
+      const identity = yield* Mnemonic.sparkIdentity(account.mnemonic, account.account)
+      return OnDemand.layer({
+        id: Wallet.WalletId.make(`spark:${account.network}:${identity}`),
+        capsFee: true,
+        wallet: SparkWallet.layer({
+          ...account,
+          answerTimeout,
+          openTimeout: Duration.times(Duration.fromInputUnsafe(answerTimeout), 2),
+          paymentTimeout: compute.paymentTimeout
+        })
+      })
+    })
+  )
+
+/**
+ * The configured wallet; fails with `WalletMissing` if there is none, and with `SparkUnavailable` at
+ * once where it could not be opened on this machine.
+ */
+export const wallet = Layer.unwrap(
+  Effect.gen(function* () {
+    const config = yield* Config.Config
+    if (config.wallet.kind === "nwc") return nwcWallet
+    const account = yield* sparkAccount
+    yield* SparkWallet.identityOf(account)
+    return sparkWallet(account)
+  })
 )
+
+/** The configured wallet, or one that can only say that it is missing. */
+export const anyWallet = Layer.unwrap(
+  Effect.map(Config.Config, (config) =>
+    config.wallet.kind === "nwc" ? nwcWallet : Layer.unwrap(Effect.map(sparkAccount, sparkWallet))
+  )
+).pipe(Layer.catchTag("WalletMissing", ({ message }) => NoWallet.layer(message)))
 
 /** The seller's own book. */
 export const salesBook = SqlProviderBook.layer
@@ -276,6 +327,6 @@ export class WalletMissing extends Schema.TaggedError<WalletMissing>()("WalletMi
   override get message(): string {
     return this.kind === "nwc"
       ? "There is no wallet yet. Put its connection URI (nostr+walletconnect://…) into FARTHING_WALLET_NWC_URI, or into a file of mode 0600 that wallet.nwc_uri_file names."
-      : 'The Spark wallet is not part of this version. Use wallet.kind = "nwc".'
+      : "There are no words for the Spark wallet yet. `farthing init --wallet spark` makes some; or put them into FARTHING_WALLET_MNEMONIC, or into a file of mode 0600 that wallet.mnemonic_file names."
   }
 }

@@ -21,3 +21,13 @@ export const parse = (
 
 export const wordsOf = (mnemonic: Redacted.Redacted<string>): ReadonlyArray<string> =>
   Redacted.value(mnemonic).normalize("NFKD").trim().toLowerCase().split(/\s+/)
+
+/**
+ * The identity key (33 bytes in hex) of the Spark wallet that follows from the words, at
+ * `m/8797555'/<account>'/0'`: it says which wallet it is, before the wallet is open.
+ */
+export const sparkIdentity = (mnemonic: Redacted.Redacted<string>, account: number) =>
+  Effect.map(
+    Effect.promise(() => import("./mnemonic/SparkKey.ts")),
+    (SparkKey) => SparkKey.identity(Redacted.value(mnemonic), account)
+  )

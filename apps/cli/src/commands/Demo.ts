@@ -10,6 +10,7 @@ import * as People from "../People.ts"
 import { Output } from "../Output.ts"
 import * as ReceiptTelling from "../ReceiptTelling.ts"
 import * as Show from "../Show.ts"
+import * as SparkMarket from "../SparkMarket.ts"
 import { tell } from "../Telling.ts"
 
 const balance = Sat.toMsat(Sat.make(10_000))
@@ -35,47 +36,64 @@ const flags = {
   settlement: Options.settlement.pipe(
     Flag.withDescription("How money and result are exchanged, in order of preference"),
     Flag.withDefault(["upfront"] as const)
-  )
+  ),
+  wallet: Options.marketWallet
 }
 
 export const command = Command.make(
   "demo",
   flags,
-  Effect.fnUntraced(function* ({ settlement }) {
+  Effect.fnUntraced(function* ({ settlement, wallet }) {
     const output = yield* Output
-    const { agent, provider, relay } = yield* openMarket
-    yield* sell({ ...provider, relay })
+    const { agent, provider } = yield* openMarket(wallet)
+    yield* sell(provider)
     yield* output.note(
       `agent      has ${Show.balance(balance)}, may spend 1,000 sats a day and 50 a job\n`
     )
-    const receipt = yield* buy({ ...agent, relay }, settlement)
+    const receipt = yield* buy(agent, settlement)
     if (!output.json)
       for (const line of ["", ...ReceiptTelling.inFull(receipt)]) yield* output.line(line)
   }, Effect.scoped)
 ).pipe(Command.withDescription("Watch an agent buy an answer, on a market of its own, offline"))
 
-/** A relay and a bank in a folder that goes with the scope, and an account for each person. */
-const openMarket = Effect.gen(function* () {
+/** A relay and a bank in a folder that goes with the scope, and a wallet for each person. */
+const openMarket = Effect.fnUntraced(function* (wallet: "nwc" | "spark") {
   const output = yield* Output
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "farthing-demo-" })
-  const devnet = yield* Devnet.make({ folder, accounts: ["provider", "agent"], balance })
+  const devnet = yield* Devnet.make({
+    folder,
+    accounts: wallet === "nwc" ? names : [],
+    balance
+  })
   yield* output.note(`relay      ${devnet.relay}`)
-  yield* output.note("bank       two accounts, each a wallet over Nostr Wallet Connect")
-  const placeOf = (name: string) =>
-    Effect.map(
-      Effect.fromNullishOr(devnet.accounts.find((it) => it.account === name)),
-      (account) => ({
-        folder: path.join(folder, name),
-        account
-      })
-    )
+  const [provider, agent] = yield* wallet === "nwc" ? atBank(devnet) : onSpark(devnet, folder)
   return {
-    relay: devnet.relay,
-    provider: yield* placeOf("provider"),
-    agent: yield* placeOf("agent")
+    provider: { folder: path.join(folder, "provider"), environment: provider },
+    agent: { folder: path.join(folder, "agent"), environment: agent }
   }
+})
+
+const names = ["provider", "agent"] as const
+
+const atBank = Effect.fnUntraced(function* ({ accounts, relay }: Devnet.Shape) {
+  const output = yield* Output
+  yield* output.note("bank       two accounts, each a wallet over Nostr Wallet Connect")
+  const environmentOf = (name: string) =>
+    Effect.map(Effect.fromNullishOr(accounts.find((it) => it.account === name)), (account) =>
+      Devnet.environment(relay, account)
+    )
+  return yield* Effect.all([environmentOf(names[0]), environmentOf(names[1])])
+})
+
+const onSpark = Effect.fnUntraced(function* (devnet: Devnet.Shape, folder: string) {
+  const output = yield* Output
+  const market = yield* SparkMarket.open({ folder, devnet, balance })
+  yield* output.note("spark      operators of this machine, and two wallets of twelve words")
+  const environmentOf = (name: string) =>
+    Effect.map(market.person(name), ({ environment }) => environment)
+  return yield* Effect.all([environmentOf(names[0]), environmentOf(names[1])])
 })
 
 /** Sells what the Ollama of this machine infers, if there is one, else what needs no server. */

@@ -9,6 +9,7 @@ import { Output } from "../Output.ts"
 import * as People from "../People.ts"
 import * as Selling from "../Selling.ts"
 import * as Show from "../Show.ts"
+import * as SparkMarket from "../SparkMarket.ts"
 
 const flags = {
   port: Options.whole("port", { minimum: 0, maximum: 65_535 }).pipe(
@@ -30,7 +31,8 @@ const flags = {
   settlement: Options.settlement.pipe(
     Flag.withDescription("What the provider's customers may choose from; default: everything"),
     Flag.withDefault(Settlement.Settlement.literals)
-  )
+  ),
+  wallet: Options.marketWallet
 }
 
 /** The account of the market's own provider; the others are for whoever pastes them. */
@@ -49,20 +51,20 @@ const subfolder = Effect.fnUntraced(function* (...names: ReadonlyArray<string>) 
 export const command = Command.make(
   "dev",
   flags,
-  Effect.fnUntraced(function* ({ accounts, balanceSats, port, provider, settlement }) {
+  Effect.fnUntraced(function* ({ accounts, balanceSats, port, provider, settlement, wallet }) {
     const output = yield* Output
+    const folder = yield* subfolder()
     const names = Array.from({ length: accounts }, (_, index) => `account-${index + 1}`)
-    const devnet = yield* Devnet.make({
-      folder: yield* subfolder(),
-      port,
-      accounts: [house, ...names],
-      balance: Sat.toMsat(Sat.make(balanceSats))
-    })
-    const [own, ...offered] = devnet.accounts
+    const balance = Sat.toMsat(Sat.make(balanceSats))
+    const devnet = yield* Devnet.make({ folder, port, accounts: [house, ...names], balance })
+    const people = yield* wallet === "nwc"
+      ? Effect.succeed(devnet.accounts.map((account) => withAccount(devnet, account)))
+      : withSpark(devnet, folder, balance)
+    const [own, ...offered] = people
     const seller =
       provider && own !== undefined
         ? yield* People.seller(
-            { folder: yield* subfolder("provider"), relay: devnet.relay, account: own },
+            { folder: yield* subfolder("provider"), environment: own.environment },
             { name: "devnet", settlement },
             undefined
           )
@@ -78,29 +80,61 @@ export const command = Command.make(
   Command.provide(Home.layer)
 )
 
+/** Somebody with a wallet: how programs are told of it, and what its owner has in the environment. */
+interface Person {
+  readonly name: string
+  readonly fields: Readonly<Record<string, string>>
+  readonly environment: Readonly<Record<string, string>>
+}
+
+const withAccount = ({ relay }: Devnet.Shape, account: BankServer.Connection): Person => ({
+  name: account.account,
+  fields: { npub: account.npub, nwc: Redacted.value(account.nwc) },
+  environment: Devnet.environment(relay, account)
+})
+
+/** A wallet of words beside each account of the bank, for those who want to try both. */
+const withSpark = Effect.fnUntraced(function* (
+  devnet: Devnet.Shape,
+  folder: string,
+  balance: Msat.Msat
+) {
+  const market = yield* SparkMarket.open({ folder, devnet, balance })
+  return yield* Effect.forEach(devnet.accounts, (account) =>
+    Effect.map(market.person(account.account), ({ address, environment, words }): Person => ({
+      name: account.account,
+      fields: {
+        ...withAccount(devnet, account).fields,
+        spark_address: address,
+        spark_connection: market.connection,
+        mnemonic: Redacted.value(words)
+      },
+      environment
+    }))
+  )
+})
+
 const fields = (
   relay: string,
-  accounts: ReadonlyArray<BankServer.Connection>,
+  people: ReadonlyArray<Person>,
   provider: Key.PublicKey | undefined
 ) => ({
   relay,
-  accounts: accounts.map(({ npub, nwc }) => ({ npub, nwc: Redacted.value(nwc) })),
+  accounts: people.map(({ fields }) => fields),
   ...(provider === undefined ? {} : { provider: Key.formatPublic(provider) })
 })
 
 const whatToPaste = (
   relay: string,
-  accounts: ReadonlyArray<BankServer.Connection>,
+  people: ReadonlyArray<Person>,
   provider: Key.PublicKey | undefined
 ): ReadonlyArray<string> => [
   `relay     ${relay}`,
   ...(provider === undefined ? [] : [`provider  ${Show.npub(provider)}`]),
-  ...accounts.flatMap((account) => [
+  ...people.flatMap(({ environment, name }) => [
     "",
-    `# ${account.account}, in a terminal of its own:`,
-    ...Object.entries(Devnet.environment(relay, account)).map(
-      ([name, value]) => `export ${name}='${value}'`
-    )
+    `# ${name}, in a terminal of its own:`,
+    ...Object.entries(environment).map(([name, value]) => `export ${name}='${value}'`)
   ]),
   "",
   'Then buy with `farthing ask "…"`, or sell with `farthing provider`. Ctrl-C stops the market.'
