@@ -5,14 +5,13 @@
  * The file is the one that is named, else `farthing.toml` in the home, and never one of the
  * current directory: a cloned repository must not raise limits.
  */
-import type { Limits } from "@farthing/budget"
 import type { ComputeOptions } from "@farthing/compute/ComputeOptions"
 import type { Msat, Network, Settlement } from "@farthing/protocol"
 import type { Redacted } from "effect"
 import {
   Array as Arr,
   Context,
-  Duration,
+  type Duration,
   Effect,
   FileSystem,
   Layer,
@@ -22,9 +21,10 @@ import {
 } from "effect"
 import { Environment } from "./Environment.ts"
 import { Home } from "./Home.ts"
+import * as AgentSettings from "./config/AgentSettings.ts"
 import { describe, Problem } from "./config/Problem.ts"
+import * as RunwaySettings from "./config/RunwaySettings.ts"
 import * as Sections from "./config/Sections.ts"
-import type { Values } from "./config/Setting.ts"
 import * as Sources from "./config/Sources.ts"
 import * as WalletSettings from "./config/WalletSettings.ts"
 
@@ -42,11 +42,7 @@ export interface Shape {
     readonly publishTimeout: Duration.Duration
   }
   readonly wallet: WalletSettings.WalletSettings
-  readonly runway: {
-    readonly limits: Limits.Limits
-    readonly lowBalanceDays: number
-    readonly hibernateThreshold: Msat.Msat
-  }
+  readonly runway: RunwaySettings.RunwaySettings
   readonly compute: Omit<ComputeOptions, "network" | "lateDelivery" | "traceContext">
   readonly provider: {
     readonly name: string
@@ -69,12 +65,11 @@ export interface Shape {
     /** For the inference of a job whose money is only locked. */
     readonly jobTimeout: Duration.Duration
   }
-  readonly agent: {
-    readonly heartbeat: Duration.Duration
-    readonly triggers: ReadonlyArray<"mention" | "dm" | "zap">
-    readonly autonomy: "supervised" | "bounded" | "autonomous"
-  }
+  /** In the order of the file. */
+  readonly agents: ReadonlyArray<AgentSettings.AgentSettings>
   readonly worker: {
+    /** Whether it runs the provider. */
+    readonly sells: boolean
     /** Where `/healthz`, `/readyz` and `/metrics` are served. */
     readonly host: string
     /** 0: any that is free. */
@@ -137,6 +132,7 @@ export const load = Effect.fnUntraced(function* (options: Options = {}) {
       expected: `no more than the ${relays.urls.length} relays of relays.urls`
     })
 
+  const agents = AgentSettings.read(reader, { agent, inFolder, runway, source })
   const config = Config.of({
     file: Option.map(file, ({ source }) => source),
     network,
@@ -152,11 +148,7 @@ export const load = Effect.fnUntraced(function* (options: Options = {}) {
       publishTimeout: relays.publish_timeout
     },
     wallet: yield* WalletSettings.read(reader, wallet, { inFolder, network, source }),
-    runway: {
-      limits: limitsOf(runway),
-      lowBalanceDays: runway.low_balance_days,
-      hibernateThreshold: runway.hibernate_threshold_sats
-    },
+    runway: RunwaySettings.of(runway),
     compute: {
       policy: compute.policy,
       maxTokens: compute.max_tokens,
@@ -184,12 +176,12 @@ export const load = Effect.fnUntraced(function* (options: Options = {}) {
       maxUnpaidSealed: provider.max_unpaid_sealed,
       jobTimeout: provider.job_timeout
     },
-    agent: {
-      heartbeat: Duration.seconds(agent.heartbeat_seconds),
-      triggers: agent.triggers,
-      autonomy: agent.autonomy
-    },
+    agents,
     worker: {
+      sells: Option.getOrElse(
+        worker.sells,
+        () => agents.length === 0 || reader.mentions("provider")
+      ),
       host: worker.host,
       port: worker.port,
       stopWithin: worker.stop_within,
@@ -236,30 +228,3 @@ const findFile = Effect.fnUntraced(function* (options: Options) {
   )
   return { file: Option.some(file), folder: path.dirname(file.source) }
 })
-
-const limitsOf = (runway: Values<typeof Sections.sections.runway>): Limits.Limits => ({
-  ...present("daily", runway.daily_limit_sats),
-  ...present("perTick", runway.per_tick_limit_sats),
-  ...present("perJob", runway.per_job_limit_sats),
-  ...present("perProviderDaily", runway.per_provider_daily_sats),
-  ...present("firstSpend", runway.first_spend_limit_sats),
-  ...present("unprovenDaily", runway.unproven_daily_limit_sats),
-  ...present("unresolved", runway.max_unresolved_sats),
-  ...present("lifetime", runway.lifetime_limit_sats),
-  ...present("approvalAbove", runway.approval_above_sats),
-  reserve: runway.reserve_sats,
-  maxFee: runway.max_fee_sats,
-  maxFeePercent: runway.max_fee_percent,
-  wait: runway.budget_wait,
-  timeZone: runway.time_zone
-})
-
-/** A limit that is left out does not exist. */
-const present = <K extends keyof Limits.Limits>(
-  name: K,
-  limit: Option.Option<Msat.Msat>
-): { readonly [N in K]?: Msat.Msat } =>
-  Option.match(limit, {
-    onNone: () => ({}),
-    onSome: (amount) => ({ [name]: amount }) as { readonly [N in K]: Msat.Msat }
-  })

@@ -40,6 +40,7 @@ describe("Without a file", () => {
             wait: Duration.seconds(10),
             timeZone: "UTC"
           },
+          dailyBurn: sats(0),
           lowBalanceDays: 7,
           hibernateThreshold: sats(1000)
         },
@@ -70,12 +71,9 @@ describe("Without a file", () => {
           maxUnpaidSealed: 8,
           jobTimeout: Duration.seconds(120)
         },
-        agent: {
-          heartbeat: Duration.seconds(900),
-          triggers: ["mention", "dm", "zap"],
-          autonomy: "bounded"
-        },
+        agents: [],
         worker: {
+          sells: true,
           host: "127.0.0.1",
           port: 9464,
           stopWithin: Duration.seconds(30),
@@ -109,7 +107,6 @@ describe("Without a file", () => {
         FARTHING_PROVIDER_MAX_UNPAID_SEALED: "3",
         FARTHING_PROVIDER_JOB_TIMEOUT: "30 seconds",
         FARTHING_PROVIDER_FALLBACK_URLS: "http://one.example/v1, http://two.example/v1",
-        FARTHING_AGENT_TRIGGERS: "zap",
         FARTHING_TELEMETRY_OTLP_URL: "http://127.0.0.1:4318",
         FARTHING_TELEMETRY_TRACE_CONTEXT: "true",
         PATH: "/bin"
@@ -143,7 +140,6 @@ describe("Without a file", () => {
         "http://one.example/v1",
         "http://two.example/v1"
       ])
-      assert.deepStrictEqual(config.agent.triggers, ["zap"])
       assert.deepStrictEqual(config.telemetry.otlpUrl, Option.some("http://127.0.0.1:4318"))
       assert.isTrue(config.telemetry.traceContext)
     })

@@ -40,7 +40,7 @@ describe("The file for newcomers", () => {
         .map((line) => line.replace(/^# (?=\w+ = )/, ""))
         .filter(
           (line) =>
-            !/^(nsec_file|mnemonic_file|nwc_uri_file|spark_connection|models|backend_url) /.test(
+            !/^(nsec_file|mnemonic_file|nwc_uri_file|spark_connection|models|backend_url|sells) /.test(
               line
             )
         )
@@ -50,7 +50,7 @@ describe("The file for newcomers", () => {
       assert.deepStrictEqual(rest, defaults)
       assert.strictEqual(runway.limits.lifetime, sats(1_000_000))
       assert.strictEqual(runway.limits.approvalAbove, sats(5_000))
-      assert.strictEqual(shown.split("\n").filter((line) => /^\w+ = /.test(line)).length, 52)
+      assert.strictEqual(shown.split("\n").filter((line) => /^\w+ = /.test(line)).length, 63)
     })
   )
 

@@ -1,5 +1,6 @@
 /** Every key of the configuration. The file, the environment and the template follow from it. */
 import { Network, Settlement } from "@farthing/protocol"
+import { agent, own } from "./AgentSections.ts"
 import * as Setting from "./Setting.ts"
 
 const { withDefault, withoutDefault } = Setting
@@ -70,6 +71,11 @@ const runway = {
   budget_wait: withDefault(wait, "10 seconds", "for money that is held and may come free"),
   max_fee_sats: withDefault(Setting.sats, 10, "the larger of the two fee limits applies"),
   max_fee_percent: withDefault(Setting.percent, 1, "of the amount"),
+  daily_burn_sats: withDefault(
+    Setting.sats,
+    0,
+    "what an agent is taken to spend in a day until that is measured"
+  ),
   low_balance_days: withDefault(Setting.whole(0, 3_650), 7, "warn when the money lasts no longer"),
   hibernate_threshold_sats: withDefault(Setting.sats, 1_000, "an agent sleeps below this"),
   time_zone: withDefault(Setting.timeZone, "UTC", "where a day begins")
@@ -144,21 +150,12 @@ const provider = {
   )
 }
 
-const agent = {
-  heartbeat_seconds: withDefault(Setting.whole(1, 31_536_000), 900, "between two ticks"),
-  triggers: withDefault(
-    Setting.someOf(["mention", "dm", "zap"]),
-    ["mention", "dm", "zap"],
-    "what starts a tick besides the heartbeat"
-  ),
-  autonomy: withDefault(
-    Setting.oneOf(["supervised", "bounded", "autonomous"]),
-    "bounded",
-    "supervised, bounded, autonomous"
-  )
-}
-
 const worker = {
+  sells: withoutDefault(
+    Setting.flag,
+    true,
+    "whether it runs the provider; without it if [provider] says something, or there is no agent"
+  ),
   host: withDefault(Setting.text(255), "127.0.0.1", "where health and metrics are served"),
   port: withDefault(Setting.whole(0, 65_535), 9464, "0: any that is free"),
   stop_within: withDefault(wait, "30 seconds", "for running jobs, when it is told to stop"),
@@ -188,8 +185,16 @@ export const sections = {
 
 export type SectionName = keyof typeof sections
 
+/** Sections of which there may be any number, each with a name: `[agents.alice]`. */
+export { own }
+
+export const families = { agents: { ...own, ...agent, ...runway } }
+
+export type FamilyName = keyof typeof families
+
 /** Keys that are taken from the environment, or from a file that the key `<key>_file` names. */
-export const secrets: { readonly [K in SectionName]?: ReadonlyArray<string> } = {
+export const secrets: { readonly [K in SectionName | FamilyName]?: ReadonlyArray<string> } = {
   identity: ["nsec", "mnemonic"],
-  wallet: ["nwc_uri", "mnemonic"]
+  wallet: ["nwc_uri", "mnemonic"],
+  agents: ["nsec", "nwc_uri"]
 }

@@ -3,7 +3,7 @@
  * is explained to whoever reads the file.
  */
 import { Msat, Sat } from "@farthing/protocol"
-import { DateTime, Duration, Option, Schema } from "effect"
+import { DateTime, Duration, Option, Record, Schema } from "effect"
 
 export interface Setting<A> {
   /** Reads what stands in the file. */
@@ -26,7 +26,7 @@ export type Values<S extends Section> = {
   readonly [K in keyof S]: S[K] extends Setting<infer A> ? A : never
 }
 
-interface Kind<A> {
+export interface Kind<A> {
   readonly decode: (value: unknown) => Option.Option<A>
   readonly expected: string
   readonly fromText: (text: string) => unknown
@@ -54,20 +54,20 @@ export const withoutDefault = <A>(
   about
 })
 
-const asText = (text: string): unknown => text
+export const asText = (text: string): unknown => text
 
-const asNumber = (text: string): unknown =>
+export const asNumber = (text: string): unknown =>
   /^[+-]?\d+(?:_\d+)*(?:\.\d+)?$/.test(text.trim()) ? Number(text.replaceAll("_", "")) : text
 
 const asFlag = (text: string): unknown => (text === "true" ? true : text === "false" ? false : text)
 
-const asList = (text: string): ReadonlyArray<string> =>
+export const asList = (text: string): ReadonlyArray<string> =>
   text
     .split(",")
     .map((item) => item.trim())
     .filter((item) => item !== "")
 
-const kind = <A>(
+export const kind = <A>(
   schema: Schema.Decoder<A>,
   expected: string,
   fromText: (text: string) => unknown
@@ -223,3 +223,12 @@ export const timeZone: Kind<string> = kind(
   'a time zone such as "UTC" or "Europe/Berlin"',
   asText
 )
+
+/** The same settings, where what is left out is as it was said elsewhere. */
+export const fallingBackTo = <S extends Section>(
+  settings: S,
+  values: { readonly [key: string]: unknown }
+): S =>
+  Record.map(settings, (setting, key) =>
+    Object.hasOwn(values, key) ? { ...setting, fallback: values[key] } : setting
+  ) as S

@@ -34,10 +34,24 @@ const headings: Readonly<Record<Sections.SectionName, string>> = {
     "What may be spent. A limit that is left out does not exist; 0 means that nothing may be spent.",
   compute: "How results are bought.",
   provider: "What you sell, if you run a provider.",
-  agent: "How an agent lives.",
+  agent: "How an agent lives, unless its own section says otherwise.",
   worker: "What runs as a service.",
   telemetry: "For those who watch."
 }
+
+/** JSON's strings, numbers and booleans are TOML's, and so are lists of them. */
+const toml = (value: unknown): string =>
+  Array.isArray(value) ? `[${value.map(toml).join(", ")}]` : JSON.stringify(value)
+
+/** Nobody has one before it is made. */
+const anAgent = [
+  "",
+  "# Each agent has a name, and a section with what [agent] and [runway] do not say of it.",
+  "# [agents.alice]",
+  ...Object.entries(Sections.own).map(([key, { about, sample }]) =>
+    `#   ${key} = ${toml(sample)}`.padEnd(46).concat(` # ${about}`)
+  )
+]
 
 /** The text of a commented `farthing.toml`. What is commented out shows the default. */
 export const render = (options: Options): string => {
@@ -70,12 +84,9 @@ export const render = (options: Options): string => {
       "",
       `# ${headings[name as Sections.SectionName]}`,
       `[${name}]`,
-      ...keys(`${name}.`, settings)
+      ...keys(`${name}.`, settings),
+      ...(name === "agent" ? anAgent : [])
     ]),
     ""
   ].join("\n")
 }
-
-/** JSON's strings, numbers and booleans are TOML's, and so are lists of them. */
-const toml = (value: unknown): string =>
-  Array.isArray(value) ? `[${value.map(toml).join(", ")}]` : JSON.stringify(value)
