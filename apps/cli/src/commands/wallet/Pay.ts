@@ -62,17 +62,30 @@ const spendOf = (invoice: Bolt11.Invoice, { maxFeeSats, yes }: Input): Treasury.
   irreplaceable: true
 })
 
-/** The payment of this invoice that there is already, by this process or another. */
+/** The payment of this invoice that there is already; fails where nobody knows what became of it. */
 const formerly = Effect.fnUntraced(function* (invoice: Bolt11.Invoice) {
   const treasury = yield* Treasury.Treasury
-  const spends = yield* treasury.find(purchaseOf(invoice))
-  const open = spends.find(({ state }) => state !== "settled" && state !== "failed")
+  const find = treasury.find(purchaseOf(invoice))
+  const before = yield* find
+  const spends = before.some(isOpen) ? yield* Effect.andThen(lookUp, find) : before
+  const open = spends.find(isOpen)
   if (open !== undefined)
     return yield* new Treasury.PaymentUnknown({
       paymentHash: invoice.paymentHash,
       message: `It is not known yet whether this invoice was paid (${open.state}${open.note === "" ? "" : `: ${Text.printable(open.note)}`}).`
     })
   return Option.fromUndefinedOr(spends.find(({ state }) => state === "settled"))
+})
+
+const isOpen = (spend: Treasury.SpendRecord): boolean =>
+  spend.state !== "settled" && spend.state !== "failed"
+
+/** A wallet that does not say what became of a payment leaves it unknown. */
+const lookUp = Effect.gen(function* () {
+  const output = yield* Output
+  const treasury = yield* Treasury.Treasury
+  yield* output.progress("looking up what became of an earlier payment …")
+  yield* Effect.catchTag(treasury.recover, "WalletUnavailable", () => Effect.void)
 })
 
 /** A person in front of a terminal is asked; a program has to say it beforehand. */
@@ -93,6 +106,8 @@ const interruptedBefore = "interrupted: nothing was paid."
 const payOnce = Effect.fnUntraced(function* (spend: Treasury.Spend) {
   const output = yield* Output
   const treasury = yield* Treasury.Treasury
+  yield* output.progress("asking the wallet …")
+  yield* Readiness.forBuying
   yield* output.progress("paying …")
   return yield* treasury.pay(spend).pipe(
     Effect.catchTag("ApprovalRequired", (required) =>
@@ -117,6 +132,8 @@ const tellOfInterruption = Effect.fnUntraced(function* ({ purchase }: Treasury.S
   )
 })
 
+const paidBefore = "this invoice was paid before: nothing was paid now"
+
 export const command = Command.make(
   "pay",
   { bolt11, ...flags },
@@ -124,14 +141,10 @@ export const command = Command.make(
     const output = yield* Output
     const invoice = yield* read(bolt11)
     yield* output.note(PaymentTelling.intent(invoice))
-    yield* output.progress("asking the wallet …")
-    yield* Readiness.forBuying
-    const before = yield* formerly(invoice)
-    const payment = Option.isSome(before)
-      ? PaymentTelling.ofRecord(before.value)
-      : PaymentTelling.ofSettled(yield* payOnce(spendOf(invoice, input)))
-    if (Option.isSome(before))
-      yield* output.note("this invoice was paid before: nothing was paid now")
+    const payment = yield* Option.match(yield* formerly(invoice), {
+      onNone: () => Effect.map(payOnce(spendOf(invoice, input)), PaymentTelling.ofSettled),
+      onSome: (former) => Effect.as(output.note(paidBefore), PaymentTelling.ofRecord(former))
+    })
     if (output.json) return yield* output.value(PaymentTelling.fields(payment))
     for (const line of PaymentTelling.lines(payment)) yield* output.line(line)
   })
