@@ -20,6 +20,10 @@ export const pay = (party: Party, made: { readonly bolt11: string }) =>
 export const lock = (party: Party, made: { readonly bolt11: string }) =>
   Effect.flatMap(orderOf(made), party.payer.lock)
 
+/** Locks, until bob sees it: money may take longer to arrive than to leave. */
+export const lockFor = ({ bob }: World, payer: Party, made: Incoming) =>
+  Effect.tap(lock(payer, made), () => becomes(bob.wallet, made, "held"))
+
 /** An order with a minute's time and, unless it is capped, any fee. */
 export const orderOf = Effect.fnUntraced(function* (
   made: { readonly bolt11: string },
@@ -95,13 +99,13 @@ export const cancel = Effect.fnUntraced(function* (
   if (holdTerms(world).cancelReturns === "at the end") yield* outlast(world, end)
 })
 
-/** Looks until the invoice is in that state. */
+/** Looks until the invoice, or HTLC, is in that state. */
 export const becomes = (
   wallet: Wallet,
-  invoice: Incoming,
+  { paymentHash }: Pick<Incoming, "paymentHash">,
   state: Incoming["state"]
 ): Effect.Effect<unknown, WalletError> =>
-  wallet.lookupIncoming(invoice.paymentHash).pipe(
+  wallet.lookupIncoming(paymentHash).pipe(
     Effect.repeat({
       until: (found) => Option.exists(found, (incoming) => incoming.state === state)
     })

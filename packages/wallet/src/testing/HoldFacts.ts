@@ -10,7 +10,7 @@ import {
   failure,
   holdInvoice,
   holdTerms,
-  lock,
+  lockFor,
   outlast,
   pay
 } from "./Dealings.ts"
@@ -104,7 +104,7 @@ export const facts: ReadonlyArray<Fact> = [
     check: Effect.fnUntraced(function* (world) {
       const { alice, bob } = world
       const { made, preimage } = yield* holdInvoice(world)
-      const { end } = yield* lock(alice, made)
+      const { end } = yield* lockFor(world, alice, made)
       yield* bob.wallet.settleHoldInvoice(preimage)
       yield* end
       yield* bob.wallet.settleHoldInvoice(preimage)

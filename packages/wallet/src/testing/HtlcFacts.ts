@@ -3,7 +3,8 @@ import { Bolt11, Msat } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Effect, Option, Redacted } from "effect"
 import assert from "node:assert/strict"
-import { amount, failure, newPreimage, sent } from "./Dealings.ts"
+import { amount, becomes, failure, newPreimage, sent } from "./Dealings.ts"
+import type { HtlcRequest } from "../Payer.ts"
 import type { Fact, Party } from "./World.ts"
 
 const lockSeconds = 1_800
@@ -20,6 +21,10 @@ const quote = Effect.fnUntraced(function* (payee: Party, price = amount) {
   const expiresAt = (yield* UnixTime.now) + 60
   return { htlc, preimage, order: { htlc, preimage: Redacted.make(preimage), expiresAt } }
 })
+
+/** Locks, until the payee sees it. */
+const locked = (payer: Party, payee: Party, order: HtlcRequest) =>
+  Effect.tap(payer.payer.lock(order), () => becomes(payee.wallet, order.htlc, "held"))
 
 const received = (payee: Party, { paymentHash }: { readonly paymentHash: Bolt11.PaymentHash }) =>
   Effect.map(payee.wallet.lookupIncoming(paymentHash), Option.getOrThrow)
@@ -45,7 +50,7 @@ export const facts: ReadonlyArray<Fact> = [
     promise: "locks an HTLC without a fee until its preimage is shown, and says until when",
     check: Effect.fnUntraced(function* ({ alice, bob, funds }) {
       const { htlc, order, preimage } = yield* quote(bob)
-      const { end } = yield* alice.payer.lock(order)
+      const { end } = yield* locked(alice, bob, order)
       yield* bob.wallet
         .lookupIncoming(htlc.paymentHash)
         .pipe(Effect.repeat({ until: Option.exists(({ state }) => state === "held") }))
@@ -68,7 +73,7 @@ export const facts: ReadonlyArray<Fact> = [
     promise: "locks an HTLC once, however often it is ordered",
     check: Effect.fnUntraced(function* ({ alice, bob, funds }) {
       const { order, preimage } = yield* quote(bob)
-      const locks = yield* Effect.all([alice.payer.lock(order), alice.payer.lock(order)], {
+      const locks = yield* Effect.all([locked(alice, bob, order), locked(alice, bob, order)], {
         concurrency: "unbounded"
       })
       assert.equal(yield* alice.wallet.balance, funds - amount)
@@ -81,7 +86,7 @@ export const facts: ReadonlyArray<Fact> = [
     promise: "gives an HTLC back that nobody has taken in time",
     check: Effect.fnUntraced(function* ({ alice, bob, funds, later }) {
       const { htlc, order, preimage } = yield* quote(bob)
-      const { end } = yield* alice.payer.lock(order)
+      const { end } = yield* locked(alice, bob, order)
       yield* later(`${lockSeconds + 60} seconds`)
       yield* failure(end)
       assert.equal((yield* sent(alice, htlc)).state, "failed")
@@ -94,7 +99,7 @@ export const facts: ReadonlyArray<Fact> = [
     promise: "does not take an HTLC that it has cancelled",
     check: Effect.fnUntraced(function* ({ alice, bob, funds, later }) {
       const { htlc, order, preimage } = yield* quote(bob)
-      const { end } = yield* alice.payer.lock(order)
+      const { end } = yield* locked(alice, bob, order)
       yield* bob.wallet.cancelHoldInvoice(htlc.paymentHash)
       const refused = yield* Effect.flip(bob.wallet.settleHoldInvoice(preimage))
       assert.equal(refused.reason._tag, "WalletRefused")

@@ -14,6 +14,7 @@ import {
   holdInvoice,
   holdTerms,
   lock,
+  lockFor,
   orderOf,
   outlast,
   request,
@@ -27,7 +28,7 @@ export const facts: ReadonlyArray<Fact> = [
     check: Effect.fnUntraced(function* (world) {
       const { alice, bob, feeFor, funds } = world
       const { made, preimage } = yield* holdInvoice(world)
-      const { end } = yield* lock(alice, made)
+      const { end } = yield* lockFor(world, alice, made)
 
       const held = Option.getOrThrow(yield* bob.wallet.lookupIncoming(made.paymentHash))
       assert.equal(held.state, "held")
@@ -52,7 +53,7 @@ export const facts: ReadonlyArray<Fact> = [
     check: Effect.fnUntraced(function* (world) {
       const { alice, bob, later } = world
       const { made, preimage } = yield* holdInvoice(world)
-      const { end } = yield* lock(alice, made)
+      const { end } = yield* lockFor(world, alice, made)
       const until = Option.getOrThrow(yield* heldUntil(world, made))
       yield* later(`${until - (yield* UnixTime.now) - 60} seconds`)
       yield* bob.wallet.settleHoldInvoice(preimage)
@@ -65,7 +66,7 @@ export const facts: ReadonlyArray<Fact> = [
     check: Effect.fnUntraced(function* (world) {
       const { alice, funds } = world
       const { made } = yield* holdInvoice(world)
-      const { end } = yield* lock(alice, made)
+      const { end } = yield* lockFor(world, alice, made)
       yield* cancel(world, made)
       yield* failure(end)
       assert.equal((yield* sent(alice, made)).state, "failed")
@@ -78,7 +79,7 @@ export const facts: ReadonlyArray<Fact> = [
     check: Effect.fnUntraced(function* (world) {
       const { alice, bob, funds } = world
       const { made, preimage } = yield* holdInvoice(world)
-      const { end } = yield* lock(alice, made)
+      const { end } = yield* lockFor(world, alice, made)
       yield* outlast(world, yield* heldUntil(world, made))
       yield* failure(end)
       assert.equal(yield* alice.wallet.balance, funds)
@@ -94,6 +95,7 @@ export const facts: ReadonlyArray<Fact> = [
     check: Effect.fnUntraced(function* ({ alice, bob }) {
       const made = yield* bob.wallet.makeInvoice(request)
       const { end } = yield* lock(alice, made)
+      yield* becomes(bob.wallet, made, "settled")
       assert.equal(yield* bob.wallet.balance, amount)
       assert.equal(Bolt11.hashOf((yield* end).preimage), made.paymentHash)
     })
@@ -103,7 +105,7 @@ export const facts: ReadonlyArray<Fact> = [
     check: Effect.fnUntraced(function* (world) {
       const { alice, bob, feeFor, funds } = world
       const { made, preimage } = yield* holdInvoice(world)
-      const locks = yield* Effect.all([lock(alice, made), lock(alice, made)], {
+      const locks = yield* Effect.all([lockFor(world, alice, made), lockFor(world, alice, made)], {
         concurrency: "unbounded"
       })
       assert.equal(yield* alice.wallet.balance, funds - amount - feeFor(amount))
@@ -143,7 +145,7 @@ export const facts: ReadonlyArray<Fact> = [
     check: Effect.fnUntraced(function* (world) {
       const { alice, carol, funds } = world
       const { made } = yield* holdInvoice(world)
-      yield* lock(carol, made)
+      yield* lockFor(world, carol, made)
       yield* failure(lock(alice, made))
       assert.equal(yield* alice.wallet.balance, funds)
     })

@@ -7,6 +7,7 @@ import {
   failure,
   holdInvoice,
   lock,
+  lockFor,
   orderOf,
   pay,
   request,
@@ -23,7 +24,7 @@ export const facts: ReadonlyArray<Fact> = [
     check: Effect.fnUntraced(function* (world) {
       const { alice, bob, feeFor, funds } = world
       const { made, preimage } = yield* holdInvoice(world)
-      const { end } = yield* lock(alice, made)
+      const { end } = yield* lockFor(world, alice, made)
       yield* alice.payer.resume(yield* orderOf(made))
       assert.equal(yield* alice.wallet.balance, funds - amount - feeFor(amount))
       assert.equal((yield* sent(alice, made)).state, "pending")
@@ -48,7 +49,7 @@ export const facts: ReadonlyArray<Fact> = [
     check: Effect.fnUntraced(function* (world) {
       const { alice, bob, funds } = world
       const { made: failed } = yield* holdInvoice(world)
-      const { end } = yield* lock(alice, failed)
+      const { end } = yield* lockFor(world, alice, failed)
       yield* cancel(world, failed)
       yield* failure(end)
       const fresh = yield* bob.wallet.makeInvoice(request)
@@ -68,7 +69,7 @@ export const facts: ReadonlyArray<Fact> = [
       const made = yield* bob.wallet.makeInvoice(request)
       const { preimage: proof } = yield* pay(alice, made)
       const { made: hold, preimage } = yield* holdInvoice(world)
-      yield* lock(alice, hold)
+      yield* lockFor(world, alice, hold)
 
       const payer = yield* reopened(world, "alice")
       const payee = yield* reopened(world, "bob")
