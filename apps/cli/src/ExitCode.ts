@@ -14,6 +14,8 @@ const byTag: Readonly<Record<string, number>> = {
   HomeUnavailable: usage,
   IdentityInvalid: usage,
   WalletMissing: usage,
+  SparkUnavailable: usage,
+  SparkNetworkUnsupported: usage,
   SparkLocalMissing: usage,
   WrongNetwork: usage,
   BudgetExhausted: 3,

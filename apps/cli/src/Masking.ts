@@ -4,7 +4,9 @@ const shapesOfSecrets = [
   /nsec1[a-z0-9]+/gi,
   /nostr\+?walletconnect:\S+/gi,
   /(?<=:\/\/)[^\s/@]+(?=@)/g,
-  /[0-9a-f]{64,}/gi
+  /[0-9a-f]{64,}/gi,
+  // As many words as a mnemonic has, one after the other.
+  /(?:\b[a-z]{3,8}\b[\s"',]+){11,}[a-z]{3,8}/gi
 ]
 
 export const mask = (text: string): string =>

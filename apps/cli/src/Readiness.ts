@@ -17,19 +17,26 @@ export const walletInfo = Effect.gen(function* () {
   return info
 })
 
-/** The relays over which the wallet is asked; empty without a wallet. */
-const walletRelays = Effect.map(Config.Config, ({ wallet }) =>
-  Option.match(wallet.nwcUri, { onNone: () => "", onSome: ({ relays }) => relays.join(", ") })
-)
+/** Over what the wallet is asked; empty where there is none. */
+const wayToWallet = Effect.map(Config.Config, ({ network, wallet }) => {
+  if (wallet.kind === "spark")
+    return Option.isSome(wallet.sparkConnection)
+      ? "Spark's operators on this machine"
+      : `Spark's operators of ${network}`
+  return Option.match(wallet.nwcUri, {
+    onNone: () => "",
+    onSome: ({ relays }) => relays.join(", ")
+  })
+})
 
 /** A wallet that does not answer is told of with where it was asked. */
 export const reaching = Effect.fnUntraced(function* <A, E extends Failure, R>(
   ask: Effect.Effect<A, E, R>
 ) {
-  const relays = yield* walletRelays
+  const way = yield* wayToWallet
   return yield* Effect.mapError(ask, (error) =>
     isUnreachable(error)
-      ? new Treasury.WalletUnavailable({ message: `${error.message} (asked over ${relays})` })
+      ? new Treasury.WalletUnavailable({ message: `${error.message} (asked over ${way})` })
       : error
   )
 })
@@ -39,7 +46,7 @@ export const ofWallet = Effect.fnUntraced(function* <A, E extends Failure, R>(
   ask: Effect.Effect<A, E, R>
 ) {
   const output = yield* Output
-  yield* output.progress(`asking the wallet over ${yield* walletRelays} …`)
+  yield* output.progress(`asking the wallet over ${yield* wayToWallet} …`)
   return yield* reaching(ask)
 })
 

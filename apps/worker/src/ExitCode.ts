@@ -23,6 +23,8 @@ const byTag: Readonly<Record<string, number>> = {
   HomeUnavailable: unusable,
   IdentityInvalid: unusable,
   WalletMissing: unusable,
+  SparkUnavailable: unusable,
+  SparkNetworkUnsupported: unusable,
   WrongNetwork: unusable
 }
 

@@ -100,7 +100,8 @@ const wallet = check(
     const [info, balance] = yield* Readiness.reaching(
       Effect.all([Readiness.walletInfo, wallet.balance], { concurrency: "unbounded" })
     )
-    const locks = info.capabilities.lock ? "can lock money" : "cannot lock money: upfront only"
+    const { htlc, lock } = info.capabilities
+    const locks = lock || htlc ? "can lock money" : "cannot lock money: upfront only"
     return `${Text.printable(info.alias, 40) || "answers"}, ${Show.balance(balance)} on ${info.network}, ${locks}`
   })
 )
