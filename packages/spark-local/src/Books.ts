@@ -33,6 +33,7 @@ type Terms = Pick<Transfer.Transfer, "kind" | "expiresAt" | "sparkInvoice">
 export const make = Effect.fnUntraced(function* (serviceProvider: Identity) {
   const leaves = yield* Leaves.make
   const transfers = new Map<string, Transfer.Transfer>()
+  const locked = new Map<string, Transfer.Transfer>()
   /** By the transfer that is locked. */
   const htlcs = new Map<string, Htlc>()
   const changes = yield* PubSub.unbounded<Change>()
@@ -45,6 +46,8 @@ export const make = Effect.fnUntraced(function* (serviceProvider: Identity) {
     const updatedAt = yield* Clock.currentTimeMillis
     const written = { ...transfer, state, updatedAt }
     transfers.set(written.id, written)
+    if (state === "locked") locked.set(written.id, written)
+    else locked.delete(written.id)
     if (htlc !== undefined) htlcs.set(written.id, htlc)
     yield* PubSub.publish(changes, { transfer: written, htlc: htlcs.get(written.id) })
     return written
@@ -53,6 +56,8 @@ export const make = Effect.fnUntraced(function* (serviceProvider: Identity) {
   return {
     leaves,
     transfers,
+    /** Those of the transfers that may come back. */
+    locked,
     htlcs,
     changes,
     write,

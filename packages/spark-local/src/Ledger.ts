@@ -42,8 +42,8 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const returnOverdue = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
-    const overdue = [...transfers.values()].filter(
-      ({ expiresAt, state }) => state === "locked" && expiresAt !== undefined && expiresAt <= now
+    const overdue = [...books.locked.values()].filter(
+      ({ expiresAt }) => expiresAt !== undefined && expiresAt <= now
     )
     yield* Effect.forEach(overdue, books.giveBack, { discard: true })
   })

@@ -5,14 +5,13 @@
  */
 import { Bolt11, Msat, Sat } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
-import { Bank } from "@farthing/wallet"
-import { Effect, Option, Schedule } from "effect"
+import { Bank, Blocks } from "@farthing/wallet"
+import { Effect, Option, Schedule, Semaphore } from "effect"
 import type { Scope } from "effect"
 import { randomUUID } from "node:crypto"
 import type * as Identity from "./Identity.ts"
 import type { Ledger } from "./Ledger.ts"
 import { Refused } from "./Refused.ts"
-import type { Transfer } from "./Transfer.ts"
 import type { Send } from "./UserRequest.ts"
 import type { UserRequests } from "./UserRequests.ts"
 
@@ -42,6 +41,7 @@ export const make = Effect.fnUntraced(function* ({
 }: Options) {
   const bank = yield* Bank.Bank
   const scope: Scope.Scope = yield* Effect.scope
+  const turn = yield* Semaphore.make(1)
 
   const take = Effect.fnUntraced(function* (request: Send, preimage: Bolt11.Preimage) {
     yield* ledger.provide(preimage, identity)
@@ -73,8 +73,9 @@ export const make = Effect.fnUntraced(function* ({
         )
       )
 
-  /** What is locked for us in this transfer, to this hash and for long enough. */
-  const locked = Effect.fnUntraced(function* (request: Request, invoice: Bolt11.Invoice) {
+  /** The amount, if it is locked for us to the invoice's hash, with the fee and for long enough. */
+  const lockedAmount = Effect.fnUntraced(function* (request: Request, invoice: Bolt11.Invoice) {
+    const amount = Sat.fromMsatCeil(Option.getOrElse(invoice.amount, () => Msat.zero))
     const { htlc, transfer } = yield* ledger.read(() => ({
       transfer: ledger.findTransfer(request.transferId),
       htlc: ledger.findHtlc(request.transferId)
@@ -85,31 +86,25 @@ export const make = Effect.fnUntraced(function* ({
       transfer.receiver !== identity ||
       htlc?.paymentHash !== invoice.paymentHash
     ) {
-      return yield* new Refused({
-        code: "FAILED_PRECONDITION",
-        message: "Nothing is locked to the hash of the invoice in this transfer"
-      })
+      return yield* invalid("Nothing is locked to the hash of the invoice in this transfer")
     }
-    return transfer
+    if (transfer.value !== amount + fee) {
+      return yield* invalid("What is locked is not the amount of the invoice and the fee")
+    }
+    const latest = (yield* UnixTime.now) + secondsToBegin + longestPayment(invoice)
+    if (transfer.expiresAt === undefined || transfer.expiresAt / 1000 < latest) {
+      return yield* invalid("What is locked may be back before the payee has taken its money")
+    }
+    return amount
   })
 
-  const amountOf = (invoice: Bolt11.Invoice, transfer: Transfer) =>
-    Option.match(invoice.amount, {
-      onNone: () => Effect.fail(invalid("The invoice has no amount")),
-      onSome: (msats) => {
-        const amount = Sat.fromMsatCeil(msats)
-        return transfer.value === amount + fee
-          ? Effect.succeed(amount)
-          : Effect.fail(invalid("What is locked is not the amount and the fee"))
-      }
-    })
-
   const begin = Effect.fnUntraced(function* (request: Request): Effect.fn.Return<Send, Refused> {
+    const known = requests.send(request.transferId)
+    if (known?.user === request.user) return known
     const invoice = yield* decode(request.bolt11)
-    const transfer = yield* locked(request, invoice)
-    const amount = yield* amountOf(invoice, transfer)
+    const amount = yield* lockedAmount(request, invoice)
     const createdAt = yield* UnixTime.now
-    const send: Send = {
+    const send: Send = yield* requests.add({
       ...request,
       _tag: "Send",
       id: `LightningSendRequest:${randomUUID()}`,
@@ -120,8 +115,7 @@ export const make = Effect.fnUntraced(function* ({
       fee,
       status: "LIGHTNING_PAYMENT_INITIATED",
       preimage: undefined
-    }
-    yield* requests.add(send)
+    })
     yield* Effect.forkIn(pay(send, invoice), scope)
     return send
   })
@@ -129,14 +123,15 @@ export const make = Effect.fnUntraced(function* ({
   return {
     fee,
     /** Once for a transfer; asked again, it answers with the same request. */
-    request: (request: Request): Effect.Effect<Send, Refused> => {
-      const known = requests.send(request.transferId)
-      return known?.user === request.user ? Effect.succeed(known) : begin(request)
-    }
+    request: (request: Request): Effect.Effect<Send, Refused> => turn.withPermits(1)(begin(request))
   }
 })
 
 const secondsToBegin = 60
+
+/** How long the payee may take. Seconds. */
+const longestPayment = ({ minFinalCltvDelta }: Bolt11.Invoice): number =>
+  (minFinalCltvDelta + 1) * Blocks.seconds
 
 const decode = (bolt11: string) =>
   Effect.mapError(Effect.fromResult(Bolt11.decode(bolt11)), ({ message }) => invalid(message))
