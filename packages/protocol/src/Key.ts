@@ -73,6 +73,23 @@ export const generateMnemonic: Effect.Effect<Redacted.Redacted<string>> = Effect
 )
 
 /**
+ * BIP-39: the seed of an English mnemonic (12 to 24 words, no passphrase), 64 bytes from which
+ * every wallet derives its keys by paths of its own.
+ */
+export const seedOf = (
+  mnemonic: Redacted.Redacted<string>
+): Effect.Effect<Redacted.Redacted<Uint8Array>, InvalidKey> =>
+  Effect.flatMap(
+    Effect.promise(() => import("./key/Mnemonic.ts")),
+    (Mnemonic) => {
+      const seed = Mnemonic.seedOf(Redacted.value(mnemonic))
+      return seed === undefined
+        ? Effect.fail(new InvalidKey({ message: notMnemonic }))
+        : Effect.succeed(Redacted.make(seed))
+    }
+  )
+
+/**
  * NIP-06: the key at `m/44'/1237'/<account>'/0/0` of an English BIP-39 mnemonic (12 to 24 words,
  * no passphrase).
  */

@@ -6,7 +6,10 @@ import { Effect, Option } from "effect"
 import type { Party } from "./SparkWorld.ts"
 import * as SparkWorld from "./SparkWorld.ts"
 
-const funds = Msat.make(1_000_000)
+const funds = Msat.make(100_000)
+
+/** Days pass here while a payment is waited for. */
+const patient = { answerTimeout: "3 days", paymentTimeout: "3 days" } as const
 
 /**
  * Whoever locks money is not told when the payee's wallet sees it, which takes as long as the payment
@@ -30,7 +33,7 @@ const arriving = ({ payer, wallet }: Party, payee: Wallet.Shape): WalletContract
 })
 
 const contractWorld = Effect.fnUntraced(function* ({ later, open, party }: SparkWorld.World) {
-  const [alice, bob, carol] = yield* Effect.all([party(funds), party(), party(funds)], {
+  const [alice, bob, carol] = yield* Effect.all([party(funds, patient), party(), party(funds)], {
     concurrency: "unbounded"
   })
   return {
@@ -41,7 +44,7 @@ const contractWorld = Effect.fnUntraced(function* ({ later, open, party }: Spark
     network: "regtest",
     feeFor: () => Msat.make(1000),
     later,
-    reopen: (who) => open(who === "alice" ? alice : bob),
+    reopen: (who) => open(who === "alice" ? alice : bob, patient),
     holds: { blocks: 144, chosen: false, lost: 1, cancelReturns: "at the end" }
   } satisfies WalletContract.World
 })

@@ -13,7 +13,7 @@
  *
  * The SDK (`@buildonspark/spark-sdk`) is loaded when a wallet is opened, and not before.
  */
-import { Network } from "@farthing/protocol"
+import { Key, Network } from "@farthing/protocol"
 import type { Redacted } from "effect"
 import { Context, Duration, Effect, Layer, Schema, Scope } from "effect"
 import type { SqlClient } from "effect/sql"
@@ -133,7 +133,7 @@ export const identityOf = (account: Account) =>
 const namesOf = Effect.fnUntraced(function* (account: Account) {
   const keys = yield* checked(account)
   const sdk = yield* loaded
-  return yield* Effect.mapError(sdk.namesOf(keys), ({ message }) => unavailable("account", message))
+  return yield* sdk.namesOf(keys)
 })
 
 const open = Effect.fnUntraced(function* (
@@ -144,7 +144,6 @@ const open = Effect.fnUntraced(function* (
   }: { readonly answerTimeout: Duration.Duration; readonly openTimeout: Duration.Duration }
 ) {
   const sdk = yield* loaded
-  yield* Effect.mapError(sdk.namesOf(keys), ({ message }) => unavailable("account", message))
   return yield* sdk.open({ ...keys, answerTimeout }).pipe(
     Effect.mapError(({ message }) => unavailable("unreachable", `Spark: ${message}`)),
     Effect.timeoutOrElse({
@@ -173,7 +172,13 @@ const checked = Effect.fnUntraced(function* ({
   if (local !== undefined && (network !== "regtest" || !isLocal(local))) {
     return yield* unavailable("account", "Operators of one's own are for this machine and regtest")
   }
-  return { mnemonic, account, network, local }
+  if (!(Number.isInteger(account) && account >= 0 && account < 2 ** 31)) {
+    return yield* unavailable("account", "A wallet's account number is 0 to 2147483647")
+  }
+  const seed = yield* Effect.mapError(Key.seedOf(mnemonic), ({ message }) =>
+    unavailable("account", `The wallet's mnemonic is ${message}`)
+  )
+  return { seed, account, network, local }
 })
 
 /** Their certificates are not checked, so nothing of them leaves this machine. */

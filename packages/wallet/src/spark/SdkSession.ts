@@ -20,7 +20,8 @@ import * as SdkWallet from "./SdkWallet.ts"
 import * as Swap from "./Swap.ts"
 
 export interface Account {
-  readonly mnemonic: Redacted.Redacted<string>
+  /** BIP-39, 64 bytes. */
+  readonly seed: Redacted.Redacted<Uint8Array>
   readonly account: number
   readonly network: "mainnet" | "regtest"
   readonly local: SparkConnection | undefined
@@ -67,14 +68,14 @@ type Failing<A> = Effect.Effect<A, SdkFailure.SdkFailure>
 export type SdkSession = ReturnType<typeof over>
 
 /** What a wallet is called, told without asking anybody. */
-export const namesOf = (account: Account): Failing<Names> =>
+export const namesOf = (account: Account): Effect.Effect<Names> =>
   Effect.map(keysOf(account), ({ names }) => names)
 
 /** Open until the scope closes; every call in flight ends then. */
 export const open = Effect.fnUntraced(function* (
   options: Options
 ): Effect.fn.Return<ReturnType<typeof over>, SdkFailure.SdkFailure, Scope.Scope> {
-  const { names, seed, signer } = yield* keysOf(options)
+  const { names, signer } = yield* keysOf(options)
   const events = yield* PubSub.sliding<true>(1)
   const tell = () => void PubSub.publishUnsafe(events, true)
   const connected = Promise.withResolvers<void>()
@@ -96,7 +97,7 @@ export const open = Effect.fnUntraced(function* (
     ),
     (wallet) => Effect.ignore(calling(() => wallet.cleanup()))
   )
-  yield* calling(() => wallet.start(seed, options.account))
+  yield* calling(() => wallet.start(Redacted.value(options.seed), options.account))
   yield* calling(() => connected.promise)
   return over(wallet, names, options, events)
 })
@@ -307,25 +308,15 @@ const termsOf = ({ amount, description, expirySeconds }: InvoiceOrder) => {
   }
 }
 
-/** Only the seed leaves this function, and nothing that an error could tell of. */
-const keysOf = ({ account, local, mnemonic, network }: Account) =>
-  Effect.tryPromise({
-    try: async () => {
-      const signer = new DefaultSparkSigner()
-      const words = Redacted.value(mnemonic).normalize("NFKD").trim().split(/\s+/).join(" ")
-      const seed = await signer.mnemonicToSeed(words)
-      const identity = await signer.createSparkWalletFromSeed(seed, account)
-      const address = encodeSparkAddress({
-        identityPublicKey: identity,
-        network: local === undefined ? networks[network] : "LOCAL"
-      })
-      return { names: { identity, address } satisfies Names, seed, signer }
-    },
-    catch: () =>
-      new SdkFailure.SdkFailure({
-        kind: "refused",
-        message: "The wallet's mnemonic is not one, or its account number is none"
-      })
+const keysOf = ({ account, local, network, seed }: Account) =>
+  Effect.promise(async () => {
+    const signer = new DefaultSparkSigner()
+    const identity = await signer.createSparkWalletFromSeed(Redacted.value(seed), account)
+    const address = encodeSparkAddress({
+      identityPublicKey: identity,
+      network: local === undefined ? networks[network] : "LOCAL"
+    })
+    return { names: { identity, address } satisfies Names, signer }
   })
 
 const networks = { mainnet: "MAINNET", regtest: "REGTEST" } as const

@@ -41,6 +41,14 @@ class BoundedConnections extends ConnectionManager {
     ])
   }
 
+  /**
+   * No wallet uses another's: the SDK closes shared channels too early where several wallets are opened
+   * at once.
+   */
+  protected override makeChannelKey(address: string, stream?: boolean) {
+    return `${this.sessionId}|${super.makeChannelKey(address, stream)}`
+  }
+
   override async closeConnections() {
     this.#closing.abort()
     await super.closeConnections()
