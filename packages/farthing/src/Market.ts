@@ -109,12 +109,16 @@ const sparkAccount = Effect.gen(function* () {
   return account
 })
 
+/** A single answer of Spark takes several calls, to three operators far away. */
+const shortestSparkAnswer = Duration.seconds(15)
+
 /** Opened when it is first asked for something: not everybody who could ask does. */
 const sparkWallet = (account: SparkWallet.Account) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const { compute } = yield* Config.Config
-      const answerTimeout = yield* WalletPatience
+      const patience = Duration.fromInputUnsafe(yield* WalletPatience)
+      const answerTimeout = Duration.max(patience, shortestSparkAnswer)
       const identity = yield* Mnemonic.sparkIdentity(account.mnemonic, account.account)
       return OnDemand.layer({
         id: Wallet.WalletId.make(`spark:${account.network}:${identity}`),
@@ -122,7 +126,7 @@ const sparkWallet = (account: SparkWallet.Account) =>
         wallet: SparkWallet.layer({
           ...account,
           answerTimeout,
-          openTimeout: Duration.times(Duration.fromInputUnsafe(answerTimeout), 2),
+          openTimeout: Duration.times(answerTimeout, 2),
           paymentTimeout: compute.paymentTimeout
         })
       })
@@ -185,10 +189,13 @@ export const purse = Layer.unwrap(
 )
 
 /** While nobody knows what is owed, nothing is spent. */
-const owedBy = (book: ProviderBook.Shape, provider: Key.PublicKey): Effect.Effect<Msat.Msat> =>
-  Effect.orElseSucceed(book.obligations(provider), () => Msat.most)
+export const owedBy = (
+  book: ProviderBook.Shape,
+  provider: Key.PublicKey
+): Effect.Effect<Msat.Msat> => Effect.orElseSucceed(book.obligations(provider), () => Msat.most)
 
-const leaving = (limits: Limits.Limits, owed: Msat.Msat): Limits.Limits => ({
+/** With so much more that stays in the wallet. */
+export const leaving = (limits: Limits.Limits, owed: Msat.Msat): Limits.Limits => ({
   ...limits,
   reserve: Msat.add(limits.reserve, Msat.min(owed, Msat.left(Msat.most, limits.reserve)))
 })
@@ -217,7 +224,8 @@ export const bookkeeper = treasury.pipe(Layer.provideMerge(anyWallet), Layer.pro
 /** Who watches, where the configuration says that somebody does. */
 const telemetry = Telemetry.layerUnlessDecided({ serviceName: "farthing" })
 
-const marketplace = relay.pipe(
+/** Relays, key and database of somebody in the market. */
+export const marketplace = relay.pipe(
   Layer.provideMerge(signer),
   Layer.provideMerge(database),
   Layer.provideMerge(telemetry)
