@@ -57,7 +57,10 @@ type Pids = Readonly<Record<Exclude<Process.Name, "customer">, number>>
 const nothing: Fuse.Doom = { at: "nothing" }
 
 /** Lays the doom where it has to be before the purchase begins. */
-const doom = Effect.fnUntraced(function* ({ market, providers }: Town, point?: Points.Point) {
+const doom = Effect.fnUntraced(function* (
+  { market, operators, providers }: Town,
+  point?: Points.Point
+) {
   const bank = yield* market.alive
   const provider = yield* Effect.fromNullishOr(providers.get(Points.provider)).pipe(Effect.orDie)
   if (point?.watched === "provider" && !Points.isAlone(point))
@@ -69,6 +72,11 @@ const doom = Effect.fnUntraced(function* ({ market, providers }: Town, point?: P
   const pids: Pids = { market: bank.pid, provider: seller.pid }
   yield* bank.tell(
     point?.watched === "market" && point.victim !== "customer"
+      ? { at: point.at, pid: pids[point.victim] }
+      : nothing
+  )
+  operators?.arm(
+    point?.watched === "operators" && point.victim !== "customer"
       ? { at: point.at, pid: pids[point.victim] }
       : nothing
   )
@@ -95,6 +103,8 @@ const buy = Effect.fnUntraced(function* (
     yield* Effect.flatMap(town.market.alive, ({ tell }) =>
       tell({ at: point.at, pid: customer.pid })
     )
+  if (point?.watched === "operators" && point.victim === "customer")
+    town.operators?.arm({ at: point.at, pid: customer.pid })
   const { complaint, signal } = yield* customer.end
   const done = customer.said.find((line) => line._tag === "Done")
   if (signal === null && done === undefined)

@@ -6,8 +6,12 @@ import type * as Task from "../processes/Task.ts"
 export const customer = "customer"
 export const provider = "provider"
 
+const both = [customer, provider]
+
 interface Terms extends Pick<Task.Purchase, "stream" | "settlement"> {
   readonly backend: Task.Backend
+  /** Who has a wallet on Spark; the others' are at the bank. */
+  readonly spark?: ReadonlyArray<string>
 }
 
 /** What is bought. */
@@ -25,7 +29,13 @@ export const kinds = {
   /** The same where the result is there first. */
   sealed: { backend: "embedded", stream: false, settlement: "sealed" },
   sealedStreamed: { backend: "slow", stream: true, settlement: "sealed" },
-  sealedReturned: { backend: "failing", stream: false, settlement: "sealed" }
+  sealedReturned: { backend: "failing", stream: false, settlement: "sealed" },
+  /** The same where one of them, or both, have wallets on Spark. */
+  sparkBuys: { backend: "embedded", stream: false, settlement: "upfront", spark: [customer] },
+  sparkSells: { backend: "embedded", stream: false, settlement: "upfront", spark: [provider] },
+  sparkRefunded: { backend: "failing", stream: false, settlement: "upfront", spark: both },
+  sparkEscrow: { backend: "embedded", stream: false, settlement: "escrow", spark: both },
+  sparkEscrowReturned: { backend: "failing", stream: false, settlement: "escrow", spark: both }
 } as const satisfies Record<string, Terms>
 export type Kind = keyof typeof kinds
 export const allKinds = Object.keys(kinds) as ReadonlyArray<Kind>
@@ -34,10 +44,13 @@ export const allKinds = Object.keys(kinds) as ReadonlyArray<Kind>
 export const comesToNothing = (kind: Kind): boolean =>
   kinds[kind].backend === "failing" && kinds[kind].settlement !== "upfront"
 
+/** Whose steps are points: those of processes, and of the operators, who never die. */
+export type Watched = Process.Name | "operators"
+
 export interface Point {
   readonly kind: Kind
   /** Who passes the point. */
-  readonly watched: Process.Name
+  readonly watched: Watched
   /** The point. */
   readonly at: string
   /** Who dies there. */
@@ -51,12 +64,12 @@ export const sideOf = ({ victim, watched }: Point): string =>
 export const nameOf = (point: Point): string => `${sideOf(point)}, ${point.kind}: ${point.at}`
 
 /** What each process passed when nobody died. */
-export type Passed = ReadonlyMap<Kind, Readonly<Record<Process.Name, ReadonlyArray<string>>>>
+export type Passed = ReadonlyMap<Kind, Readonly<Record<Watched, ReadonlyArray<string>>>>
 
 export const of = (passed: Passed): ReadonlyArray<Point> => {
-  const at = (kind: Kind, watched: Process.Name, victim: Process.Name): ReadonlyArray<Point> =>
+  const at = (kind: Kind, watched: Watched, victim: Process.Name): ReadonlyArray<Point> =>
     stepsOf(passed, kind, watched)
-      .filter((at) => victim === watched || watched === "market" || isOutside(at))
+      .filter((at) => victim === watched || isOutsider(watched) || isOutside(at))
       .map((at) => ({ kind, watched, at, victim }))
   return [
     ...at("whole", "customer", "customer"),
@@ -84,15 +97,36 @@ export const of = (passed: Passed): ReadonlyArray<Point> => {
     ...at("sealed", "market", "customer"),
     ...at("sealed", "market", "provider"),
     ...at("sealed", "customer", "market"),
-    ...at("sealed", "provider", "market")
+    ...at("sealed", "provider", "market"),
+    ...onSpark.flatMap((kind) =>
+      peopleOnSpark(kind).flatMap((name) => [
+        ...at(kind, name, name),
+        ...at(kind, "operators", name)
+      ])
+    )
   ]
 }
 
-const locked = allKinds.filter((kind) => kinds[kind].settlement !== "upfront")
+const isOutsider = (watched: Watched): boolean => watched === "market" || watched === "operators"
+
+export const sparkOf = (kind: Kind): ReadonlyArray<string> => {
+  const terms: Terms = kinds[kind]
+  return terms.spark ?? []
+}
+
+const peopleOnSpark = (kind: Kind) =>
+  ([customer, provider] as const).filter((name) => sparkOf(kind).includes(name))
+
+const onSpark = allKinds.filter((kind) => sparkOf(kind).length > 0)
+const offSpark = allKinds.filter((kind) => sparkOf(kind).length === 0)
+
+const locked = offSpark.filter((kind) => kinds[kind].settlement !== "upfront")
 
 /** Until the payment a purchase is the same whatever becomes of it. */
-const stepsOf = (passed: Passed, kind: Kind, watched: Process.Name): ReadonlyArray<string> => {
-  const steps = passed.get(kind)?.[watched] ?? []
+const stepsOf = (passed: Passed, kind: Kind, watched: Watched): ReadonlyArray<string> => {
+  const steps = (passed.get(kind)?.[watched] ?? []).filter(
+    (step) => watched !== "operators" || isDone.test(step)
+  )
   const known = kind === "whole" ? [] : (passed.get("whole")?.[watched] ?? [])
   const paid = Math.max(0, steps.findIndex(isPayment))
   return [...new Set(steps)].filter((step) => {
@@ -105,12 +139,16 @@ const stepsOf = (passed: Passed, kind: Kind, watched: Process.Name): ReadonlyArr
   })
 }
 
+/** What operators and service provider do, and not only tell. */
+const isDone =
+  /(initiate_preimage_swap|claim_transfer|start_transfer|provide_preimage|store_preimage|RequestLightning)\w*$/
+
 /** Between the end of one step and the next write nothing happens: one of the two stands for both. */
 const isSameMoment = (previous: string | undefined, step: string): boolean =>
   previous?.startsWith("after ") === true && /^before (write|commit)/.test(step)
 
 const isPayment = (step: string): boolean =>
-  /^before (Payer\.(pay|lock)|commit: bank_\w+ (settled|held)|commit: provider_\w+ running)/.test(
+  /^before (Payer\.(pay|lock)|commit: bank_\w+ (settled|held)|commit: provider_\w+ running|initiate_preimage_swap)/.test(
     step
   )
 

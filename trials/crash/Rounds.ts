@@ -5,7 +5,6 @@
 import { Array as Arr, Effect, FileSystem, Pool } from "effect"
 import { join } from "node:path"
 import type { Line } from "../processes/Lines.ts"
-import type * as Process from "../processes/Process.ts"
 import * as Town from "../processes/Town.ts"
 import * as Crash from "./Crash.ts"
 import * as Points from "./Points.ts"
@@ -61,6 +60,7 @@ export const make = ({ bundle, lanes, patience, root }: Options) => {
       patience,
       customers: [Points.customer],
       providers: { [Points.provider]: Points.kinds[kind].backend },
+      spark: Points.sparkOf(kind),
       onLine: (name, line) => heard.push({ name, line }),
       fate: (name) =>
         Effect.sync(() => {
@@ -102,9 +102,9 @@ export const make = ({ bundle, lanes, patience, root }: Options) => {
       const before = place.heard.length
       const verdict = yield* playIn(place, kind)
       // Before that the market had nothing to do with a purchase.
-      const passed = (name: Process.Name) =>
+      const passed = (name: Points.Watched) =>
         place.heard
-          .slice(name === "market" ? before : 0)
+          .slice(name === "market" || name === "operators" ? before : 0)
           .flatMap(({ line, name: by }) =>
             by === name && line._tag === "Point" ? [line.name] : []
           )
@@ -113,7 +113,8 @@ export const make = ({ bundle, lanes, patience, root }: Options) => {
         passed: {
           customer: passed("customer"),
           provider: passed("provider"),
-          market: passed("market")
+          market: passed("market"),
+          operators: passed("operators")
         }
       }
     }).pipe(Effect.scoped)

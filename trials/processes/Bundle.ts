@@ -21,7 +21,11 @@ export const make = Effect.gen(function* () {
       format: "esm",
       platform: "node",
       dts: false,
-      deps: { alwaysBundle: [/.*/], neverBundle: ["secp256k1"], onlyBundle: false },
+      deps: {
+        alwaysBundle: [/.*/],
+        neverBundle: ["secp256k1", /^@buildonspark\//],
+        onlyBundle: false
+      },
       logLevel: "error"
     })
   )

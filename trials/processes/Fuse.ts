@@ -30,9 +30,16 @@ export interface Options {
   readonly doom?: Doom | undefined
   /** Whether each point is told of when it is passed. */
   readonly tells?: boolean | undefined
+  /** Hears what is told; default: whoever started the process. */
+  readonly say?: (line: Lines.Line) => void
 }
 
-const make = ({ doom, tells = false }: Options): Shape => {
+export const make = ({ doom, say = Lines.say, tells = false }: Options): Shape => {
+  const blow = ({ pid = process.pid }: Doom, label: string): void => {
+    say({ _tag: "Killed", at: label, pid })
+    process.kill(pid, "SIGKILL")
+  }
+
   let armed = doom
   let isLive = true
   let passed = 0
@@ -44,7 +51,7 @@ const make = ({ doom, tells = false }: Options): Shape => {
     const label = time === 1 ? name : `${name} #${time}`
     times.set(name, time)
     passed++
-    if (tells) Lines.say({ _tag: "Point", name: label })
+    if (tells) say({ _tag: "Point", name: label })
     if (armed !== undefined && (armed.at === label || armed.at === passed)) blow(armed, label)
   }
 
@@ -67,8 +74,3 @@ const make = ({ doom, tells = false }: Options): Shape => {
 }
 
 export const layer = (options: Options): Layer.Layer<Fuse> => Layer.sync(Fuse, () => make(options))
-
-const blow = ({ pid = process.pid }: Doom, label: string): void => {
-  Lines.say({ _tag: "Killed", at: label, pid })
-  process.kill(pid, "SIGKILL")
-}

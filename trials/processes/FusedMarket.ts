@@ -33,6 +33,7 @@ export const wallet = Layer.effectContext(
       makeInvoice: (request) => around("Wallet.makeInvoice", wallet.makeInvoice(request)),
       makeHoldInvoice: (request) =>
         around("Wallet.makeHoldInvoice", wallet.makeHoldInvoice(request)),
+      quoteHtlc: (request) => around("Wallet.quoteHtlc", wallet.quoteHtlc(request)),
       settleHoldInvoice: (preimage) =>
         around("Wallet.settleHoldInvoice", wallet.settleHoldInvoice(preimage)),
       cancelHoldInvoice: (hash) =>
@@ -47,7 +48,8 @@ export const wallet = Layer.effectContext(
         Payer.Payer.of({
           ...payer,
           pay: (request) => around("Payer.pay", payer.pay(request)),
-          lock: (request) => around("Payer.lock", payer.lock(request))
+          lock: (request) => around("Payer.lock", payer.lock(request)),
+          resume: (request) => around("Payer.resume", payer.resume(request))
         })
       )
     )

@@ -1,5 +1,5 @@
 /** What the processes of a trial are told when they start, in the variable `TRIAL`. */
-import { Settlement } from "@farthing/protocol"
+import { Msat, Settlement } from "@farthing/protocol"
 import { Effect, Schema } from "effect"
 import { Doom } from "./Fuse.ts"
 
@@ -44,6 +44,7 @@ export const Provider = Schema.Struct({
   lot,
   name: Schema.String,
   backend: Backend,
+  price: Msat.Msat,
   /** For how long a quote can be paid. */
   invoiceSeconds: Schema.Int
 })

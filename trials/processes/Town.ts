@@ -10,9 +10,11 @@ import type { Scope } from "effect"
 import { join } from "node:path"
 import * as Agreement from "../books/Agreement.ts"
 import * as Books from "../books/Books.ts"
+import type * as Fuse from "./Fuse.ts"
 import type { Doom } from "./Fuse.ts"
 import type { Line } from "./Lines.ts"
 import * as Process from "./Process.ts"
+import * as SparkTown from "./SparkTown.ts"
 import type * as Task from "./Task.ts"
 
 export interface Options {
@@ -24,6 +26,8 @@ export interface Options {
   readonly customers: ReadonlyArray<string>
   /** The same, and what each infers with. */
   readonly providers: Readonly<Record<string, Task.Backend>>
+  /** Who of them has a wallet on Spark; the others have accounts at the bank. */
+  readonly spark?: ReadonlyArray<string>
   /** How much longer than in an idle machine people wait; default 1. */
   readonly patience?: number
   /** The lot by which bank and backends err; default: they do not. */
@@ -39,6 +43,8 @@ export interface Town {
   readonly folder: string
   readonly market: Kept
   readonly providers: ReadonlyMap<string, Kept>
+  /** Around what operators and service provider do; undefined where nobody is on Spark. */
+  readonly operators: Fuse.Shape | undefined
   /** A customer with something to buy; it ends when it has come to rest. */
   readonly customer: (
     name: string,
@@ -63,6 +69,10 @@ const sellersPatience = "25 seconds"
 
 /** What each account is opened with. */
 const opening = Msat.make(50_000_000)
+
+/** Odd, so that no msat gets lost unseen; Spark knows whole sats alone. */
+const oddPrice = Msat.make(10_001)
+const wholePrice = Msat.make(10_000)
 
 /** The time-outs of a customer, so short that who is dead is given up in seconds. */
 const timeouts = (patience: number) => ({
@@ -94,9 +104,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   const way = options.way ?? Effect.succeed
   const fate = options.fate ?? (() => Effect.undefined)
   const lot = options.lot === undefined ? {} : { lot: options.lot }
-  const accounts = [...customers, ...Object.keys(providers)]
+  const people = [...customers, ...Object.keys(providers)]
+  const onSpark = options.spark ?? []
+  const accounts = people.filter((name) => !onSpark.includes(name))
   const fileSystem = yield* FileSystem.FileSystem
-  for (const name of ["market", ...accounts])
+  for (const name of ["market", ...people])
     yield* fileSystem.makeDirectory(join(folder, name), { recursive: true })
 
   const start = (
@@ -132,13 +144,27 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     } satisfies Task.Market)
   )
   place = yield* Effect.flatMap(market.alive, ({ ready }) => ready)
+  const bank = join(folder, "market", "bank.db")
+  const spark =
+    onSpark.length === 0
+      ? undefined
+      : yield* SparkTown.make({
+          folder,
+          bank,
+          people: onSpark,
+          opening,
+          ahead: () => ahead,
+          onLine: (line) => onLine?.("operators", line)
+        })
   const relay = yield* way(place["relay"] ?? "")
 
   const environmentOf = (name: string) => ({
     FARTHING_HOME: join(folder, name),
     FARTHING_NETWORK: Devnet.network,
     FARTHING_RELAYS_URLS: relay,
-    FARTHING_WALLET_NWC_URI: walletAt(relay, place[name] ?? "")
+    ...(onSpark.includes(name)
+      ? spark?.environmentOf(name)
+      : { FARTHING_WALLET_NWC_URI: walletAt(relay, place[name] ?? "") })
   })
 
   const shops = yield* Effect.forEach(
@@ -155,6 +181,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
             tells: true,
             name,
             backend,
+            price: onSpark.length === 0 ? oddPrice : wholePrice,
             invoiceSeconds: invoiceSeconds(patience)
           } satisfies Task.Provider,
           environmentOf(name)
@@ -175,9 +202,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   const asTheyStand = Books.read({
     opening,
-    bank: join(folder, "market", "bank.db"),
-    people: Object.fromEntries(accounts.map((name) => [name, join(folder, name, "farthing.db")]))
-  })
+    bank,
+    people: Object.fromEntries(people.map((name) => [name, join(folder, name, "farthing.db")]))
+  }).pipe(Effect.flatMap((books) => spark?.completed(books) ?? Effect.succeed(books)))
 
   const books = asTheyStand.pipe(
     Effect.repeat({ while: Agreement.sellersAreBusy, schedule: Schedule.spaced("50 millis") }),
@@ -188,6 +215,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     folder,
     market,
     providers: kept,
+    operators: spark?.fuse,
     customer,
     pass: Effect.fnUntraced(function* (hours) {
       ahead += hours * 3_600

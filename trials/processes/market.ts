@@ -4,9 +4,8 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { BankServer, Devnet, RelayServer } from "@farthing/devnet"
+import { BankServer, RelayServer } from "@farthing/devnet"
 import { Msat } from "@farthing/protocol"
-import { BankBook } from "@farthing/wallet"
 import { Context, Effect, Layer, Redacted, Schema, Stdio, Stream } from "effect"
 import { join } from "node:path"
 import * as Ahead from "./Ahead.ts"
@@ -15,17 +14,15 @@ import * as Fuse from "./Fuse.ts"
 import * as FusedDatabase from "./FusedDatabase.ts"
 import * as Lines from "./Lines.ts"
 import * as Task from "./Task.ts"
-
-/** What the bank takes for each payment: odd, so that no msat gets lost unseen. */
-const fees = { base: Msat.make(137), ppm: 1_000 }
-
-const book = BankBook.layer({ network: Devnet.network, fees })
+import * as TownBank from "./TownBank.ts"
 
 /** As `Devnet.make`. */
 const serve = Effect.fnUntraced(function* ({ accounts, balance, folder, lot, port }: Task.Market) {
   const { url } = yield* RelayServer.make({ port, store: { filename: join(folder, "relay.db") } })
   const bank = BankServer.layer({ accounts, balance: Msat.make(balance), relays: [url] }).pipe(
-    Layer.provide(lot === undefined ? book : FickleBank.layer(lot).pipe(Layer.provide(book))),
+    Layer.provide(
+      lot === undefined ? TownBank.layer : FickleBank.layer(lot).pipe(Layer.provide(TownBank.layer))
+    ),
     Layer.provide(FusedDatabase.layerAt(join(folder, "bank.db")))
   )
   const { connections } = Context.get(yield* Layer.build(bank), BankServer.BankServer)

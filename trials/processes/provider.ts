@@ -1,7 +1,7 @@
 /** A provider in a process of its own, made of the product's layers with a fuse between. */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Msat, Settlement } from "@farthing/protocol"
+import { Settlement } from "@farthing/protocol"
 import { ComputeProvider, RefundTreasury, SqlProviderBook } from "@farthing/provider"
 import { Effect, Layer } from "effect"
 import { Config, Market } from "farthing"
@@ -26,13 +26,13 @@ const refundTreasury = Layer.unwrap(
 )
 
 /** As `Market.seller`, but that a dead owner is missed and an unpaid quote given up sooner. */
-const seller = ({ backend, invoiceSeconds, lot, name }: Task.Provider) =>
+const seller = ({ backend, invoiceSeconds, lot, name, price }: Task.Provider) =>
   Layer.unwrap(
     Effect.map(Config.Config, ({ network }) =>
       ComputeProvider.layer({
         name,
         network,
-        priceMsats: Msat.make(10_001),
+        priceMsats: price,
         settlement: Settlement.Settlement.literals,
         // What is not paid may not keep others out.
         maxUnpaidSealed: 1_000,
