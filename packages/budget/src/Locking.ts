@@ -12,8 +12,9 @@ import type { Recovery } from "./Recovery.ts"
 import type * as Reservation from "./Reservation.ts"
 import type { Lock, Settled, SpendRecord } from "./Spend.ts"
 import type { SpendLedger } from "./SpendLedger.ts"
-import { proven, requestOf, unknown } from "./Submission.ts"
+import { proven, unknown } from "./Submission.ts"
 import type { Found, Order, Submission, Unpaid } from "./Submission.ts"
+import * as WalletRequest from "./WalletRequest.ts"
 
 export interface Options {
   readonly ledger: SpendLedger
@@ -34,7 +35,7 @@ export const make = Effect.fnUntraced(function* ({ ledger, submission, recovery 
     })
 
   const ask = (spend: SpendRecord, { invoice }: Order): Effect.Effect<End, Unpaid> =>
-    Effect.map(payer.lock(requestOf(spend, invoice)), ({ end }) => proven(spend, end))
+    Effect.map(payer.lock(WalletRequest.of(spend, invoice)), ({ end }) => proven(spend, end))
 
   /** The money is locked: its end is booked also where the ledger fails now. */
   const hold = Effect.fnUntraced(function* (

@@ -7,8 +7,9 @@ import type { Proof } from "./Proof.ts"
 import { costOf } from "./Spend.ts"
 import type { Settled, SpendRecord } from "./Spend.ts"
 import type { SpendLedger } from "./SpendLedger.ts"
-import { proven, requestOf, unknown } from "./Submission.ts"
+import { proven, unknown } from "./Submission.ts"
 import type { Found, Order, Submission, Unpaid } from "./Submission.ts"
+import * as WalletRequest from "./WalletRequest.ts"
 
 export interface Options {
   readonly ledger: SpendLedger
@@ -25,7 +26,7 @@ export const make = Effect.fnUntraced(function* ({ ledger, submission }: Options
     })
 
   const ask = (spend: SpendRecord, { invoice }: Order): Effect.Effect<Proof, Unpaid> =>
-    proven(spend, payer.pay(requestOf(spend, invoice)))
+    proven(spend, payer.pay(WalletRequest.of(spend, invoice)))
 
   /** The money is gone: a ledger that fails now leaves the payment to recovery. */
   const settle = Effect.fnUntraced(function* (

@@ -1,9 +1,9 @@
 /**
  * What becomes of payments that nobody takes care of any more, and of locks, which need nobody to:
- * their leases, their look-ups, and what a wallet tells late.
+ * their leases, their look-ups, what a wallet left half-way, and what it tells late.
  */
 import type { Bolt11 } from "@farthing/protocol"
-import { Wallet } from "@farthing/wallet"
+import { Payer, Wallet } from "@farthing/wallet"
 import { Clock, Duration, Effect, Option } from "effect"
 import * as Lease from "./Lease.ts"
 import type { LeaseKeeper } from "./LeaseKeeper.ts"
@@ -15,12 +15,15 @@ import { isResolved } from "./Spend.ts"
 import type { SpendRecord } from "./Spend.ts"
 import type { SpendLedger } from "./SpendLedger.ts"
 import type { LedgerUnavailable } from "./TreasuryError.ts"
+import * as WalletRequest from "./WalletRequest.ts"
 
 export interface Options {
   readonly ledger: SpendLedger
   readonly lookUp: Lookup
   readonly keepingLease: LeaseKeeper
   readonly room: Room.Room
+  /** How long the wallet may take to take a payment up again. */
+  readonly timeout: Duration.Duration
 }
 
 /** For how long after a payment it is looked at again for what the wallet tells late. */
@@ -31,8 +34,10 @@ const mostDoubtful = 20
 
 export interface Recovery extends Effect.Success<ReturnType<typeof make>> {}
 
-export const make = Effect.fnUntraced(function* ({ ledger, lookUp, keepingLease, room }: Options) {
+export const make = Effect.fnUntraced(function* (options: Options) {
+  const { ledger, lookUp, keepingLease, room, timeout } = options
   const wallet = yield* Wallet.Wallet
+  const payer = yield* Payer.Payer
 
   /** Everything that was taken over or told late, as it stands now. */
   const recover = Effect.gen(function* () {
@@ -59,10 +64,34 @@ export const make = Effect.fnUntraced(function* ({ ledger, lookUp, keepingLease,
 
   /** A lock has no owner: whoever asks the wallet may book what it says. */
   const learn = (spend: SpendRecord, onAnswer: () => void) =>
+    Effect.flatMap(pursue(spend, onAnswer), (outcome) => record(spend, outcome))
+
+  /** Looks it up; what the wallet was interrupted at is taken up again, and looked up once more. */
+  const pursue = (spend: SpendRecord, onAnswer: () => void = () => undefined) =>
     lookUp(spend).pipe(
       Effect.tap(() => Effect.sync(onAnswer)),
-      Effect.flatMap((outcome) => record(spend, outcome))
+      Effect.filterOrElse(
+        ({ _tag }) => _tag !== "Begun",
+        // What was learned already stands.
+        (outcome) =>
+          Effect.andThen(
+            resume(spend),
+            Effect.orElseSucceed(lookUp(spend), () => outcome)
+          )
+      )
     )
+
+  /** No wallet moves money a second time for it; one that cannot be at it now is asked again later. */
+  const resume = (spend: SpendRecord) =>
+    Option.match(WalletRequest.again(spend), {
+      onNone: () => Effect.void,
+      onSome: (request) =>
+        payer.resume(request).pipe(
+          Effect.timeoutOption(timeout),
+          Effect.asVoid,
+          Effect.catch(({ message }) => Effect.logDebug(message))
+        )
+    })
 
   /** Takes one spend over and finds out what became of it. */
   const takeOver = ({ paymentHash }: SpendRecord, onAnswer: () => void) =>
@@ -81,8 +110,7 @@ export const make = Effect.fnUntraced(function* ({ ledger, lookUp, keepingLease,
     )
 
   const investigate = (spend: SpendRecord, restore: Room.Restore, onAnswer: () => void) =>
-    restore(lookUp(spend)).pipe(
-      Effect.tap(() => Effect.sync(onAnswer)),
+    restore(pursue(spend, onAnswer)).pipe(
       Effect.flatMap((outcome) => record(spend, outcome)),
       keepingLease(spend),
       Effect.onError(() => warned(ledger.letGo(spend, notAsked)))
@@ -120,7 +148,7 @@ export const make = Effect.fnUntraced(function* ({ ledger, lookUp, keepingLease,
   /** What the ledger says by now, or else the wallet. */
   const learnAgain = (paymentHash: Bolt11.PaymentHash) =>
     Effect.filterOrElse(ledger.find(paymentHash), isResolved, (spend) =>
-      Effect.flatMap(lookUp(spend), (outcome) => book(spend, outcome))
+      Effect.flatMap(pursue(spend), (outcome) => book(spend, outcome))
     )
 
   const locks = yield* LockWatch.make({ learn: learnAgain, room })

@@ -3,7 +3,6 @@
  * wallet's word counts only as far as its own record of the payment does not contradict it.
  */
 import type { Bolt11 } from "@farthing/protocol"
-import type { PayRequest } from "@farthing/wallet/Payer"
 import { PaymentFailed, PaymentUnknown } from "@farthing/wallet/Payer"
 import { Clock, Duration, Effect, Schedule } from "effect"
 import * as Lease from "./Lease.ts"
@@ -175,13 +174,6 @@ export const make = ({ ledger, lookUp, keepingLease, timeout }: Options) => {
 
   return { submit, believed, uncontradicted } as const
 }
-
-/** What the wallet is asked for. */
-export const requestOf = (spend: SpendRecord, invoice: Bolt11.Invoice): PayRequest => ({
-  invoice,
-  maxFee: spend.allowedFee,
-  expiresAt: spend.payExpiresAt ?? spend.invoiceExpiresAt
-})
 
 /** Only the preimage of this very hash proves it. */
 export const proven = (

@@ -72,7 +72,13 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     lease,
     renew: (spend) => warned(ledger.renew(spend))
   })
-  const recovery = yield* Recovery.make({ ledger, lookUp, keepingLease, room })
+  const recovery = yield* Recovery.make({
+    ledger,
+    lookUp,
+    keepingLease,
+    room,
+    timeout: payTimeout
+  })
   const submission = Submission.make({ ledger, lookUp, keepingLease, timeout: payTimeout })
   const carryOut = yield* Payment.make({ ledger, submission })
   const lockUp = yield* Locking.make({ ledger, submission, recovery })
