@@ -33,14 +33,16 @@ const spawn = (
     stdin
   })
 
-/** Runs a command to its end. */
+/** Runs a command of `farthing`, or of another program of ours, to its end. */
 export const run = Effect.fnUntraced(function* (
   args: ReadonlyArray<string>,
   env: Env,
-  stdin: string | Uint8Array = ""
+  stdin: string | Uint8Array = "",
+  program?: string
 ) {
   const bytes = typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin
-  const handle = yield* spawn(args, env, bytes.length === 0 ? "ignore" : Stream.make(bytes))
+  const input = bytes.length === 0 ? "ignore" : Stream.make(bytes)
+  const handle = yield* spawn(args, env, input, program)
   const [stdout, stderr, code] = yield* Effect.all(
     [
       handle.stdout.pipe(Stream.decodeText(), Stream.mkString),
