@@ -42,7 +42,8 @@ export const open = Effect.fnUntraced(function* ({ balance, devnet, folder }: Op
     const address = yield* SparkWallet.addressOf({
       mnemonic: words,
       account,
-      network: Devnet.network
+      network: Devnet.network,
+      local: local.connection
     })
     yield* local.fund(address, balance)
     const person: Person = {

@@ -29,8 +29,8 @@ export interface Options {
   readonly relays: ReadonlyArray<string>
   /** An nsec, or the secret key in hex; without it the home's own key, made on first use. */
   readonly identity?: string | undefined
-  /** `nostr+walletconnect://…` (NIP-47). */
-  readonly wallet: string | undefined
+  /** `nostr+walletconnect://…` (NIP-47), or a wallet of words on Spark. */
+  readonly wallet: string | SparkWallet | undefined
   readonly budget?: Budget
   /** How money and result may be exchanged, in order of preference; default: upfront. */
   readonly settlement?: ReadonlyArray<Settlement.Settlement>
@@ -38,6 +38,15 @@ export interface Options {
   readonly network?: Network.Network
   /** The folder of ledger, journal and key; default: `FARTHING_HOME`, else the platform's. */
   readonly home?: string
+}
+
+export interface SparkWallet {
+  /** BIP-39: 12 to 24 English words. */
+  readonly mnemonic: string
+  /** Which of their wallets; default: the first, 0. */
+  readonly account?: number
+  /** The file that `farthing dev --wallet spark` wrote; without it the network's own operators. */
+  readonly connection?: string
 }
 
 export interface Client extends AsyncDisposable {
@@ -114,7 +123,7 @@ const environmentOf = (options: Options): Readonly<Record<string, string | undef
   FARTHING_NETWORK: options.network,
   FARTHING_RELAYS_URLS: options.relays.join(","),
   FARTHING_IDENTITY_NSEC: options.identity,
-  FARTHING_WALLET_NWC_URI: options.wallet,
+  ...walletOf(options.wallet),
   FARTHING_COMPUTE_SETTLEMENT: options.settlement?.join(","),
   ...Object.fromEntries(
     Object.entries(options.budget ?? {}).map(([name, limit]) => [
@@ -123,3 +132,13 @@ const environmentOf = (options: Options): Readonly<Record<string, string | undef
     ])
   )
 })
+
+const walletOf = (wallet: Options["wallet"]): Readonly<Record<string, string | undefined>> =>
+  typeof wallet === "object"
+    ? {
+        FARTHING_WALLET_KIND: "spark",
+        FARTHING_WALLET_MNEMONIC: wallet.mnemonic,
+        FARTHING_WALLET_ACCOUNT: wallet.account === undefined ? undefined : String(wallet.account),
+        FARTHING_WALLET_SPARK_CONNECTION: wallet.connection
+      }
+    : { FARTHING_WALLET_NWC_URI: wallet }

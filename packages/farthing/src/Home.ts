@@ -16,6 +16,8 @@ export interface Shape {
   readonly identity: string
   /** The provider's, so that one who buys and sells on one machine does not trade with itself. */
   readonly providerIdentity: string
+  /** The words that `init` makes: of identity and wallet. */
+  readonly mnemonic: string
   /** The one database: spend ledger, journal, provider's books. */
   readonly database: string
 }
@@ -37,6 +39,7 @@ export const make = Effect.fnUntraced(function* (folder: string) {
     config: path.join(home, "farthing.toml"),
     identity: path.join(home, "identity.nsec"),
     providerIdentity: path.join(home, "provider.nsec"),
+    mnemonic: path.join(home, "identity.mnemonic"),
     database: path.join(home, "farthing.db")
   })
 })

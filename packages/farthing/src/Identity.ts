@@ -86,7 +86,11 @@ const shop = Layer.effect(
   Effect.map(Home, (home) => Home.of({ ...home, identity: home.providerIdentity }))
 )
 
-/** The same, but a key that is not configured is the provider's own. */
+/** Of the words that `init` made: the customer's account and the provider's (NIP-06). */
+const accountOf = (home: Home["Service"], source: string): number =>
+  source === home.mnemonic && home.identity === home.providerIdentity ? 1 : 0
+
+/** The same, but a key that nobody chose to be both is the provider's own. */
 export const layerProvider = layer.pipe(Layer.provide(shop))
 
 /** The key under which this home sells; none if it never did. Makes nothing. */
@@ -146,8 +150,10 @@ const findOrigin = Effect.gen(function* () {
 })
 
 const load = Effect.fnUntraced(function* ({ form, secret, source }: Origin) {
+  const account = accountOf(yield* Home, source)
   const text = yield* secret
-  const parsed = form === "nsec" ? Effect.fromResult(Key.parseSecret(text)) : Key.fromMnemonic(text)
+  const parsed =
+    form === "nsec" ? Effect.fromResult(Key.parseSecret(text)) : Key.fromMnemonic(text, account)
   const secretKey = yield* Effect.mapError(
     parsed,
     (invalid) =>

@@ -81,7 +81,8 @@ describe("The home", () => {
         config: `${parent}/a/b/farthing.toml`,
         identity: `${parent}/a/b/identity.nsec`,
         providerIdentity: `${parent}/a/b/provider.nsec`,
-        database: `${parent}/a/b/farthing.db`
+        database: `${parent}/a/b/farthing.db`,
+        mnemonic: `${parent}/a/b/identity.mnemonic`
       })
       const info = yield* fileSystem.stat(home.path)
       assert.strictEqual(info.mode & 0o777, 0o700)

@@ -310,4 +310,24 @@ describe("The layer", () => {
       })
     )
   )
+
+  it.effect("gives a provider the second account of the words that init made (NIP-06)", () =>
+    inHome(
+      Effect.gen(function* () {
+        const customer = yield* Effect.provide(Identity.Identity, Identity.layer)
+        const provider = yield* Effect.provide(Identity.Identity, Identity.layerProvider)
+        assert.strictEqual(customer.publicKey, mnemonicKey)
+        const second = yield* Key.fromMnemonic(Redacted.make(mnemonic), 1)
+        assert.strictEqual(provider.publicKey, Key.publicKeyOf(second))
+        assert.deepStrictEqual(
+          Option.map(yield* Identity.findProvider, ({ publicKey }) => publicKey),
+          Option.some(provider.publicKey)
+        )
+      }),
+      {
+        toml: '[identity]\nmnemonic_file = "identity.mnemonic"',
+        files: { "identity.mnemonic": [mnemonic, 0o600] }
+      }
+    )
+  )
 })
