@@ -84,7 +84,7 @@ const decoration = /^(?:[-*>]\s+|\d{1,2}[.)]\s+)?(?:\*\*|`)?/
 
 export const parseLine = (line: string): Option.Option<Action> => {
   const [, keyword = "", rest = ""] =
-    /^([A-Z_]{3,20})(?:\*\*)?(?::(?:\*\*)?\s*(.*))?$/s.exec(line.trim().replace(decoration, "")) ??
+    /^([A-Z_]{2,20})(?:\*\*)?(?::(?:\*\*)?\s*(.*))?$/s.exec(line.trim().replace(decoration, "")) ??
     []
   const read = readers[keyword as keyof typeof readers]
   return Object.hasOwn(readers, keyword) ? Option.flatMap(read(rest.trim()), valid) : Option.none()

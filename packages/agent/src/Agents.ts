@@ -3,6 +3,7 @@
  * and what befalls one touches no other. An agent that waits is an entry in a heap; what it lives on
  * is built when it wakes.
  */
+import { Treasury } from "@farthing/budget"
 import type { Key } from "@farthing/protocol"
 import { Relay, UnixTime } from "@farthing/relay"
 import type { Scope } from "effect"
@@ -140,7 +141,7 @@ export const make = Effect.fnUntraced(function* <E, R = never>(
     Effect.gen(function* () {
       const event = yield* tick(seat.id, trigger)
       const now = yield* Clock.currentTimeMillis
-      const end = isBusy(event) ? "busy" : "over"
+      const end = isOpen(event) ? "open" : "over"
       const heartbeat = roster.end(seat, trigger, end, now, yield* Random.next)
       if (heartbeat !== undefined)
         yield* Effect.ignore(book.members.setHeartbeat(seat.id, heartbeat))
@@ -237,8 +238,11 @@ export const make = Effect.fnUntraced(function* <E, R = never>(
 /** Before relays that refuse are asked again. */
 const deaf = Duration.seconds(10)
 
-const isBusy = (event: AgentEvent): boolean =>
+/** Another process is at it, or nobody knows yet what became of its payment. */
+const isOpen = (event: AgentEvent): boolean =>
   event._tag === "Failed" &&
   event.cause.reasons.some(
-    (reason) => Cause.isFailReason(reason) && reason.error instanceof AgentBusy
+    (reason) =>
+      Cause.isFailReason(reason) &&
+      (reason.error instanceof AgentBusy || reason.error instanceof Treasury.PaymentUnknown)
   )

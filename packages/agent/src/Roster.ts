@@ -18,8 +18,8 @@ export interface Seat extends DueHeap.Due {
   isTicking: boolean
 }
 
-/** How a tick ended, as far as the next one hangs on it. */
-export type End = "over" | "busy"
+/** How a tick ended, as far as the next one hangs on it: `open` is one that has to go on soon. */
+export type End = "over" | "open"
 
 /** Times are unix milliseconds; chances are drawn from 0 to below 1. */
 export interface Roster {
@@ -48,8 +48,8 @@ export interface Roster {
   ) => number | undefined
 }
 
-/** Another process is at it: it is asked again soon. */
-const busyWait = 5_000
+/** Before a tick goes on that another process is at, or whose payment is not known. */
+const openWait = 15_000
 
 /** New agents do not all begin at once. */
 const firstWithin = 60_000
@@ -127,9 +127,9 @@ export const make = (rules: TriggerQueue.Rules): Roster => {
     end: (seat, trigger, end, now, chance) => {
       seat.isTicking = false
       const isBeaten = seat.heartbeat <= now
-      if (end === "busy" && trigger._tag !== "Heartbeat")
-        seat.queue = TriggerQueue.offer(seat.queue, trigger, now + busyWait)
-      if (isBeaten) seat.heartbeat = end === "busy" ? now + busyWait : after(seat, now, chance)
+      if (end === "open" && trigger._tag !== "Heartbeat")
+        seat.queue = TriggerQueue.offer(seat.queue, trigger, now + openWait)
+      if (isBeaten) seat.heartbeat = end === "open" ? now + openWait : after(seat, now, chance)
       arrange(seat)
       return isBeaten && end === "over" ? seat.heartbeat : undefined
     }

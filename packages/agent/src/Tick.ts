@@ -202,7 +202,7 @@ const giveUp = Effect.fnUntraced(function* (
   { state, tick }: Begun,
   error: ComputeError.ComputeError | Treasury.LedgerUnavailable
 ) {
-  if (yield* Thinking.isOpen(body, tick)) return
+  if (error._tag === "PaymentUnknown" || (yield* Thinking.isOpen(body, tick))) return
   const at = yield* Clock.currentTimeMillis
   const cost = Thinking.costOf(error)
   const samples = cost === 0 ? state.samples : Runway.add(state.samples, { at, cost })

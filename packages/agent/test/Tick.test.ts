@@ -5,6 +5,7 @@ import { Bank } from "@farthing/wallet"
 import { Effect } from "effect"
 import * as Agent from "../src/Agent.ts"
 import * as Trigger from "../src/Trigger.ts"
+import * as Home from "./support/Home.ts"
 import * as Town from "./support/Town.ts"
 
 describe("a tick", () => {
@@ -14,7 +15,7 @@ describe("a tick", () => {
       const secret = Key.generate()
       yield* Effect.gen(function* () {
         const bank = yield* Bank.Bank
-        yield* bank.open("agent", Town.sats(1_000))
+        yield* bank.open("agent", Home.sats(1_000))
         const seller = yield* Town.seller(town, () => "POST: hello\nREMEMBER: said hello")
         yield* Effect.gen(function* () {
           const agent = yield* Agent.Agent
@@ -30,7 +31,7 @@ describe("a tick", () => {
             ]
           )
           assert.strictEqual(seller.asked(), 1)
-          assert.strictEqual(report.cost, Msat.add(Town.price, Town.fee))
+          assert.strictEqual(report.cost, Msat.add(Home.price, Home.fee))
           const [note] = yield* relay.query([{ kinds: [1], authors: [agent.publicKey] }])
           assert.strictEqual(note?.content, "hello")
           const kinds = (yield* relay.query([{ authors: [agent.publicKey] }])).map(
@@ -38,8 +39,8 @@ describe("a tick", () => {
           )
           for (const kind of [39200, 39201, 39202, 39210, 39211, 39230, 39231])
             assert.include(kinds, kind)
-        }).pipe(Effect.provide(Town.home(town, secret)))
-      }).pipe(Effect.scoped, Effect.provide(Town.streets(town)))
+        }).pipe(Effect.provide(Home.home(town, secret)))
+      }).pipe(Effect.scoped, Effect.provide(Home.streets(town)))
     }).pipe(Effect.scoped)
   )
 })

@@ -1,39 +1,19 @@
 /** A market for agents: a real relay, a bank in a file, and providers whose words a test scripts. */
-import { type Limits, Treasury } from "@farthing/budget"
-import { ComputeClient } from "@farthing/compute"
 import { RelayServer } from "@farthing/devnet"
-import { Key, Msat, Sat } from "@farthing/protocol"
+import { Key, type Msat } from "@farthing/protocol"
 import {
   ComputeProvider,
   InferenceBackend,
   RefundTreasury,
   SqlProviderBook
 } from "@farthing/provider"
-import { Relay, Signer } from "@farthing/relay"
-import { Sqlite } from "@farthing/sqlite"
-import { BankBook, LedgerWallet } from "@farthing/wallet"
-import { Context, Duration, Effect, Layer, Stream } from "effect"
+import { Signer } from "@farthing/relay"
+import { LedgerWallet } from "@farthing/wallet"
+import { Context, Effect, Layer, Stream } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as Agent from "../../src/Agent.ts"
-import { AgentBook } from "../../src/AgentBook.ts"
-import * as Charter from "../../src/Charter.ts"
-import * as SqlAgentBook from "../../src/SqlAgentBook.ts"
-import * as ZapInvoices from "../../src/ZapInvoices.ts"
-
-export const sats = (amount: number): Msat.Msat => Sat.toMsat(Sat.make(amount))
-
-export const price = sats(10)
-
-/** What the bank takes for each payment. */
-export const fee = sats(1)
-
-export interface Town {
-  /** Where the books stand. */
-  readonly folder: string
-  readonly relay: string
-}
+import { type Town, database, price } from "./Home.ts"
 
 /** Until the scope closes. */
 export const open = Effect.gen(function* () {
@@ -45,25 +25,18 @@ export const open = Effect.gen(function* () {
   return { folder, relay: url } satisfies Town
 })
 
-const database = ({ folder }: Town, name: string) =>
-  Sqlite.layer({ filename: join(folder, name), synchronous: "NORMAL" })
-
-/** The bank and the relays as one process sees them. */
-export const streets = (town: Town) =>
-  Layer.merge(
-    Relay.layer({ urls: [town.relay], storedTimeout: "2 seconds", publishTimeout: "3 seconds" }),
-    BankBook.layer({
-      network: "regtest",
-      fees: { base: fee, ppm: 0 },
-      lookAround: "100 millis"
-    }).pipe(Layer.provide(database(town, "bank.db")))
-  )
-
 /** What a model says to a prompt. */
 export type Model = (prompt: string) => string
 
+/** What a model says that never says anything. */
+export const silence = "…"
+
 /** A provider whose model is the test's; it sells until the scope closes. */
-export const seller = Effect.fnUntraced(function* (town: Town, model: Model) {
+export const seller = Effect.fnUntraced(function* (
+  town: Town,
+  model: Model,
+  priceMsats: Msat.Msat = price
+) {
   let asked = 0
   const backend = InferenceBackend.InferenceBackend.of({
     name: "scripted",
@@ -71,14 +44,16 @@ export const seller = Effect.fnUntraced(function* (town: Town, model: Model) {
     infer: ({ prompt }) =>
       Stream.suspend(() => {
         asked++
+        const text = model(prompt)
+        if (text === silence) return Stream.never
         return Stream.fromIterable<InferenceBackend.Part>([
-          { _tag: "Text", text: model(prompt) },
+          { _tag: "Text", text },
           { _tag: "Finish", reason: "stop", tokensIn: 1, tokensOut: 1 }
         ])
       })
   })
   const context = yield* Layer.build(
-    ComputeProvider.layer({ name: "tern", network: "regtest", priceMsats: price }).pipe(
+    ComputeProvider.layer({ name: "tern", network: "regtest", priceMsats }).pipe(
       Layer.provide(Layer.succeed(InferenceBackend.InferenceBackend, backend)),
       Layer.provide(RefundTreasury.layer({ network: "regtest" })),
       Layer.provide(LedgerWallet.layer({ account: "provider" })),
@@ -90,70 +65,3 @@ export const seller = Effect.fnUntraced(function* (town: Town, model: Model) {
   yield* Context.get(context, ComputeProvider.ComputeProvider).online
   return { asked: () => asked }
 })
-
-export interface Settings {
-  readonly limits?: Partial<Limits.Limits>
-  readonly options?: Partial<Agent.Options>
-  readonly compute?: Partial<ComputeClient.Options>
-  readonly zaps?: ZapInvoices.ZapInvoices["Service"]
-  readonly charter?: Partial<Charter.Charter>
-  /** The account at the bank; default `agent`. */
-  readonly account?: string
-  /** The file of its home; default `agent.db`. */
-  readonly home?: string
-}
-
-const limits: Limits.Limits = {
-  reserve: Msat.zero,
-  maxFee: sats(10),
-  maxFeePercent: 1,
-  wait: Duration.zero,
-  timeZone: "UTC"
-}
-
-/** Everything an agent lives on, in a home of its own. */
-export const home = (town: Town, secret: Key.SecretKey, settings: Settings = {}) =>
-  Agent.layer({
-    network: "regtest",
-    lowBalanceDays: 0,
-    hibernateBelow: Msat.zero,
-    lease: "1 second",
-    ...settings.options
-  }).pipe(
-    Layer.provideMerge(enrolled(secret, settings)),
-    Layer.provideMerge(
-      ComputeClient.layer({
-        network: "regtest",
-        discoveryTimeout: Duration.seconds(1),
-        ...settings.compute
-      })
-    ),
-    Layer.provideMerge(
-      Treasury.layer({
-        network: "regtest",
-        lease: "1 second",
-        limits: { ...limits, ...settings.limits }
-      })
-    ),
-    Layer.provideMerge(LedgerWallet.layer({ account: settings.account ?? "agent" })),
-    Layer.provideMerge(Signer.layer(secret)),
-    Layer.provideMerge(SqlAgentBook.layer),
-    Layer.provideMerge(database(town, settings.home ?? "agent.db")),
-    Layer.provideMerge(
-      settings.zaps === undefined
-        ? ZapInvoices.layerNone
-        : Layer.succeed(ZapInvoices.ZapInvoices, settings.zaps)
-    )
-  )
-
-const enrolled = (secret: Key.SecretKey, { charter }: Settings) =>
-  Layer.effectDiscard(
-    Effect.gen(function* () {
-      const { members } = yield* AgentBook
-      yield* members.enrol({
-        id: Key.publicKeyOf(secret),
-        account: undefined,
-        charter: Charter.make({ name: "heron", ...charter })
-      })
-    })
-  )
