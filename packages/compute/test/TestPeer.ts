@@ -29,7 +29,7 @@ export interface Profile {
   readonly clockAhead?: number
 }
 
-export type { HoldTerms, How, Job } from "./PeerJob.ts"
+export type { How, Job } from "./PeerJob.ts"
 
 export interface Peer {
   readonly pubkey: Key.PublicKey

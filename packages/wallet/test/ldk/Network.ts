@@ -77,25 +77,30 @@ export const make: Effect.Effect<Network> = Effect.gen(function* () {
     settleDown()
   }
 
-  /** Carol opens a channel and leaves so much of it, beyond its reserve, to the other. */
-  const open = (peer: Node.Node, msats: bigint) => {
+  /** Carol opens channels, and leaves so much of each, beyond the reserve, to the other. */
+  const open = (channels: ReadonlyArray<readonly [peer: Node.Node, msats: bigint]>) => {
     const fundings: Array<Uint8Array> = []
     listeners.set(carol, (event) => {
       if (!(event instanceof ldk.Event_FundingGenerationReady)) return
+      const { counterparty_node_id: peer, temporary_channel_id: channel } = event
       const funding = Chain.transactionTo(event.output_script, event.channel_value_satoshis)
-      carol.manager.funding_transaction_generated(event.temporary_channel_id, peer.id, funding)
+      carol.manager.funding_transaction_generated(channel, peer, funding)
       fundings.push(funding)
     })
-    carol.manager.create_channel(peer.id, channelSats, reserve + msats, 0n, null, null)
+    for (const [peer, msats] of channels)
+      carol.manager.create_channel(peer.id, channelSats, reserve + msats, 0n, null, null)
     settleDown()
-    mineBlock(now, fundings)
     listeners.delete(carol)
+    mineBlock(now, fundings)
+    for (let block = 1; block < confirmations; block++) chain.mine(now)
+    settleDown()
   }
 
   settleDown()
-  open(alice, BigInt(funds))
-  open(bob, 0n)
-  for (let block = 0; block < confirmations; block++) mineBlock(now)
+  open([
+    [alice, BigInt(funds)],
+    [bob, 0n]
+  ])
 
   const one = Semaphore.makeUnsafe(1)
 
