@@ -2,10 +2,10 @@
  * The coins of Spark: a leaf is an output that its owner and the operators can spend together. It
  * changes hands whole; that it was ever on a chain is only pretended here.
  */
-import { addPublicKeys, getTxId } from "@buildonspark/spark-sdk"
-import { Hex, Sat } from "@farthing/protocol"
-import { Transaction } from "@scure/btc-signer"
-import { randomBytes, randomUUID } from "node:crypto"
+import { addPublicKeys } from "@buildonspark/spark-sdk"
+import { Sat } from "@farthing/protocol"
+import { RawTx } from "@scure/btc-signer"
+import { createHash, randomBytes, randomUUID } from "node:crypto"
 import type { Identity, KeyPair } from "./Identity.ts"
 
 /**
@@ -39,8 +39,8 @@ export const mint = (
   const toBoth = scriptFor(verifyingKey)
   const toOwner = scriptFor(publicKey)
   return values.map((value) => {
-    const nodeTx = pay({ txid: Hex.fromBytes(randomBytes(32)), sequence: 0 }, toBoth, value)
-    const refundTx = pay({ txid: getTxId(nodeTx), sequence: longestTimelock }, toOwner, value)
+    const nodeTx = pay({ txid: Uint8Array.from(randomBytes(32)), sequence: 0 }, toBoth, value)
+    const refundTx = pay({ txid: idOf(nodeTx), sequence: longestTimelock }, toOwner, value)
     return {
       id: randomUUID(),
       value,
@@ -48,8 +48,8 @@ export const mint = (
       state: "available",
       verifyingKey,
       operatorsKey,
-      nodeTx: nodeTx.toBytes(true),
-      refundTx: refundTx.toBytes(true)
+      nodeTx,
+      refundTx
     }
   })
 }
@@ -63,16 +63,25 @@ const scriptFor = (publicKey: Uint8Array): Uint8Array =>
 
 const op1 = 0x51
 
+/** Without signatures. */
 const pay = (
-  input: { readonly txid: string; readonly sequence: number },
+  input: { readonly txid: Uint8Array; readonly sequence: number },
   script: Uint8Array,
   value: Sat.Sat
-): Transaction => {
-  const transaction = new Transaction({ version: 3, allowUnknownOutputs: true })
-  transaction.addInput({ ...input, index: 0 })
-  transaction.addOutput({ script, amount: BigInt(value) })
-  return transaction
-}
+): Uint8Array =>
+  RawTx.encode({
+    version: 3,
+    segwitFlag: false,
+    inputs: [{ ...input, index: 0, finalScriptSig: new Uint8Array() }],
+    outputs: [{ amount: BigInt(value), script }],
+    witnesses: [],
+    lockTime: 0
+  })
+
+const idOf = (transaction: Uint8Array): Uint8Array =>
+  Uint8Array.from(sha256(sha256(transaction)).toReversed())
+
+const sha256 = (bytes: Uint8Array): Buffer => createHash("sha256").update(bytes).digest()
 
 /** The powers of two that an amount is the sum of. */
 export const fewest = (amount: Sat.Sat): ReadonlyArray<Sat.Sat> => {

@@ -6,7 +6,7 @@ import { Effect, Exit } from "effect"
 import type { RawWallet } from "./LocalWorld.ts"
 import { inSeconds, newPreimage, within } from "./LocalWorld.ts"
 
-/** Alice locks 50 sats for bob, for an hour. */
+/** Alice locks 5 sats for bob, for an hour. */
 const lock = Effect.fnUntraced(function* (
   alice: RawWallet,
   bob: RawWallet,
@@ -16,7 +16,7 @@ const lock = Effect.fnUntraced(function* (
   return yield* alice.ask((sdk) =>
     sdk.createHTLC({
       receiverSparkAddress: bob.address,
-      amountSats: 50,
+      amountSats: 5,
       preimage,
       expiryTime
     })
@@ -33,23 +33,23 @@ describe("An HTLC", () => {
   it.live("is seen by both, and its receiver takes it with the preimage", () =>
     within(
       Effect.fnUntraced(function* ({ wallet }) {
-        const alice = yield* wallet({ sats: 100 })
+        const alice = yield* wallet({ sats: 12 })
         const bob = yield* wallet()
         const preimage = yield* newPreimage
         const { id } = yield* lock(alice, bob, preimage)
-        yield* alice.has(50)
+        yield* alice.has(7)
 
         const [waiting] = (yield* bob.ask(find(preimage, asReceiver))).preimageRequests
         assert.strictEqual(
           waiting?.status,
           PreimageRequestStatus.PREIMAGE_REQUEST_STATUS_WAITING_FOR_PREIMAGE
         )
-        assert.strictEqual(waiting?.transfer?.totalValue, 50)
+        assert.strictEqual(waiting?.transfer?.totalValue, 5)
         assert.strictEqual(waiting?.transfer?.id, id)
         assert.isUndefined(waiting?.preimage)
 
         yield* bob.ask((sdk) => sdk.claimHTLC(preimage))
-        yield* bob.has(50)
+        yield* bob.has(5)
         const [shown] = (yield* alice.ask(find(preimage, asSender))).preimageRequests
         assert.strictEqual(
           shown?.status,
@@ -63,7 +63,7 @@ describe("An HTLC", () => {
   it.live("is for its receiver alone, and for the preimage alone", () =>
     within(
       Effect.fnUntraced(function* ({ wallet }) {
-        const alice = yield* wallet({ sats: 100 })
+        const alice = yield* wallet({ sats: 12 })
         const bob = yield* wallet()
         const mallory = yield* wallet()
         const preimage = yield* newPreimage
@@ -81,7 +81,7 @@ describe("An HTLC", () => {
         )
         assert.deepStrictEqual(seen.preimageRequests, [])
         yield* bob.ask((sdk) => sdk.claimHTLC(preimage))
-        yield* bob.has(50)
+        yield* bob.has(5)
       })
     )
   )
@@ -89,20 +89,20 @@ describe("An HTLC", () => {
   it.live("returns to its sender when it expires, and cannot be taken any more", () =>
     within(
       Effect.fnUntraced(function* ({ later, wallet }) {
-        const alice = yield* wallet({ sats: 100 })
+        const alice = yield* wallet({ sats: 12 })
         const bob = yield* wallet()
         const preimage = yield* newPreimage
         yield* lock(alice, bob, preimage)
         yield* later("59 minutes")
-        yield* alice.has(50)
+        yield* alice.has(7)
         yield* later("1 minute")
-        yield* alice.has(100)
+        yield* alice.has(12)
         const [returned] = (yield* alice.ask(find(preimage, asSender))).preimageRequests
         assert.strictEqual(returned?.status, PreimageRequestStatus.PREIMAGE_REQUEST_STATUS_RETURNED)
         assert.isTrue(Exit.isFailure(yield* Effect.exit(bob.ask((sdk) => sdk.claimHTLC(preimage)))))
         yield* lock(alice, bob, preimage)
         yield* bob.ask((sdk) => sdk.claimHTLC(preimage))
-        yield* bob.has(50)
+        yield* bob.has(5)
       })
     )
   )
@@ -110,15 +110,15 @@ describe("An HTLC", () => {
   it.live("is one at a time for a hash, and none after its preimage was shown", () =>
     within(
       Effect.fnUntraced(function* ({ wallet }) {
-        const alice = yield* wallet({ sats: 200 })
+        const alice = yield* wallet({ sats: 12 })
         const bob = yield* wallet()
         const preimage = yield* newPreimage
         yield* lock(alice, bob, preimage)
         assert.isTrue(Exit.isFailure(yield* Effect.exit(lock(alice, bob, preimage))))
-        yield* alice.has(150)
+        yield* alice.has(7)
         yield* bob.ask((sdk) => sdk.claimHTLC(preimage))
         assert.isTrue(Exit.isFailure(yield* Effect.exit(lock(alice, bob, preimage))))
-        yield* alice.has(150)
+        yield* alice.has(7)
       })
     )
   )

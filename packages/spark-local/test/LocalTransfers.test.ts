@@ -8,13 +8,13 @@ describe("Leaves", () => {
   it.live("go to whom they are sent, and both sides know of it", () =>
     within(
       Effect.fnUntraced(function* ({ wallet }) {
-        const alice = yield* wallet({ sats: 1_000 })
+        const alice = yield* wallet({ sats: 12 })
         const bob = yield* wallet()
         const sent = yield* alice.ask((sdk) =>
-          sdk.transfer({ amountSats: 100, receiverSparkAddress: bob.address })
+          sdk.transfer({ amountSats: 5, receiverSparkAddress: bob.address })
         )
-        yield* bob.has(100)
-        yield* alice.has(900)
+        yield* bob.has(5)
+        yield* alice.has(7)
         const seen = yield* bob.ask((sdk) => sdk.getTransfers())
         assert.deepStrictEqual(
           seen.transfers.map(({ id, status, totalValue, transferDirection }) => ({
@@ -27,7 +27,7 @@ describe("Leaves", () => {
             {
               id: sent.id,
               status: "TRANSFER_STATUS_COMPLETED",
-              totalValue: 100,
+              totalValue: 5,
               transferDirection: "INCOMING"
             }
           ]
@@ -65,11 +65,11 @@ describe("Leaves", () => {
     within(
       Effect.fnUntraced(function* ({ wallet }) {
         const seed = randomBytes(32)
-        const alice = yield* wallet({ sats: 100 })
+        const alice = yield* wallet({ sats: 12 })
         const { address } = yield* Effect.scoped(wallet({ seed }))
-        yield* alice.ask((sdk) => sdk.transfer({ amountSats: 30, receiverSparkAddress: address }))
+        yield* alice.ask((sdk) => sdk.transfer({ amountSats: 3, receiverSparkAddress: address }))
         const bob = yield* wallet({ seed })
-        yield* bob.has(30)
+        yield* bob.has(3)
       })
     )
   )
@@ -78,20 +78,20 @@ describe("Leaves", () => {
     within(
       Effect.fnUntraced(function* ({ wallet }) {
         const seed = randomBytes(32)
-        const one = yield* wallet({ seed, sats: 64 })
+        const one = yield* wallet({ seed, sats: 8 })
         const other = yield* wallet({ seed })
-        yield* other.has(64)
+        yield* other.has(8)
         const bob = yield* wallet()
         const ends = yield* Effect.forEach(
           [one, other],
           ({ ask }) =>
             Effect.exit(
-              ask((sdk) => sdk.transfer({ amountSats: 64, receiverSparkAddress: bob.address }))
+              ask((sdk) => sdk.transfer({ amountSats: 8, receiverSparkAddress: bob.address }))
             ),
           { concurrency: 2 }
         )
         assert.strictEqual(ends.filter(Exit.isSuccess).length, 1)
-        yield* bob.has(64)
+        yield* bob.has(8)
         assert.strictEqual(yield* available(one.ask), 0)
       })
     )
@@ -101,18 +101,18 @@ describe("Leaves", () => {
     within(
       Effect.fnUntraced(function* ({ spark, wallet }) {
         const before = yield* spark.audit
-        const alice = yield* wallet({ sats: 1_000 })
+        const alice = yield* wallet({ sats: 12 })
         const bob = yield* wallet()
         yield* alice.ask((sdk) =>
-          sdk.transfer({ amountSats: 400, receiverSparkAddress: bob.address })
+          sdk.transfer({ amountSats: 5, receiverSparkAddress: bob.address })
         )
-        yield* bob.has(400)
+        yield* bob.has(5)
         const after = yield* spark.audit
-        assert.strictEqual(after.issued, before.issued + 1_000)
+        assert.strictEqual(after.issued, before.issued + 12)
         assert.strictEqual(after.vault, before.vault)
         assert.deepStrictEqual(
           [...after.owners.values()].map((holding) => holding.available).toSorted(),
-          [400, 600]
+          [5, 7]
         )
       })
     )

@@ -9,7 +9,7 @@ import { Bank, BankBook } from "@farthing/wallet"
 import type { SparkConnection } from "@farthing/wallet/SparkConnection"
 import * as MovableClock from "@farthing/wallet/testing/MovableClock"
 import type { Cause, Scope } from "effect"
-import { Clock, Effect, Layer } from "effect"
+import { Clock, Effect, Layer, Schedule } from "effect"
 import { randomBytes } from "node:crypto"
 
 /** The SDK's wallet: its promises as effects. */
@@ -58,7 +58,7 @@ const walletOf =
       const sdk = yield* open(spark.connection, seed)
       const ask: RawWallet["ask"] = (question) => Effect.tryPromise(() => question(sdk))
       const has: RawWallet["has"] = (wanted) =>
-        Effect.repeat(available(ask), { until: (found) => found === wanted })
+        eventually(available(ask), (found) => found === wanted)
       const address = yield* ask((sdk) => sdk.getSparkAddress())
       if (sats > 0) {
         yield* spark.fund(address, Msat.make(sats * 1000))
@@ -70,6 +70,10 @@ const walletOf =
 /** A date so many seconds from now. */
 export const inSeconds = (seconds: number): Effect.Effect<Date> =>
   Effect.map(Clock.currentTimeMillis, (now) => new Date(now + seconds * 1000))
+
+/** Looks again and again, and leaves the others time to work. */
+export const eventually = <A, E, R>(look: Effect.Effect<A, E, R>, until: (found: A) => boolean) =>
+  Effect.repeat(look, { until, schedule: Schedule.spaced("20 millis") })
 
 /** The bank account pays, whatever the fee. */
 export const pay = Effect.fnUntraced(function* (bank: Bank.Shape, account: string, bolt11: string) {
