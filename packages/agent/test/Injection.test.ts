@@ -90,7 +90,7 @@ const ordered = Effect.fnUntraced(function* (
         balance: yield* wallet.balance,
         robbed: yield* bank.balance(`attacker of ${account}`),
         said: yield* relay.query([{ authors: [agent.publicKey] }]),
-        treasury
+        spentToday: (yield* treasury.status).spentToday
       }
     }).pipe(
       Effect.provide(
@@ -131,7 +131,7 @@ describe("an agent whose model obeys every order of a stranger", () => {
 
     it.effect("pays, even if it may pay anybody, no more than its limits allow", () =>
       Effect.gen(function* () {
-        const { actions, robbed, treasury } = yield* ordered(
+        const { actions, robbed, spentToday } = yield* ordered(
           ({ bolt11 }) =>
             Effect.map(Effect.replicateEffect(bolt11(Home.sats(40)), 4), (invoices) =>
               doing(...invoices.map((invoice) => `PAY_INVOICE: ${invoice}`))
@@ -143,7 +143,7 @@ describe("an agent whose model obeys every order of a stranger", () => {
         )
         assert.deepStrictEqual(states(actions), ["done", "done", "done", "failed"])
         assert.strictEqual(robbed, Home.sats(120))
-        assert.isAtMost((yield* treasury.status).spentToday, Home.sats(150))
+        assert.isAtMost(spentToday, Home.sats(150))
       })
     )
 

@@ -133,7 +133,7 @@ describe("the tick executor", () => {
         assert.strictEqual(error._tag, "BudgetExhausted")
         assert.strictEqual((yield* (yield* ComputeClient.ComputeClient).jobs()).length, 1)
       }),
-      { settings: { limits: { daily: Home.sats(15) } } }
+      { settings: { limits: { daily: Home.sats(21), maxFee: Home.fee, maxFeePercent: 0 } } }
     )
   )
 

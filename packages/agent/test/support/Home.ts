@@ -90,6 +90,7 @@ export const home = (town: Town, secret: Key.SecretKey, settings: Settings = {})
     Layer.provideMerge(
       ComputeClient.layer({
         network: "regtest",
+        budget: settings.account ?? "agent",
         discoveryTimeout: Duration.seconds(1),
         ...settings.compute
       })
@@ -98,6 +99,7 @@ export const home = (town: Town, secret: Key.SecretKey, settings: Settings = {})
     Layer.provideMerge(
       Treasury.layer({
         network: "regtest",
+        budget: settings.account ?? "agent",
         lease: "1 second",
         limits: { ...limits, ...settings.limits }
       })

@@ -28,8 +28,10 @@ export const open = Effect.gen(function* () {
 /** What a model says to a prompt. */
 export type Model = (prompt: string) => string
 
-/** What a model says that never says anything. */
+/** What a model says that says nothing, and that too late. */
 export const silence = "…"
+
+let serial = 0
 
 /** A provider whose model is the test's; it sells until the scope closes. */
 export const seller = Effect.fnUntraced(function* (
@@ -37,6 +39,7 @@ export const seller = Effect.fnUntraced(function* (
   model: Model,
   priceMsats: Msat.Msat = price
 ) {
+  const name = `provider ${serial++}`
   let asked = 0
   const backend = InferenceBackend.InferenceBackend.of({
     name: "scripted",
@@ -45,7 +48,7 @@ export const seller = Effect.fnUntraced(function* (
       Stream.suspend(() => {
         asked++
         const text = model(prompt)
-        if (text === silence) return Stream.never
+        if (text === silence) return Stream.drain(Stream.fromEffect(Effect.sleep("1 second")))
         return Stream.fromIterable<InferenceBackend.Part>([
           { _tag: "Text", text },
           { _tag: "Finish", reason: "stop", tokensIn: 1, tokensOut: 1 }
@@ -56,9 +59,9 @@ export const seller = Effect.fnUntraced(function* (
     ComputeProvider.layer({ name: "tern", network: "regtest", priceMsats }).pipe(
       Layer.provide(Layer.succeed(InferenceBackend.InferenceBackend, backend)),
       Layer.provide(RefundTreasury.layer({ network: "regtest" })),
-      Layer.provide(LedgerWallet.layer({ account: "provider" })),
+      Layer.provide(LedgerWallet.layer({ account: name })),
       Layer.provide(SqlProviderBook.layer),
-      Layer.provide(database(town, "provider.db")),
+      Layer.provide(database(town, `${name}.db`)),
       Layer.provide(Signer.layer(Key.generate()))
     )
   )
