@@ -1,3 +1,4 @@
+export * as Agents from "./Agents.ts"
 export * as Config from "./Config.ts"
 export * as Environment from "./Environment.ts"
 export * as Home from "./Home.ts"
