@@ -1,6 +1,7 @@
 /** The command tree. */
 import { Command } from "effect/cli"
 import manifest from "../package.json" with { type: "json" }
+import * as Agent from "./commands/Agent.ts"
 import * as Ask from "./commands/Ask.ts"
 import * as Budget from "./commands/Budget.ts"
 import * as Demo from "./commands/Demo.ts"
@@ -31,6 +32,7 @@ export const farthing = Command.make("farthing").pipe(
     Budget.command,
     Wallet.command,
     Provider.command,
+    Agent.command,
     Dev.command
   ]),
   Command.withGlobalFlags([Options.Json, Options.ConfigFile])

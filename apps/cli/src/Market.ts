@@ -1,6 +1,7 @@
 /** The layers that commands run in: the market of whoever types, from `FARTHING_HOME`. */
+import { SqlAgentBook } from "@farthing/agent"
 import { Effect, Layer, Option } from "effect"
-import { Config, Home, Identity, Market } from "farthing"
+import { Agents, Config, Home, Identity, Market } from "farthing"
 import { ConfigFile } from "./Options.ts"
 
 const config = Layer.unwrap(
@@ -41,6 +42,18 @@ export const wallet = Market.wallet.pipe(
 
 /** Somebody who pays an invoice by hand. */
 export const spender = Market.spender.pipe(Layer.provideMerge(settings))
+
+/** The agents of the home, where they live. */
+export const agents = Agents.estate.pipe(Layer.provideMerge(agent))
+
+/** The same for somebody who only looks after them. */
+export const keeper = Agents.estate.pipe(impatiently, Layer.provideMerge(agent))
+
+/** What a new agent is written into: the configuration, and the book of all who ever were. */
+export const founder = SqlAgentBook.layer.pipe(
+  Layer.provide(Market.database),
+  Layer.provideMerge(settings)
+)
 
 /** Somebody who sells, under a key of its own; a backend that is named goes before the configured. */
 export const seller = (offer: Market.Offer, backendUrl: string | undefined) =>

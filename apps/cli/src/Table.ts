@@ -10,10 +10,18 @@ export const render = (
   header: ReadonlyArray<string>,
   rows: ReadonlyArray<ReadonlyArray<string>>,
   most = Number.POSITIVE_INFINITY
+): ReadonlyArray<string> => align([header, ...rows], most)
+
+/** The same without a header. */
+export const align = (
+  rows: ReadonlyArray<ReadonlyArray<string>>,
+  most = Number.POSITIVE_INFINITY
 ): ReadonlyArray<string> => {
-  const all = [header, ...rows]
-  const widths = header.map((_, column) => Math.max(...all.map((row) => width(row[column] ?? ""))))
-  return all.map((row) =>
+  const columns = Math.max(0, ...rows.map(({ length }) => length))
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(...rows.map((row) => width(row[column] ?? "")))
+  )
+  return rows.map((row) =>
     Text.clip(
       row
         .map((cell, column) => cell + " ".repeat((widths[column] ?? 0) - width(cell)))

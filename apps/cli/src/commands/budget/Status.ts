@@ -4,6 +4,7 @@ import { ComputeClient } from "@farthing/compute"
 import { Msat, Text } from "@farthing/protocol"
 import { Array as Arr, Effect } from "effect"
 import { Market } from "farthing"
+import * as LimitTelling from "../../LimitTelling.ts"
 import { Output } from "../../Output.ts"
 import * as Show from "../../Show.ts"
 
@@ -22,7 +23,7 @@ export const show = Effect.fnUntraced(function* () {
   if (status.limits.length === 0)
     return yield* output.note("no limit is set: `farthing init` writes a configuration with some")
   yield* output.line("")
-  yield* output.table(columns, status.limits.map(row))
+  yield* output.table(LimitTelling.columns, status.limits.map(LimitTelling.row))
 })
 
 /** Of a provider: what it owes is paid from there. */
@@ -67,25 +68,6 @@ const underWay = (held: Msat.Msat, ...known: ReadonlyArray<Msat.Msat>): Msat.Msa
 const open = (amount: Msat.Msat, advice: string): string =>
   amount === 0 ? Show.cost(amount) : `${Show.cost(amount)}: ${advice}`
 
-const columns = ["LIMIT", "USED", "SPENT", "HELD", "MOST"]
-
-const row = (limit: Treasury.LimitStatus): ReadonlyArray<string> => [
-  limit.limit,
-  bar(limit),
-  Show.cost(limit.spent),
-  Show.cost(limit.held),
-  Show.balance(limit.most)
-]
-
-const barWidth = 12
-
-/** `████░░░░`: spent and held together against the limit. */
-const bar = ({ held, most, spent }: Treasury.LimitStatus): string => {
-  const used = most === 0 ? 1 : Math.min(1, (spent + held) / most)
-  const full = Math.round(used * barWidth)
-  return "█".repeat(full) + "░".repeat(barWidth - full)
-}
-
 const fields = (status: Treasury.Status, refunded: Msat.Msat, ofRefunds: Treasury.Status) => ({
   day: status.day,
   frozen: status.frozen ?? null,
@@ -97,10 +79,5 @@ const fields = (status: Treasury.Status, refunded: Msat.Msat, ofRefunds: Treasur
   released_msats: status.released,
   spent_ever_msats: status.spentEver,
   refunded_msats: refunded,
-  limits: status.limits.map(({ held, limit, most, spent }) => ({
-    limit,
-    most_msats: most,
-    spent_msats: spent,
-    held_msats: held
-  }))
+  limits: status.limits.map(LimitTelling.fields)
 })
