@@ -6,7 +6,7 @@ import { Effect, Option } from "effect"
 import type { Party } from "./SparkWorld.ts"
 import * as SparkWorld from "./SparkWorld.ts"
 
-const funds = Msat.make(100_000)
+const funds = Msat.make(50_000)
 
 /** Days pass here while a payment is waited for. */
 const patient = { answerTimeout: "3 days", paymentTimeout: "3 days" } as const
@@ -32,14 +32,36 @@ const arriving = ({ payer, wallet }: Party, payee: Wallet.Shape): WalletContract
   }
 })
 
-const contractWorld = Effect.fnUntraced(function* ({ later, open, party }: SparkWorld.World) {
-  const [alice, bob, carol] = yield* Effect.all([party(funds, patient), party(), party(funds)], {
+/** The money comes when it is needed for the first time: most facts are not about this party. */
+const whenNeeded = Effect.fnUntraced(function* (
+  party: WalletContract.Party,
+  fund: Effect.Effect<void, unknown>
+) {
+  const funded = yield* Effect.cached(Effect.orDie(fund))
+  const { payer, wallet } = party
+  return {
+    wallet,
+    payer: {
+      ...payer,
+      pay: (request) => Effect.andThen(funded, payer.pay(request)),
+      lock: (request) => Effect.andThen(funded, payer.lock(request))
+    }
+  } satisfies WalletContract.Party
+})
+
+const contractWorld = Effect.fnUntraced(function* ({
+  later,
+  open,
+  party,
+  spark
+}: SparkWorld.World) {
+  const [alice, bob, carol] = yield* Effect.all([party(funds, patient), party(), party()], {
     concurrency: "unbounded"
   })
   return {
     alice: arriving(alice, bob.wallet),
     bob,
-    carol: arriving(carol, bob.wallet),
+    carol: yield* whenNeeded(arriving(carol, bob.wallet), SparkWorld.give(spark, carol, funds)),
     funds,
     network: "regtest",
     feeFor: () => Msat.make(1000),

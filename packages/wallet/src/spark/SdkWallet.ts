@@ -27,6 +27,10 @@ export interface Options {
 
 type Logging = ConstructorParameters<typeof ConnectionManager>[2]
 
+type Credentials = ReturnType<ConnectionManager["createChannelCredentials"]>
+
+const trusted = new Map<string, Credentials>()
+
 /** Every call ends: with its answer, after a while, or with the wallet. */
 class BoundedConnections extends ConnectionManager {
   readonly #closing = new AbortController()
@@ -47,6 +51,14 @@ class BoundedConnections extends ConnectionManager {
    */
   protected override makeChannelKey(address: string, stream?: boolean) {
     return `${this.sessionId}|${super.makeChannelKey(address, stream)}`
+  }
+
+  /** Reading the certificates that are trusted takes long; they are the same for all of a host's. */
+  protected override createChannelCredentials(address: string): Credentials {
+    const { hostname } = new URL(address)
+    const found = trusted.get(hostname) ?? super.createChannelCredentials(address)
+    trusted.set(hostname, found)
+    return found
   }
 
   override async closeConnections() {
@@ -81,6 +93,7 @@ class BoundedConnections extends ConnectionManager {
 export class SdkWallet extends SparkWallet {
   declare protected connectionManager: BoundedConnections
   readonly #gates = new Map<string, Gate>()
+  readonly #claims = new Map<string, ReturnType<SparkWallet["claimTransfer"]>>()
 
   constructor({ config, patience, signer }: Options) {
     super(config, signer)
@@ -164,6 +177,19 @@ export class SdkWallet extends SparkWallet {
     page: { readonly limit: number; readonly offset: number }
   ): Promise<ReadonlyArray<Transfer>> {
     return (await this.transferService.queryAllTransfers({ ...page, types })).transfers
+  }
+
+  /** Once at a time, whoever has heard of the transfer. */
+  protected override claimTransfer(claim: {
+    readonly transfer: Transfer
+    readonly emit?: boolean
+  }) {
+    const { id } = claim.transfer
+    const underWay = this.#claims.get(id)
+    if (underWay !== undefined) return underWay
+    const claiming = super.claimTransfer(claim).finally(() => this.#claims.delete(id))
+    this.#claims.set(id, claiming)
+    return claiming
   }
 
   /** Takes what others have sent for good. */
