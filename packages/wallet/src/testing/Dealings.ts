@@ -1,7 +1,7 @@
 /** What the parties of a world do with each other. */
 import { Bolt11, Msat, Network } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
-import { Effect, Option, Redacted } from "effect"
+import { Effect, Option, Redacted, Schedule } from "effect"
 import { randomBytes } from "node:crypto"
 import type { Incoming, Outgoing, Shape as Wallet, WalletError } from "../Wallet.ts"
 import * as Blocks from "../Blocks.ts"
@@ -11,6 +11,9 @@ import { usualHolds } from "./World.ts"
 export const amount = Msat.make(21_000)
 
 export const request = { amount, description: "one thought", expiry: "10 minutes" } as const
+
+/** Between two look-ups: wallets are asked over a network. */
+const oftenEnough = Schedule.spaced("20 millis")
 
 /** Pays, with no cap on the fee and a minute's time. */
 export const pay = (party: Party, made: { readonly bolt11: string }) =>
@@ -46,7 +49,10 @@ export const begun = (
   payer: Party,
   { paymentHash }: Pick<Incoming, "paymentHash">
 ): Effect.Effect<unknown, WalletError> =>
-  Effect.repeat(payer.wallet.lookupOutgoing(paymentHash), { until: Option.isSome })
+  Effect.repeat(payer.wallet.lookupOutgoing(paymentHash), {
+    until: Option.isSome,
+    schedule: oftenEnough
+  })
 
 export const decode = ({ bolt11 }: { readonly bolt11: string }) =>
   Effect.fromResult(Bolt11.decode(bolt11))
@@ -107,7 +113,8 @@ export const becomes = (
 ): Effect.Effect<unknown, WalletError> =>
   wallet.lookupIncoming(paymentHash).pipe(
     Effect.repeat({
-      until: (found) => Option.exists(found, (incoming) => incoming.state === state)
+      until: (found) => Option.exists(found, (incoming) => incoming.state === state),
+      schedule: oftenEnough
     })
   )
 
