@@ -35,7 +35,12 @@ export interface Shape {
     AgentView.AgentView,
     AgentUnknown | BookUnavailable | Treasury.LedgerUnavailable | ComputeFault
   >
-  /** A person's yes, or no: false where nothing of that name waits for one. The next tick does it. */
+  /** Does what an earlier process, or a person's word, has left to do, and thinks of nothing new. */
+  readonly catchUp: Effect.Effect<void, TickError>
+  /**
+   * A person's yes, or no: false where nothing of that name waits for one. `catchUp`, or the next
+   * tick, does it.
+   */
   readonly decide: (
     action: ActionId,
     isApproved: boolean
@@ -140,6 +145,7 @@ export const make = Effect.fnUntraced(function* (
     tick: Effect.fn("Agent.tick")((trigger: Trigger) =>
       Metrics.counted(alone(Tick.tick(body, trigger)))
     ),
+    catchUp: alone(Tick.catchUp(body)).pipe(Effect.withSpan("Agent.catchUp")),
     view: AgentView.of(body),
     decide: (action, isApproved) => {
       const [tick, position] = action.split(".").map(Number)

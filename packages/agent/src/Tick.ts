@@ -63,6 +63,15 @@ export const tick = Effect.fnUntraced(function* (body: Body, trigger: Trigger) {
   return yield* conclude(turn, thought)
 })
 
+/** Does what is left to do, a person's word included, and thinks of nothing new. */
+export const catchUp = Effect.fnUntraced(function* (body: Body) {
+  const { member, state } = yield* load(body)
+  const means = yield* Means.refresh(body, state)
+  const turn: Turn = { body, member, means }
+  yield* takeUp(turn, yield* live(turn, state))
+  yield* Publishing.send(body)
+})
+
 /** How it lives from now on. */
 const live = Effect.fnUntraced(function* (
   { body, means: { life } }: Turn,

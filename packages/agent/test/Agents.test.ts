@@ -33,6 +33,7 @@ const idler = (
 ): AgentApi.Shape => ({
   publicKey: id,
   tick: (trigger) => Effect.as(onTick(trigger), { _tag: "Rested", why: "dormant", means }),
+  catchUp: Effect.void,
   view: Effect.never,
   decide: () => Effect.succeed(false),
   pause: Effect.void,

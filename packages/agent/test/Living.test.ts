@@ -8,6 +8,7 @@ import { AgentBook } from "../src/AgentBook.ts"
 import * as Mail from "../src/Mail.ts"
 import { actionId } from "../src/TickRecord.ts"
 import * as Trigger from "../src/Trigger.ts"
+import { ZapUnavailable } from "../src/ZapInvoices.ts"
 import * as Home from "./support/Home.ts"
 import * as Town from "./support/Town.ts"
 
@@ -129,8 +130,9 @@ describe("a person", () => {
           assert.isTrue(yield* agent.decide(actionId(waiting[0]!), true))
           assert.isTrue(yield* agent.decide(actionId(waiting[1]!), false))
           assert.isFalse(yield* agent.decide(actionId(waiting[1]!), true))
-          yield* tick()
-          yield* tick()
+          yield* agent.catchUp
+          yield* agent.catchUp
+          assert.strictEqual((yield* stateOf).ticks, 1)
           const relay = yield* Relay.Relay
           const notes = yield* relay.query([{ kinds: [1], authors: [agent.publicKey] }])
           assert.deepStrictEqual(
@@ -164,6 +166,71 @@ describe("a person", () => {
           yield* agent.drop("g1")
           assert.deepStrictEqual((yield* stateOf).goals, [])
         }).pipe(Effect.provide(Home.home(town, Key.generate())))
+    )
+  )
+})
+
+describe("an agent that gives", () => {
+  const paid = (
+    thought: string,
+    charter: NonNullable<Home.Settings["charter"]>,
+    check: (paid: Msat.Msat, states: ReadonlyArray<string>) => void
+  ) =>
+    inTown(
+      () => thought,
+      Home.sats(1_000),
+      (town) =>
+        Effect.gen(function* () {
+          const bank = yield* Bank.Bank
+          yield* bank.open("friend")
+          const relay = yield* Relay.Relay
+          yield* relay.publish(
+            yield* friend.sign({ kind: 0, tags: [], content: `{"lud16":"friend@example.com"}` })
+          )
+          const zaps: NonNullable<Home.Settings["zaps"]> = {
+            fetch: ({ amount, lud16, request }) =>
+              bank
+                .makeInvoice("friend", {
+                  amount,
+                  description: lud16 + request.id,
+                  expiry: "1 hour"
+                })
+                .pipe(
+                  Effect.map(({ bolt11 }) => bolt11),
+                  Effect.mapError(({ message }) => new ZapUnavailable({ message }))
+                )
+          }
+          const home = Home.home(town, Key.generate(), { charter, zaps })
+          const report = yield* Effect.provide(tick(), home)
+          const actions = report._tag === "Thought" ? report.actions : []
+          check(
+            yield* bank.balance("friend"),
+            actions.map(({ state }) => state)
+          )
+        })
+    )
+
+  const thought = `ZAP: ${Key.formatPublic(friend.publicKey)} | 21`
+
+  it.live("zaps whom a person trusts", () =>
+    paid(thought, { trusted: [friend.publicKey] }, (paid, states) => {
+      assert.deepStrictEqual([paid, states], [Home.sats(21), ["done"]])
+    })
+  )
+
+  it.live("asks before it zaps anybody else", () =>
+    paid(thought, {}, (paid, states) => {
+      assert.deepStrictEqual([paid, states], [Msat.zero, ["waiting"]])
+    })
+  )
+
+  it.live("zaps nobody who says nowhere how", () =>
+    paid(
+      `ZAP: ${Key.formatPublic(Key.publicKeyOf(Key.generate()))} | 21`,
+      { autonomy: "autonomous" },
+      (paid, states) => {
+        assert.deepStrictEqual([paid, states], [Msat.zero, ["failed"]])
+      }
     )
   )
 })

@@ -23,7 +23,7 @@ const invoiceOver = (text: string, amount: Msat.Msat): string =>
       paymentHash: Bolt11.hashOf(Bolt11.Preimage.make("07".repeat(32))),
       paymentSecret: "08".repeat(32),
       // Beyond 639 bytes an invoice carries the hash alone, as for a zap.
-      description: text.padEnd(700),
+      description: text,
       minFinalCltvDelta: 18
     },
     randomBytes(32)
@@ -65,7 +65,10 @@ const fetched = (answer: Parameters<typeof serving>[0], options: LnurlZapInvoice
     }
     const request = yield* Signer.make(Key.generate()).sign({
       kind: 9734,
-      tags: [["p", payee]],
+      tags: [
+        ["p", payee],
+        ["relays", `wss://${"relay.".repeat(100)}example.com`]
+      ],
       content: ""
     })
     return yield* Effect.flatMap(ZapInvoices, ({ fetch }) =>
@@ -83,7 +86,11 @@ const fetched = (answer: Parameters<typeof serving>[0], options: LnurlZapInvoice
 describe("an invoice for a zap", () => {
   const faults: ReadonlyArray<readonly [string, Parameters<typeof serving>[0], string]> = [
     ["another amount", dealing((text) => invoiceOver(text, Msat.make(1))), "another amount"],
-    ["another request", dealing(() => invoiceOver("another", amount)), "something else"],
+    [
+      "another request",
+      dealing((text) => invoiceOver(text.replace("9734", "9735"), amount)),
+      "something else"
+    ],
     ["no invoice at all", dealing(() => "lnbcrt1"), "no invoice"],
     ["a redirection", () => ({ status: 302, body: "" }), "no answer"],
     ["an error", () => ({ status: 500, body: "" }), "500"],
@@ -105,6 +112,14 @@ describe("an invoice for a zap", () => {
       const error = yield* Effect.flip(fetched(answer))
       assert.strictEqual(error._tag, "ZapUnavailable")
       assert.include(error.message, message)
+    })
+  )
+
+  it.live("is over the amount, and commits to the request", () =>
+    Effect.gen(function* () {
+      const bolt11 = yield* fetched(dealing((text) => invoiceOver(text, amount)))
+      const invoice = yield* Effect.fromResult(Bolt11.decode(bolt11))
+      assert.deepStrictEqual(invoice.amount, Option.some(amount))
     })
   )
 

@@ -31,6 +31,11 @@ export type Model = (prompt: string) => string
 /** What a model says that says nothing, and that too late. */
 export const silence = "…"
 
+const tooLate = Effect.andThen(
+  Effect.sleep("400 millis"),
+  new InferenceBackend.InferenceError({ reason: "refused", message: "too late" })
+)
+
 let serial = 0
 
 /** A provider whose model is the test's; it sells until the scope closes. */
@@ -48,7 +53,7 @@ export const seller = Effect.fnUntraced(function* (
       Stream.suspend(() => {
         asked++
         const text = model(prompt)
-        if (text === silence) return Stream.drain(Stream.fromEffect(Effect.sleep("1 second")))
+        if (text === silence) return Stream.fromEffect(tooLate)
         return Stream.fromIterable<InferenceBackend.Part>([
           { _tag: "Text", text },
           { _tag: "Finish", reason: "stop", tokensIn: 1, tokensOut: 1 }
