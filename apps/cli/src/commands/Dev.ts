@@ -85,6 +85,8 @@ interface Person {
   readonly name: string
   readonly fields: Readonly<Record<string, string>>
   readonly environment: Readonly<Record<string, string>>
+  /** The same for another wallet that it has. */
+  readonly otherwise?: Readonly<Record<string, string>>
 }
 
 const withAccount = ({ relay }: Devnet.Shape, account: BankServer.Connection): Person => ({
@@ -109,7 +111,11 @@ const withSpark = Effect.fnUntraced(function* (
         spark_connection: market.connection,
         mnemonic: Redacted.value(words)
       },
-      environment
+      environment,
+      otherwise: {
+        FARTHING_WALLET_KIND: "nwc",
+        FARTHING_WALLET_NWC_URI: Redacted.value(account.nwc)
+      }
     }))
   )
 })
@@ -131,11 +137,16 @@ const whatToPaste = (
 ): ReadonlyArray<string> => [
   `relay     ${relay}`,
   ...(provider === undefined ? [] : [`provider  ${Show.npub(provider)}`]),
-  ...people.flatMap(({ environment, name }) => [
+  ...people.flatMap(({ environment, name, otherwise }) => [
     "",
     `# ${name}, in a terminal of its own:`,
-    ...Object.entries(environment).map(([name, value]) => `export ${name}='${value}'`)
+    ...exportsOf(environment),
+    ...(otherwise === undefined ? [] : ["# or, to use its account at the bank:"]),
+    ...exportsOf(otherwise ?? {}).map((line) => `# ${line}`)
   ]),
   "",
   'Then buy with `farthing ask "…"`, or sell with `farthing provider`. Ctrl-C stops the market.'
 ]
+
+const exportsOf = (environment: Readonly<Record<string, string>>): ReadonlyArray<string> =>
+  Object.entries(environment).map(([name, value]) => `export ${name}='${value}'`)
