@@ -8,7 +8,7 @@ import { Sat } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Bank } from "@farthing/wallet"
 import type { BankError, IssuedInvoice } from "@farthing/wallet/Bank"
-import { Effect, Option, PubSub, Stream } from "effect"
+import { Effect, Option, PubSub, Schedule, Stream } from "effect"
 import { randomUUID } from "node:crypto"
 import type { Change } from "./Books.ts"
 import type { Identity } from "./Identity.ts"
@@ -87,7 +87,7 @@ export const make = Effect.fnUntraced(function* ({ account, identity, ledger, re
     Stream.runForEach((change) =>
       change._tag === "Incoming" ? reported(followBank(change.incoming)) : Effect.void
     ),
-    reported,
+    Effect.retry(Schedule.spaced("1 second")),
     Effect.forkScoped({ startImmediately: true })
   )
 

@@ -1,5 +1,5 @@
 /** The operators' books in the words of their protocol. */
-import { Bolt11, Hex } from "@farthing/protocol"
+import { Hex } from "@farthing/protocol"
 import type {
   PreimageRequestWithTransfer,
   Transfer as TransferMessage,
@@ -104,9 +104,6 @@ export const make = ({ leafOf, operators, threshold, transferOf }: Options) => {
 
   return { node, transfer, htlc }
 }
-
-export const hashOf = (bytes: Uint8Array): Bolt11.PaymentHash =>
-  Bolt11.PaymentHash.make(Hex.fromBytes(bytes))
 
 const nothing = new Uint8Array()
 

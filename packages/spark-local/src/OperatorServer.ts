@@ -16,11 +16,13 @@ import type { Ledger } from "./Ledger.ts"
 import * as Loopback from "./Loopback.ts"
 import type { Messages } from "./Messages.ts"
 import type { OperatorCalls } from "./OperatorCalls.ts"
+import type { OperatorQueries } from "./OperatorQueries.ts"
 import { Refused } from "./Refused.ts"
 import type { Sessions } from "./Sessions.ts"
 
 export interface Options {
   readonly calls: OperatorCalls
+  readonly queries: OperatorQueries
   readonly ledger: Ledger
   readonly messages: Messages
   readonly sessions: Sessions
@@ -36,7 +38,7 @@ type OwnCall<Request, Answer> = (
 
 /** Serves until the scope closes; returns the port. */
 export const make = Effect.fnUntraced(function* (options: Options) {
-  const { calls, certificate, faults, sessions } = options
+  const { calls, certificate, faults, queries, sessions } = options
   const runExit = Effect.runPromiseExitWith(yield* Effect.context())
 
   const answered = async <A>(
@@ -84,10 +86,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   })
 
   server.add(spark, {
-    query_nodes: own("query_nodes", calls.query_nodes),
-    query_pending_transfers: own("query_pending_transfers", calls.query_pending_transfers),
-    query_all_transfers: own("query_all_transfers", calls.query_all_transfers),
-    query_htlc: own("query_htlc", calls.query_htlc),
+    query_nodes: own("query_nodes", queries.query_nodes),
+    query_pending_transfers: own("query_pending_transfers", queries.query_pending_transfers),
+    query_all_transfers: own("query_all_transfers", queries.query_all_transfers),
+    query_htlc: own("query_htlc", queries.query_htlc),
     get_signing_commitments: own("get_signing_commitments", calls.get_signing_commitments),
     start_transfer_v2: own("start_transfer_v2", calls.start_transfer_v2),
     initiate_swap_primary_transfer: own(

@@ -27,6 +27,7 @@ import type { CannotListen } from "./Loopback.ts"
 import * as Messages from "./Messages.ts"
 import * as Operator from "./Operator.ts"
 import * as OperatorCalls from "./OperatorCalls.ts"
+import * as OperatorQueries from "./OperatorQueries.ts"
 import * as OperatorServer from "./OperatorServer.ts"
 import type { Refused } from "./Refused.ts"
 import * as ServiceProviderCalls from "./ServiceProviderCalls.ts"
@@ -107,6 +108,7 @@ export const make: (
       messages,
       faults,
       calls: OperatorCalls.make({ operators, ledger, messages }),
+      queries: OperatorQueries.make(ledger, messages),
       sessions: yield* Sessions.make,
       certificate: yield* Certificate.make
     }
