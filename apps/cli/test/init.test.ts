@@ -31,6 +31,7 @@ describe("farthing init --wallet spark", () => {
           `words          ${file} (they restore identity and wallet: account 0)`
         )
         assert.include(made.stderr, "nobody has checked that the words are written down")
+        assert.match(made.stdout, /^address {8}sparkrt1\w+$/m)
         const toml = yield* fs.readFileString(`${home}/farthing.toml`)
         for (const line of [
           /^kind = "spark"/m,
@@ -61,7 +62,8 @@ describe("farthing init --wallet spark", () => {
           identity: `${home}/identity.mnemonic`,
           wallet: "spark",
           words: `${home}/identity.mnemonic`,
-          account: 0
+          account: 0,
+          address: "sparkrt1pgss9d2z5l8gkvpth6z8vng0dlcat6cs7uv6n4kclfrxett6um3gqnmyqscnsc"
         })
       })
     )

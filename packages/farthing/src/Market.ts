@@ -109,6 +109,9 @@ const sparkAccount = Effect.gen(function* () {
   return account
 })
 
+/** Where money can be sent to the Spark wallet; nobody is asked for it. */
+export const sparkAddress = Effect.flatMap(sparkAccount, SparkWallet.addressOf)
+
 /** A single answer of Spark takes several calls, to three operators far away. */
 const shortestSparkAnswer = Duration.seconds(15)
 

@@ -1,8 +1,8 @@
 /** `farthing init`: a home with a configuration, limits, an identity and a wallet. */
 import { Key, Network } from "@farthing/protocol"
-import { Effect, FileSystem, Layer, Schema } from "effect"
+import { Effect, FileSystem, Layer, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
-import { Config, Home, Identity } from "farthing"
+import { Config, Home, Identity, Market } from "farthing"
 import { Output } from "../Output.ts"
 import { UsageError } from "../UsageError.ts"
 import * as Connection from "./init/Connection.ts"
@@ -72,6 +72,18 @@ const prepareWallet = Effect.fnUntraced(function* ({ restore, wallet }: Input) {
 
 const identity = Identity.layer.pipe(Layer.provide(Config.layer()))
 
+/** None where the SDK is not installed yet, which is said. */
+const findAddress = Effect.gen(function* () {
+  const output = yield* Output
+  return yield* Market.sparkAddress.pipe(
+    Effect.asSome,
+    Effect.catchTag("SparkUnavailable", ({ message }) =>
+      Effect.as(output.note(message), Option.none<string>())
+    ),
+    Effect.provide(Config.layer())
+  )
+})
+
 export const command = Command.make(
   "init",
   flags,
@@ -90,13 +102,14 @@ export const command = Command.make(
     yield* fs.writeFileString(home.config, text, { mode: 0o600 })
     const { publicKey, source } = yield* Effect.provide(Identity.Identity, identity)
     const npub = Key.formatPublic(publicKey)
+    const address = input.wallet === "spark" ? yield* findAddress : Option.none()
     if (output.json)
       return yield* output.value({
         config: home.config,
         npub,
         identity: source,
         wallet: input.wallet,
-        ...(words === undefined ? {} : { words, account: 0 })
+        ...(words === undefined ? {} : { words, account: 0, address: Option.getOrNull(address) })
       })
     yield* output.line(`configuration  ${home.config}`)
     yield* output.line(`identity       ${npub}`)
@@ -106,6 +119,7 @@ export const command = Command.make(
       yield* output.line(
         `words          ${words} (they restore ${source === words ? "identity and wallet" : "the wallet"}: account 0)`
       )
+    if (Option.isSome(address)) yield* output.line(`address        ${address.value}`)
     if (note !== undefined) yield* output.note(note)
   })
 ).pipe(
