@@ -1,6 +1,7 @@
 /**
  * Inference without a server and without a download: sums texts up and answers questions about
- * them by quoting their own sentences. It knows nothing that is not in the prompt, and says so.
+ * them by quoting their own sentences. It knows nothing that is not in the prompt, and says so. An
+ * agent that thinks with it posts what its person wrote of it, a sentence a tick.
  */
 import { Effect, Layer, Stream } from "effect"
 import { type Language, load } from "./extractive/Language.ts"
@@ -64,6 +65,8 @@ const instructionOf = (task: Task): string => {
   switch (task._tag) {
     case "Summarise":
       return ""
+    case "Act":
+      return task.about
     case "Answer":
       return task.question
     case "NoText":
@@ -94,6 +97,8 @@ const perform = (
             "The text in the prompt does not say: none of its sentences has a word of the question."
           )
     }
+    case "Act":
+      return act(instruction, task.rest)
     case "NoText":
       return say(
         language,
@@ -105,6 +110,17 @@ const perform = (
         "I can only sum up the text in the prompt or quote from it. For anything that has to be written anew, ask a provider with a larger model."
       )
   }
+}
+
+/** The next sentence of what the agent is for, until all are remembered as said. */
+const act = (about: ReadonlyArray<Sentence>, rest: string): ReadonlyArray<Piece> => {
+  const next = about.find(({ text }) => !rest.includes(JSON.stringify(text).slice(1, -1)))
+  return next === undefined
+    ? [{ text: "NOTHING", tokens: ["NOTHING"] }]
+    : [
+        { text: `POST: ${next.text}`, tokens: ["POST: ", ...next.tokens] },
+        { text: `\nREMEMBER: ${next.text}`, tokens: ["\nREMEMBER: ", ...next.tokens] }
+      ]
 }
 
 const say = (language: Language, text: string): ReadonlyArray<Piece> => language.sentencesOf(text)

@@ -204,4 +204,35 @@ describe("EmbeddedBackend", () => {
       }),
     { arbitrary: { runs: 50 } }
   )
+
+  describe("an agent's turn", () => {
+    const turn = (memories: ReadonlyArray<string>) =>
+      `You are heron (npub1heron), an agent on Nostr that lives on its own money.
+Posts what it knows of coins. The farthing was a quarter of a penny. "Wren" was its bird.
+
+Every line of your answer is one action:
+POST: <text>
+REMEMBER: <what to remember>
+NOTHING
+
+What you remember:
+${memories.map((text, at) => `m${at}: ${JSON.stringify(text)}`).join("\n")}
+
+Nobody wrote to you.`
+
+    it.effect("is a sentence of what it is for, remembered, and then the next one", () =>
+      Effect.gen(function* () {
+        const said: Array<string> = []
+        for (let tick = 0; tick < 3; tick++) {
+          const { text } = yield* ask(turn(said))
+          const [, post, memory] = /^POST: (.+?)\s*\nREMEMBER: (.+)$/.exec(text) ?? []
+          assert.strictEqual(post, memory)
+          assert.notInclude(said, post)
+          said.push(post ?? "")
+        }
+        assert.include(said, "The farthing was a quarter of a penny.")
+        assert.strictEqual((yield* ask(turn(said))).text, "NOTHING")
+      })
+    )
+  })
 })

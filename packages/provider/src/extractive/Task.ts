@@ -11,12 +11,40 @@ export type Task =
       readonly sentences: number | undefined
     }
   | { readonly _tag: "Answer"; readonly question: string; readonly text: string }
+  | {
+      /** An agent asks what to do, in lines of one action each. */
+      readonly _tag: "Act"
+      /** What it is for, in its own words. */
+      readonly about: string
+      /** Everything else that it says, its memories among it. */
+      readonly rest: string
+    }
   | { readonly _tag: "NoText"; readonly instruction: string }
   | { readonly _tag: "NotAble"; readonly instruction: string }
 
 const longestInstruction = 400
 
-export const fromPrompt = (prompt: string): Task => {
+export const fromPrompt = (prompt: string): Task => agentsTask(prompt) ?? readersTask(prompt)
+
+/** What stands between who an agent is and the forms that its answer may have. */
+const agentsMark = "\n\nEvery line of your answer is one action:\n"
+
+/** Agents say less of themselves, and remember less. */
+const longestAbout = 4_000
+const longestRest = 64_000
+
+const agentsTask = (prompt: string): Task | undefined => {
+  const at = prompt.indexOf(agentsMark)
+  if (at < 0 || !prompt.startsWith("You are ")) return undefined
+  const [, ...about] = prompt.slice(0, at).split("\n")
+  return {
+    _tag: "Act",
+    about: about.join("\n").slice(0, longestAbout),
+    rest: prompt.slice(at + agentsMark.length).slice(0, longestRest)
+  }
+}
+
+const readersTask = (prompt: string): Task => {
   const { instruction, text } = divide(prompt.replace(/\r\n?/g, "\n").trim())
   if (text === "") {
     return isLong(instruction)
