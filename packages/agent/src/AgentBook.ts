@@ -118,7 +118,7 @@ export interface Post {
   readonly published: (ids: ReadonlyArray<string>, at: number) => Written
   /** The last event that took an address (NIP-01), published or not. */
   readonly lastAt: (address: string) => Written<Option.Option<NostrEvent.NostrEvent>>
-  /** Forgets what was read and published before a unix millisecond. */
+  /** Forgets what was read, published and thought before a unix millisecond, word for word. */
   readonly prune: (agent: Key.PublicKey, before: number) => Written
 }
 

@@ -39,7 +39,7 @@ const conducts: Readonly<Record<LifeState, Conduct>> = {
 
 export const conductOf = (state: LifeState): Conduct => conducts[state]
 
-type Means = Pick<Runway, "balance" | "days" | "perTick">
+type Means = Pick<Runway, "balance" | "days" | "perThought">
 
 /** What more than a threshold is needed to rise above it. */
 const margin = 1.25
@@ -58,11 +58,11 @@ export const next = (
 
 /** By thresholds that are so many times as high. */
 const stateAt = (
-  { balance, days, perTick }: Means,
+  { balance, days, perThought }: Means,
   { hibernateBelow, lowBalanceDays }: Thresholds,
   times: number
 ): LifeState => {
-  if (balance < perTick * times) return "dormant"
+  if (balance < perThought * times) return "dormant"
   if (balance < hibernateBelow * times) return "hibernating"
   if (days < lowBalanceDays * times) return "low_balance"
   return "active"

@@ -8,7 +8,10 @@ import { Option, Schema } from "effect"
 export const Sample = Schema.Struct({
   /** Unix milliseconds. */
   at: Schema.Int,
-  cost: Msat.Msat
+  /** All that it cost, what was given away included. */
+  cost: Msat.Msat,
+  /** What its thought cost. */
+  thought: Msat.Msat
 })
 export interface Sample extends Schema.Schema.Type<typeof Sample> {}
 
@@ -21,8 +24,8 @@ export interface Runway {
   readonly isMeasured: boolean
   /** Until the money is gone; infinite where nothing is burnt. */
   readonly days: number
-  /** What one tick costs, as far as is known. */
-  readonly perTick: Msat.Msat
+  /** What one thought costs, as far as is known. */
+  readonly perThought: Msat.Msat
 }
 
 export interface Wish {
@@ -57,7 +60,7 @@ export const of = ({ balance, configuredBurn, dailyLimit, samples }: Wish): Runw
     burn,
     isMeasured: Option.isSome(measured),
     days: burn === 0 ? Number.POSITIVE_INFINITY : balance / burn,
-    perTick: costOf(samples)
+    perThought: perThought(samples)
   }
 }
 
@@ -75,11 +78,14 @@ export const burnOf = (samples: ReadonlyArray<Sample>): Option.Option<Msat.Msat>
 }
 
 /** The mean, rounded up; at least the smallest amount there is. */
-const costOf = (samples: ReadonlyArray<Sample>): Msat.Msat =>
+const perThought = (samples: ReadonlyArray<Sample>): Msat.Msat =>
   samples.length === 0
     ? Msat.make(1)
     : Msat.make(
-        Math.max(1, Math.ceil(samples.reduce((sum, { cost }) => sum + cost, 0) / samples.length))
+        Math.max(
+          1,
+          Math.ceil(samples.reduce((sum, { thought }) => sum + thought, 0) / samples.length)
+        )
       )
 
 /** One more tick; the oldest ones are forgotten. */

@@ -96,7 +96,9 @@ export const make = (sql: SqlClient.SqlClient): Post => ({
         sql`DELETE FROM agent_outbox
           WHERE agent = ${agent} AND published_at < ${before}
             AND (address IS NULL OR address NOT LIKE '39200:%' AND address NOT LIKE '39201:%'
-              AND address NOT LIKE '39202:%')`
+              AND address NOT LIKE '39202:%')`,
+        sql`UPDATE agent_tick SET prompt = '', mail = '[]', reply = ''
+          WHERE agent = ${agent} AND finished_at < ${before} AND prompt <> ''`
       ],
       { discard: true }
     ).pipe(sql.withTransaction, available)

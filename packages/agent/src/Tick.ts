@@ -9,7 +9,7 @@
  */
 import type { Treasury } from "@farthing/budget"
 import type { ComputeError } from "@farthing/compute"
-import { Msat } from "@farthing/protocol"
+import { Msat, Text } from "@farthing/protocol"
 import { Clock, Duration, Effect, Option } from "effect"
 import * as Action from "./Action.ts"
 import { act } from "./Acting.ts"
@@ -74,12 +74,13 @@ export const catchUp = Effect.fnUntraced(function* (body: Body) {
 
 /** How it lives from now on. */
 const live = Effect.fnUntraced(function* (
-  { body, means: { life } }: Turn,
+  { body, means: { life }, member }: Turn,
   state: AgentState.AgentState
 ) {
   if (state.life === life) return state
   const next = { ...state, life }
   yield* body.pen.write({ state: next })
+  yield* Effect.logDebug(`${Text.printable(member.charter.name, 100)} is ${life} now.`)
   return next
 })
 
@@ -153,9 +154,14 @@ const begin = Effect.fnUntraced(function* (
 
 /** `can_spend`: whether a thought of the usual price fits into the budget, before anything is asked. */
 const affordable = (
-  { body: { treasury }, means: { runway } }: Turn,
+  { body: { economy, treasury }, means: { runway } }: Turn,
   named: Pick<TickRecord, "agent" | "number">
-) => treasury.check({ tick: tickId(named), purchase: thoughtOf(named), amount: runway.perTick })
+) =>
+  treasury.check({
+    tick: tickId(named),
+    purchase: thoughtOf(named),
+    amount: Msat.min(runway.perThought, economy.perTick)
+  })
 
 interface Thought extends Begun {
   readonly actions: ReadonlyArray<ActionRecord>
@@ -214,7 +220,8 @@ const giveUp = Effect.fnUntraced(function* (
   if (error._tag === "PaymentUnknown" || (yield* Thinking.isOpen(body, tick))) return
   const at = yield* Clock.currentTimeMillis
   const cost = Thinking.costOf(error)
-  const samples = cost === 0 ? state.samples : Runway.add(state.samples, { at, cost })
+  const samples =
+    cost === 0 ? state.samples : Runway.add(state.samples, { at, cost, thought: cost })
   const events = yield* Reporting.failure(body, member.charter, tick, at)
   yield* body.pen.fail(tick, at, error.message.slice(0, 500), {
     state: { ...state, samples },
@@ -232,7 +239,7 @@ const conclude = Effect.fnUntraced(function* (turn: Turn, { actions, state, tick
   const cost = Msat.sum([tick.cost, ...records.map(({ cost }) => cost)])
   const next: AgentState.AgentState = {
     ...acted,
-    samples: Runway.add(acted.samples, { at, cost }),
+    samples: Runway.add(acted.samples, { at, cost, thought: tick.cost }),
     heardUntil: heardUntil(acted, tick)
   }
   const waiting = yield* body.book.ticks.actionsIn(tick.agent, ["waiting", "approved"])

@@ -22,7 +22,13 @@ const book = SqlAgentBook.layer.pipe(
 
 const means: Means = {
   life: "active",
-  runway: { balance: Msat.zero, burn: Msat.zero, isMeasured: false, days: 1, perTick: Msat.zero },
+  runway: {
+    balance: Msat.zero,
+    burn: Msat.zero,
+    isMeasured: false,
+    days: 1,
+    perThought: Msat.zero
+  },
   budget: { perTick: Msat.zero, spentToday: Msat.zero, leftToday: undefined }
 }
 

@@ -104,7 +104,13 @@ const seen: Observation.Observation = {
   memories: [],
   reports: [],
   life: "active",
-  runway: { balance: Msat.zero, burn: Msat.zero, isMeasured: false, days: 1, perTick: Msat.zero },
+  runway: {
+    balance: Msat.zero,
+    burn: Msat.zero,
+    isMeasured: false,
+    days: 1,
+    perThought: Msat.zero
+  },
   budget: { perTick: Msat.zero, spentToday: Msat.zero, leftToday: undefined }
 }
 

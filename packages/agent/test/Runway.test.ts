@@ -10,7 +10,11 @@ const hour = 3_600_000
 const day = 24 * hour
 
 const every = (gap: number, costs: ReadonlyArray<number>): ReadonlyArray<Runway.Sample> =>
-  costs.map((cost, index) => ({ at: 1_700_000_000_000 + index * gap, cost: sats(cost) }))
+  costs.map((cost, index) => ({
+    at: 1_700_000_000_000 + index * gap,
+    cost: sats(cost),
+    thought: sats(cost)
+  }))
 
 const wish = (fields: Partial<Runway.Wish>): Runway.Wish => ({
   balance: sats(1_000),
@@ -24,7 +28,7 @@ describe("a runway", () => {
   it("is measured over the last ticks, once there are enough", () => {
     const runway = Runway.of(wish({ samples: every(hour, [10, 10, 10, 10]) }))
     assert.deepStrictEqual(
-      [runway.burn, runway.isMeasured, runway.days, runway.perTick],
+      [runway.burn, runway.isMeasured, runway.days, runway.perThought],
       [sats(240), true, 1_000 / 240, sats(10)]
     )
   })
@@ -34,6 +38,12 @@ describe("a runway", () => {
       wish({ samples: every(hour, [10, 10, 10]), configuredBurn: sats(100) })
     )
     assert.deepStrictEqual([runway.burn, runway.isMeasured, runway.days], [sats(100), false, 10])
+  })
+
+  it("does not take a gift for the price of a thought", () => {
+    const gifts = every(hour, [900, 900, 900, 900]).map((one) => ({ ...one, thought: sats(10) }))
+    const { burn, perThought } = Runway.of(wish({ samples: gifts }))
+    assert.deepStrictEqual([burn, perThought], [sats(21_600), sats(10)])
   })
 
   it("never ends where nothing is burnt", () => {
@@ -47,7 +57,7 @@ describe("a runway", () => {
 
   it("does not get longer by sleeping for a month", () => {
     const [first, ...rest] = every(hour, [10, 10, 10, 10])
-    const late = rest.map(({ at, cost }) => ({ at: at + 30 * day, cost }))
+    const late = rest.map((sample) => ({ ...sample, at: sample.at + 30 * day }))
     const burn = Runway.burnOf([first!, ...late])
     assert.isAbove(Option.getOrThrow(burn), sats(20))
   })
@@ -68,7 +78,7 @@ const thresholds = { lowBalanceDays: 7, hibernateBelow: sats(1_000) }
 const means = (balance: number, burn: number) => ({
   balance: sats(balance),
   days: burn === 0 ? Number.POSITIVE_INFINITY : balance / burn,
-  perTick: sats(10)
+  perThought: sats(10)
 })
 
 describe("a life state", () => {
