@@ -33,7 +33,7 @@ export const open = Effect.fnUntraced(function* (
     if (said._tag === "Some") Deferred.doneUnsafe(serving, Effect.succeed(said.value.about.url))
   }
   const running = yield* Worker.run().pipe(
-    Effect.provideService(Signals, { next: Queue.take(signals) }),
+    Effect.provideService(Signals, { next: Queue.take(signals), reload: Effect.never }),
     Effect.provideService(Environment.Environment, { ...environment, FARTHING_WORKER_PORT: "0" }),
     Effect.provideService(Console.Console, { ...globalThis.console, log: hear }),
     Effect.provide(NodeServices.layer),

@@ -1,6 +1,6 @@
 /**
- * What those who run the worker ask it over HTTP: `/healthz` (it is alive), `/readyz` (it can sell,
- * or which part keeps it from that) and `/metrics` (Prometheus' text format).
+ * What those who run the worker ask it over HTTP: `/healthz` (it is alive), `/readyz` (it can do its
+ * work, or which part keeps it from that) and `/metrics` (Prometheus' text format).
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { ProviderBook } from "@farthing/provider"
@@ -11,6 +11,7 @@ import { PrometheusMetrics } from "effect/observability"
 import { Config } from "farthing"
 import { createServer } from "node:http"
 import manifest from "../package.json" with { type: "json" }
+import { Fleet } from "./Fleet.ts"
 import * as Metrics from "./Metrics.ts"
 import { Readiness, type Report } from "./Readiness.ts"
 
@@ -47,6 +48,7 @@ const metrics = HttpRouter.add(
     const book = yield* ProviderBook.ProviderBook
     const { publicKey } = yield* Signer.Signer
     yield* Metrics.tellJobs(yield* book.counts(publicKey))
+    yield* Metrics.tellAgents(yield* (yield* Fleet).counts)
     yield* Metrics.tellProcess
     return HttpServerResponse.text(yield* PrometheusMetrics.format(), {
       contentType: "text/plain; version=0.0.4; charset=utf-8"

@@ -2,14 +2,19 @@
 import type { ProviderBook } from "@farthing/provider"
 import * as Job from "@farthing/provider/Job"
 import { Effect, Metric, Option } from "effect"
+import { type Counts, standings } from "./Fleet.ts"
 import type { Report } from "./Readiness.ts"
 
 const ready = Metric.gauge("farthing_worker_ready", {
-  description: "1 if everything that selling needs works, and nobody has told the worker to stop"
+  description: "1 if everything that its work needs works, and nobody has told the worker to stop"
 })
 
 const partReady = Metric.gauge("farthing_worker_part_ready", {
-  description: "1 if this part works: relay, wallet, backend, announced"
+  description: "1 if this part works: relay, wallet, backend, announced, agents"
+})
+
+const agents = Metric.gauge("farthing_worker_agents", {
+  description: "Agents, by how they live or what keeps them from it"
 })
 
 const jobs = Metric.gauge("farthing_worker_jobs", {
@@ -46,6 +51,12 @@ export const tellJobs = Effect.fnUntraced(function* (counts: ReadonlyArray<Provi
     yield* Metric.update(Metric.withAttributes(jobs, { state }), count?.jobs ?? 0)
     yield* Metric.update(Metric.withAttributes(amounts, { state }), count?.amount ?? 0)
   }
+})
+
+/** As with jobs: every standing is told. */
+export const tellAgents = Effect.fnUntraced(function* (counts: Counts) {
+  for (const standing of standings)
+    yield* Metric.update(Metric.withAttributes(agents, { standing }), counts[standing])
 })
 
 export const tellProcess = Effect.suspend(() => {

@@ -1,7 +1,8 @@
 /**
- * Whether the worker can sell right now. Each part is looked at again and again, by asking it, so
- * that what is said here was true a few seconds ago: the relays answer and show our announcement,
- * the wallet answers, a backend has something to sell.
+ * Whether the worker can do its work right now. Each part is looked at again and again, by asking it,
+ * so that what is said here was true a few seconds ago: the relays answer; where it sells, they show
+ * our announcement, the wallet answers, a backend has something to sell; where it has agents, not all
+ * of them fail. That some do is no reason: the others go on.
  */
 import { Announcement, Text } from "@farthing/protocol"
 import { type ComputeProvider, InferenceBackend } from "@farthing/provider"
@@ -20,10 +21,11 @@ import {
   SubscriptionRef
 } from "effect"
 import { Config } from "farthing"
+import type * as Fleet from "./Fleet.ts"
 import * as Metrics from "./Metrics.ts"
 
-export const parts = ["relay", "wallet", "backend", "announced"] as const
-export type Part = (typeof parts)[number]
+const sellersParts = ["wallet", "backend", "announced"] as const
+export type Part = "relay" | "agents" | (typeof sellersParts)[number]
 
 export interface State {
   /** Why it is not ready; none if it is. */
@@ -36,7 +38,8 @@ export interface Report {
   /** Whether every part is, and nobody has told the worker to stop. */
   readonly ready: boolean
   readonly stopping: boolean
-  readonly parts: Readonly<Record<Part, State>>
+  /** Of what this worker does; the others are not there. */
+  readonly parts: { readonly [part: string]: State }
 }
 
 export interface Shape {
@@ -45,6 +48,8 @@ export interface Shape {
   readonly until: (part: Part) => Effect.Effect<void>
   /** From now on it is this provider that is announced. */
   readonly sells: (provider: ComputeProvider.Shape) => Effect.Effect<void>
+  /** From now on it is these agents that are looked after. */
+  readonly tends: (fleet: Fleet.Shape) => Effect.Effect<void>
   /** From now on it is not ready, whatever its parts are. */
   readonly stops: Effect.Effect<void>
 }
@@ -52,7 +57,9 @@ export interface Shape {
 export class Readiness extends Context.Service<Readiness, Shape>()("@farthing/worker/Readiness") {}
 
 /** How often a part is looked at that is ready; one that is not is looked at sooner. */
-const every = Duration.seconds(5)
+export const Pace = Context.Reference<Duration.Duration>("@farthing/worker/Readiness/Pace", {
+  defaultValue: () => Duration.seconds(5)
+})
 const sooner = Duration.seconds(1)
 
 /** A part that takes longer to answer is not ready. */
@@ -60,7 +67,8 @@ const patience = Duration.seconds(10)
 
 /** Looks until the scope closes. */
 const make = Effect.gen(function* () {
-  const { relays } = yield* Config.Config
+  const every = yield* Pace
+  const { agents, relays, worker } = yield* Config.Config
   const relay = yield* Relay.Relay
   const wallet = yield* Wallet.Wallet
   const backend = yield* InferenceBackend.InferenceBackend
@@ -74,10 +82,16 @@ const make = Effect.gen(function* () {
   let presence: "unopened" | "present" | "absent" = "unopened"
   /** Whether customers can see that. */
   let isShown = false
+  let fleet = Option.none<Fleet.Shape>()
+  const parts: ReadonlyArray<Part> = [
+    "relay",
+    ...(worker.sells ? sellersParts : []),
+    ...(agents.length > 0 ? (["agents"] as const) : [])
+  ]
   const seen = yield* SubscriptionRef.make<Report>({
     ready: false,
     stopping: false,
-    parts: { relay: unknown, wallet: unknown, backend: unknown, announced: unknown }
+    parts: Object.fromEntries(parts.map((part) => [part, unknown]))
   })
 
   const update = (change: (report: Report) => Omit<Report, "ready">) =>
@@ -89,6 +103,7 @@ const make = Effect.gen(function* () {
   const found = Effect.fnUntraced(function* (part: Part, fault: Option.Option<string>) {
     const reason = Option.map(fault, (text) => Text.printable(text))
     const before = (yield* SubscriptionRef.get(seen)).parts[part]
+    if (before === undefined) return
     const isAnother = Option.isSome(before.reason) !== Option.isSome(reason)
     const since = isAnother ? yield* Clock.currentTimeMillis : before.since
     yield* update((report) => withPart(report, part, { reason, since }))
@@ -108,7 +123,7 @@ const make = Effect.gen(function* () {
 
   const again = (look: Effect.Effect<boolean>) =>
     look.pipe(
-      Effect.flatMap((isReady) => Effect.sleep(isReady ? every : sooner)),
+      Effect.flatMap((isReady) => Effect.sleep(isReady ? every : Duration.min(every, sooner))),
       Effect.forever,
       Effect.forkScoped
     )
@@ -140,12 +155,22 @@ const make = Effect.gen(function* () {
     if (!isShown) return yield* notReady("no relay shows the announcement")
   })
 
-  yield* again(lookAt("wallet", wallet.info))
-  yield* again(lookAt("backend", backendSells))
+  const agentsLive = Effect.gen(function* () {
+    if (Option.isNone(fleet)) return yield* notReady("they have not begun yet")
+    const { absent, failing, ...others } = yield* fleet.value.counts
+    const well = Object.values(others).reduce((sum, many) => sum + many, 0)
+    if (well === 0 && absent + failing > 0) return yield* notReady("every one of them fails")
+  })
+
+  if (agents.length > 0) yield* again(lookAt("agents", agentsLive))
+  if (worker.sells) {
+    yield* again(lookAt("wallet", wallet.info))
+    yield* again(lookAt("backend", backendSells))
+  }
   yield* again(
     Effect.zipWith(
       lookAt("relay", relayAnswers),
-      lookAt("announced", isAnnounced),
+      worker.sells ? lookAt("announced", isAnnounced) : Effect.succeed(true),
       (answers, announced) => answers && announced
     )
   )
@@ -154,7 +179,7 @@ const make = Effect.gen(function* () {
     report: SubscriptionRef.get(seen),
     until: (part) =>
       SubscriptionRef.changes(seen).pipe(
-        Stream.takeUntil((report) => Option.isNone(report.parts[part].reason)),
+        Stream.takeUntil(({ parts }) => isReady(parts[part])),
         Stream.runDrain
       ),
     sells: ({ events }) =>
@@ -164,6 +189,7 @@ const make = Effect.gen(function* () {
             presence = _tag === "Online" ? "present" : "absent"
         })
       ).pipe(Effect.forkIn(scope), Effect.asVoid),
+    tends: (tended) => Effect.sync(() => (fleet = Option.some(tended))),
     stops: update((report) => ({ ...report, stopping: true }))
   })
 })
@@ -183,8 +209,12 @@ const withPart = (report: Report, part: Part, state: State): Omit<Report, "ready
 
 const withVerdict = (report: Omit<Report, "ready">): Report => ({
   ...report,
-  ready: !report.stopping && parts.every((part) => Option.isNone(report.parts[part].reason))
+  ready: !report.stopping && Object.values(report.parts).every(isReady)
 })
+
+/** What this worker does not do keeps nobody from anything. */
+const isReady = (state: State | undefined): boolean =>
+  state === undefined || Option.isNone(state.reason)
 
 /** What a part answered is not enough. */
 class NotReady extends Schema.TaggedError<NotReady>()("NotReady", { message: Schema.String }) {}

@@ -1,20 +1,18 @@
 /**
- * A provider as a service, from its start until it is told to stop.
+ * Agents and a provider as a service, from its start until it is told to stop.
  *
  * ```
- *   settings ─ logs ─ telemetry ─ premises ─ readiness ─ endpoints
- *                                    │            │
- *                                    └── shop ────┘      opens once the wallet answers
+ *   settings ─ logs ─ telemetry ─ premises ─┬─ readiness ─ endpoints
+ *                                           ├─ fleet      agents, each at its time
+ *                                           └─ shop       opens once the wallet answers
  * ```
  *
- * Told to stop, it closes the shop first: absence is announced, nothing new is taken, and what is
- * paid is finished. Who asks over HTTP is answered until the end. Whoever tells it a second time,
- * and the deadline, end it at once: what is left stands in the books and is taken up on the next
- * start.
+ * Told to stop, it closes the shop and lets no tick begin: absence is announced, nothing new is taken,
+ * and what is paid or thought is finished. Who asks over HTTP is answered until the end. Whoever tells
+ * it a second time, and the deadline, end it at once: what is left stands in the books and is taken up
+ * on the next start.
  */
-import { ComputeProvider, ProviderBook } from "@farthing/provider"
-import type { JobState } from "@farthing/provider/Job"
-import { Signer } from "@farthing/relay"
+import { ComputeProvider } from "@farthing/provider"
 import { Wallet } from "@farthing/wallet"
 import {
   Cause,
@@ -29,9 +27,11 @@ import {
   Schema,
   Scope
 } from "effect"
-import { Config, Home, Identity, Market, Telemetry } from "farthing"
+import { Agents, Config, Home, Identity, Market, Telemetry } from "farthing"
 import manifest from "../package.json" with { type: "json" }
 import * as Endpoints from "./Endpoints.ts"
+import * as Fleet from "./Fleet.ts"
+import * as Left from "./Left.ts"
 import * as Logs from "./Logs.ts"
 import * as Readiness from "./Readiness.ts"
 import * as Selling from "./Selling.ts"
@@ -47,8 +47,15 @@ export interface Options {
 /** Metrics of this worker alone, whatever else its process does. */
 const metrics = Layer.sync(Metric.MetricRegistry, () => new Map())
 
+/** Who sells has a key of its own; who only has agents is the home's customer. */
+const identity = Layer.unwrap(
+  Effect.map(Config.Config, ({ worker }) =>
+    worker.sells ? Identity.layerProvider : Identity.layer
+  )
+)
+
 const settings = ({ config }: Options) =>
-  Identity.layerProvider.pipe(
+  identity.pipe(
     Layer.provideMerge(Config.layer(config === undefined ? {} : { path: config })),
     Layer.provideMerge(Home.layer)
   )
@@ -58,20 +65,33 @@ const watched = Telemetry.layer({
   serviceVersion: manifest.version
 }).pipe(Layer.provideMerge(Logs.layer), Layer.provideMerge(metrics))
 
-/** All that is there before anything is sold, and after. Built anew for each worker. */
+/** Who sells is paid into it; agents may all have wallets of their own. */
+const wallet = Layer.unwrap(
+  Effect.map(Config.Config, ({ worker }) => (worker.sells ? Market.wallet : Market.anyWallet))
+)
+
+const agents = (options: Options) =>
+  Fleet.layer(options).pipe(
+    Layer.provideMerge(Agents.schedule),
+    Layer.provideMerge(Agents.household),
+    Layer.provideMerge(wallet),
+    Layer.provideMerge(Market.marketplace)
+  )
+
+/** All that is there before anything is sold or thought, and after. Built anew for each worker. */
 const premises = (options: Options) =>
   Layer.fresh(
     Endpoints.layer.pipe(
       Layer.provideMerge(Readiness.layer),
       Layer.provideMerge(Market.configuredBackend()),
       Layer.provideMerge(Market.salesBook),
-      Layer.provideMerge(Market.premises),
+      Layer.provideMerge(agents(options)),
       Layer.provideMerge(watched),
       Layer.provideMerge(settings(options))
     )
   )
 
-/** Sells until it is told to stop, and then as long as the deadline allows. */
+/** Sells, and lets agents live, until it is told to stop, and then as long as the deadline allows. */
 export const run = Effect.fnUntraced(function* (options: Options = {}) {
   const scope = yield* Scope.make()
   return yield* Layer.buildWithScope(premises(options), scope).pipe(
@@ -81,11 +101,35 @@ export const run = Effect.fnUntraced(function* (options: Options = {}) {
   )
 })
 
+/** One tick of every agent; nothing is sold, and nobody can ask over HTTP. */
+export const once = Effect.fnUntraced(function* (options: Options = {}) {
+  const failed = yield* Effect.gen(function* () {
+    const fleet = yield* Fleet.Fleet
+    const signals = yield* Signals
+    return yield* Effect.raceFirst(
+      fleet.once,
+      Effect.andThen(signals.next, new CutShort({ by: "signal", left: Left.nothing }))
+    )
+  }).pipe(
+    Effect.provide(
+      Layer.fresh(
+        agents(options).pipe(Layer.provideMerge(watched), Layer.provideMerge(settings(options)))
+      )
+    )
+  )
+  if (failed.length > 0) return yield* new TicksFailed({ agents: failed })
+})
+
 const work = Effect.fnUntraced(function* (scope: Scope.Scope, offer: Market.Offer = {}) {
+  const { worker } = yield* Config.Config
+  const fleet = yield* Fleet.Fleet
+  const readiness = yield* Readiness.Readiness
   const signals = yield* Signals
   const shop = yield* Scope.fork(scope)
+  yield* readiness.tends(fleet)
+  yield* Effect.forkIn(fleet.run, scope)
   const signal = yield* Effect.raceFirst(
-    Effect.andThen(open(shop, scope, offer), Effect.never),
+    Effect.andThen(worker.sells ? open(shop, scope, offer) : Effect.void, Effect.never),
     signals.next
   )
   yield* stop(shop, signal)
@@ -124,39 +168,28 @@ const lettingGo = Duration.seconds(3)
 
 const stop = Effect.fnUntraced(function* (shop: Scope.Closeable, signal: string) {
   const { stopWithin } = (yield* Config.Config).worker
+  const fleet = yield* Fleet.Fleet
   const readiness = yield* Readiness.Readiness
   const signals = yield* Signals
   yield* readiness.stops
   yield* Effect.logInfo("stopping").pipe(
     Effect.annotateLogs({ signal, within: Duration.format(stopWithin) })
   )
-  const closing = yield* Effect.forkDetach(Scope.close(shop, Exit.void))
+  const closing = yield* Effect.forkDetach(
+    Effect.all([Scope.close(shop, Exit.void), Effect.timeoutOption(fleet.drain, stopWithin)], {
+      concurrency: "unbounded"
+    })
+  )
   const cutBy = yield* Effect.raceAllFirst([
     Effect.as(Fiber.join(closing), Option.none()),
     Effect.as(signals.next, Option.some("signal" as const)),
     Effect.as(Effect.sleep(Duration.sum(stopWithin, lettingGo)), Option.some("deadline" as const))
   ])
-  const left = yield* unfinished
+  const left = yield* Left.find
   if (Option.isSome(cutBy)) return yield* new CutShort({ by: cutBy.value, left })
-  if (left > 0) return yield* new LeftUndone({ left })
+  if (!Left.isNothing(left)) return yield* new LeftUndone({ left })
   yield* Effect.logInfo("stopped")
 })
-
-/** Jobs that are paid, or whose money is locked, and that wait for us. */
-const unfinished = Effect.gen(function* () {
-  const book = yield* ProviderBook.ProviderBook
-  const { publicKey } = yield* Signer.Signer
-  const counts = yield* book.counts(publicKey)
-  return counts.filter(({ state }) => isOurTurn.has(state)).reduce((sum, { jobs }) => sum + jobs, 0)
-})
-
-const isOurTurn: ReadonlySet<JobState> = new Set([
-  "paid",
-  "running",
-  "answered",
-  "claiming",
-  "returning"
-])
 
 const isCutShort = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof CutShort
@@ -170,27 +203,32 @@ export class WrongNetwork extends Schema.TaggedError<WrongNetwork>()("WrongNetwo
   }
 }
 
-const inTheBooks = (left: number): string =>
-  `${left === 1 ? "1 paid job is" : `${left} paid jobs are`} left in the books, and taken up on the next start`
-
-/** The worker stopped in order, but its jobs took longer than it may wait. */
-export class LeftUndone extends Schema.TaggedError<LeftUndone>()("LeftUndone", {
-  /** Paid jobs without an end. */
-  left: Schema.Int
+/** Of one tick of every agent, some failed; the log says why. */
+export class TicksFailed extends Schema.TaggedError<TicksFailed>()("TicksFailed", {
+  /** Their names. */
+  agents: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    return `stopped at the deadline: ${inTheBooks(this.left)}`
+    return `the tick has failed of: ${this.agents.join(", ")}`
+  }
+}
+
+/** The worker stopped in order, but its work took longer than it may wait. */
+export class LeftUndone extends Schema.TaggedError<LeftUndone>()("LeftUndone", {
+  left: Left.Left
+}) {
+  override get message(): string {
+    return `stopped at the deadline: ${Left.inTheBooks(this.left)}`
   }
 }
 
 /** The worker ended at once, and closed nothing. */
 export class CutShort extends Schema.TaggedError<CutShort>()("CutShort", {
   by: Schema.Literals(["signal", "deadline"]),
-  /** Paid jobs without an end. */
-  left: Schema.Int
+  left: Left.Left
 }) {
   override get message(): string {
     const why = this.by === "signal" ? "by a second signal" : "because stopping took too long"
-    return `ended at once, ${why}: ${inTheBooks(this.left)}`
+    return `ended at once, ${why}: ${Left.inTheBooks(this.left)}`
   }
 }

@@ -14,12 +14,25 @@ const flags = {
     Flag.withMetavar("file"),
     Flag.withDescription("The configuration to use instead of the one in FARTHING_HOME"),
     Flag.optional
+  ),
+  once: Flag.Boolean("once").pipe(
+    Flag.withDescription("Let every agent tick once, sell nothing, and end"),
+    Flag.withDefault(false)
   )
 }
 
-const worker = Command.make("farthing-worker", flags, ({ config }) =>
-  Worker.run(Option.match(config, { onNone: () => ({}), onSome: (config) => ({ config }) }))
-).pipe(Command.withDescription("Sell inference until stopped; SIGTERM finishes what is paid"))
+const worker = Command.make(
+  "farthing-worker",
+  flags,
+  Effect.fnUntraced(function* ({ config, once }) {
+    const options = Option.match(config, { onNone: () => ({}), onSome: (config) => ({ config }) })
+    yield* once ? Worker.once(options) : Worker.run(options)
+  })
+).pipe(
+  Command.withDescription(
+    "Let agents live and sell inference until stopped; SIGTERM finishes what is begun, SIGHUP reads the agents' configuration again"
+  )
+)
 
 const surroundings = Failure.layerPresenter.pipe(
   Layer.provideMerge(Signals.layer),

@@ -59,6 +59,7 @@ describe("deploy/farthing.toml", () => {
       assert.strictEqual(config.network, "mainnet")
       assert.deepStrictEqual(config.provider.backendUrl, Option.some("http://127.0.0.1:11434/v1"))
       assert.deepStrictEqual(config.worker, {
+        sells: true,
         host: "127.0.0.1",
         port: 9464,
         stopWithin: Duration.seconds(30),

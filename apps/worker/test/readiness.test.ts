@@ -19,12 +19,12 @@ describe("readiness", () => {
       const worker = yield* Workers.start(env)
       // What is away from the beginning is told as well as what goes away.
       assert.match(yield* worker.until("relay is not ready"), told)
-      const early = yield* worker.untilReadiness(({ parts }) => parts.backend.ready)
+      const early = yield* worker.untilReadiness(({ parts }) => parts["backend"]?.ready)
       assert.deepStrictEqual(
-        [early.ready, early.parts.relay.ready, early.parts.wallet.ready],
+        [early.ready, early.parts["relay"]?.ready, early.parts["wallet"]?.ready],
         [false, false, false]
       )
-      assert.strictEqual(early.parts.announced.reason, "nothing is sold yet")
+      assert.strictEqual(early.parts["announced"]?.reason, "nothing is sold yet")
       assert.strictEqual((yield* worker.get("/healthz")).status, 200)
 
       const port = new URL(first.relay).port
@@ -36,7 +36,7 @@ describe("readiness", () => {
 
       yield* backend.close
       const without = yield* worker.untilReadiness(({ ready }) => !ready)
-      assert.isFalse(without.parts.backend.ready)
+      assert.isFalse(without.parts["backend"]?.ready)
       assert.strictEqual(yield* worker.metric('farthing_worker_part_ready{part="backend"}'), 0)
       const back = yield* Backend.make({ port: Number(new URL(backend.url).port) })
       yield* back.finish
@@ -44,10 +44,10 @@ describe("readiness", () => {
 
       yield* again.kill("SIGKILL")
       const alone = yield* worker.untilReadiness(
-        ({ parts }) => !parts.relay.ready && !parts.announced.ready
+        ({ parts }) => !parts["relay"]?.ready && !parts["announced"]?.ready
       )
       assert.isFalse(alone.ready)
-      assert.isTrue(alone.parts.backend.ready)
+      assert.isTrue(alone.parts["backend"]?.ready)
       assert.strictEqual(yield* worker.metric("farthing_worker_ready"), 0)
       assert.match(yield* worker.until("relay is not ready"), told)
     }).pipe(Effect.provide(Cli.layer))

@@ -130,7 +130,10 @@ const make = Effect.gen(function* () {
     )
     const after = new Map(found.map((resident) => [resident.id, resident]))
     yield* enrol(after.values())
-    absent = keys.flatMap((key) => (Result.isFailure(key) ? [key.failure] : []))
+    absent = [
+      ...keys.flatMap((key) => (Result.isFailure(key) ? [key.failure] : [])),
+      ...found.filter((resident) => after.get(resident.id) !== resident).map(doubled)
+    ]
     residents = after
     const changed = found.filter(({ id, settings }) => {
       const then = before.get(id)
@@ -140,11 +143,10 @@ const make = Effect.gen(function* () {
     yield* Effect.forEach([...changed, ...left], ({ id }) => lives.invalidate(id), {
       discard: true
     })
-    const names = (some: ReadonlyArray<Life.Resident>) => some.map(({ settings }) => settings.name)
     return {
-      came: names(found.filter(({ id }) => !before.has(id))),
-      changed: names(changed),
-      left: names(left)
+      came: namesOf(found.filter(({ id }) => !before.has(id))),
+      changed: namesOf(changed),
+      left: namesOf(left)
     }
   })
 
@@ -163,11 +165,21 @@ const make = Effect.gen(function* () {
         const names = everybody.map(({ settings }) => settings.name)
         return Effect.fail(invalid ?? new AgentNotConfigured({ who, names }))
       }),
-    live: (id) => lives.contextEffect(id),
+    // One that cannot be built is tried again the next time.
+    live: (id) => Effect.onError(lives.contextEffect(id), () => lives.invalidate(id)),
     follow
   })
   return [household, (id: Key.PublicKey) => residents.has(id)] as const
 })
+
+const doubled = ({ settings: { name } }: Life.Resident) =>
+  new AgentKeys.AgentInvalid({
+    name,
+    message: `Agent ${name} cannot live. Its key is that of another agent.`
+  })
+
+const namesOf = (some: ReadonlyArray<Life.Resident>): ReadonlyArray<string> =>
+  some.map(({ settings }) => settings.name)
 
 /** What the home owes whom it sells to, asked for each payment anew; it stays in the home's wallet. */
 const owedByHome = Effect.all([Identity.findProvider, ProviderBook.ProviderBook]).pipe(

@@ -14,7 +14,7 @@ const Part = Schema.Struct({
 const Readiness = Schema.Struct({
   ready: Schema.Boolean,
   stopping: Schema.optionalKey(Schema.Boolean),
-  parts: Schema.Struct({ relay: Part, wallet: Part, backend: Part, announced: Part })
+  parts: Schema.Record(Schema.String, Part)
 })
 type Readiness = typeof Readiness.Type
 
