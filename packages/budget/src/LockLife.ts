@@ -1,5 +1,5 @@
-/** How long a lock may last. Pure. */
-import type { Bolt11 } from "@farthing/protocol"
+/** How long a lock lasts, on either rail. Pure. */
+import type { Bolt11, SparkHtlc } from "@farthing/protocol"
 import { Blocks } from "@farthing/wallet"
 
 /**
@@ -8,12 +8,25 @@ import { Blocks } from "@farthing/wallet"
  */
 const longest = (blocks: number): number => Math.ceil(blocks + 4 * Math.sqrt(blocks))
 
+/** In seconds: Spark's operators return what has run out by themselves, within minutes. */
+const returnMargin = 600
+
+/** What a payee asks for, as far as it concerns locks. */
+type Asked =
+  | Pick<Bolt11.Invoice, "expiresAt" | "minFinalCltvDelta">
+  | Pick<SparkHtlc.SparkHtlc, "expiresAt" | "lockSeconds">
+
+/** In seconds, from when the money is locked: payer and payee may count on no more. */
+export const leastOf = (asked: Asked): number =>
+  "lockSeconds" in asked ? asked.lockSeconds : asked.minFinalCltvDelta * Blocks.seconds
+
 /**
- * Unix seconds; the payee cannot take the money later, whenever it was locked: it has the invoice's
- * `min_final_cltv_expiry_delta` blocks for that (BOLT 11), from the invoice's expiry at the latest.
+ * Unix seconds; the payee cannot take the money later, whenever it was locked, which is at the latest
+ * when what was asked for expires: of an invoice it has `min_final_cltv_expiry_delta` blocks for that
+ * (BOLT 11), of an HTLC as long as its lock lasts.
  */
-export const endOf = ({
-  expiresAt,
-  minFinalCltvDelta
-}: Pick<Bolt11.Invoice, "expiresAt" | "minFinalCltvDelta">): number =>
-  expiresAt + longest(minFinalCltvDelta) * Blocks.seconds
+export const endOf = (asked: Asked): number =>
+  asked.expiresAt +
+  ("lockSeconds" in asked
+    ? asked.lockSeconds + returnMargin
+    : longest(asked.minFinalCltvDelta) * Blocks.seconds)

@@ -10,11 +10,16 @@ import { settled } from "./Payment.ts"
 import type { Proof } from "./Proof.ts"
 import type { Recovery } from "./Recovery.ts"
 import type * as Reservation from "./Reservation.ts"
-import type { Lock, Settled, SpendRecord } from "./Spend.ts"
+import type { Lock, LockSpend, Settled, SpendRecord } from "./Spend.ts"
 import type { SpendLedger } from "./SpendLedger.ts"
 import { proven, unknown } from "./Submission.ts"
 import type { Found, Order, Submission, Unpaid } from "./Submission.ts"
 import * as WalletRequest from "./WalletRequest.ts"
+
+/** What is to be locked, and how. */
+interface LockOrder extends Order {
+  readonly wish: LockSpend
+}
 
 export interface Options {
   readonly ledger: SpendLedger
@@ -28,14 +33,14 @@ type End = Effect.Effect<Proof, Unpaid>
 export const make = Effect.fnUntraced(function* ({ ledger, submission, recovery }: Options) {
   const payer = yield* Payer.Payer
 
-  const carryOut = (spend: SpendRecord, order: Order): Effect.Effect<Lock, Unpaid> =>
+  const carryOut = (spend: SpendRecord, order: LockOrder): Effect.Effect<Lock, Unpaid> =>
     submission.submit(spend, order, {
       ask: submission.believed(spend, ask(spend, order), locked(spend)),
       book: (end) => hold(spend, end, order.rules)
     })
 
-  const ask = (spend: SpendRecord, { invoice }: Order): Effect.Effect<End, Unpaid> =>
-    Effect.map(payer.lock(WalletRequest.of(spend, invoice)), ({ end }) => proven(spend, end))
+  const ask = (spend: SpendRecord, { wish }: LockOrder): Effect.Effect<End, Unpaid> =>
+    Effect.map(payer.lock(WalletRequest.ofLock(spend, wish)), ({ end }) => proven(spend, end))
 
   /** The money is locked: its end is booked also where the ledger fails now. */
   const hold = Effect.fnUntraced(function* (

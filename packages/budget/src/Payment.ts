@@ -1,5 +1,6 @@
 /** One payment from its reservation to its end: ask the wallet, and book what came of it. */
 import { Msat } from "@farthing/protocol"
+import type { Bolt11 } from "@farthing/protocol"
 import { Payer } from "@farthing/wallet"
 import { Effect } from "effect"
 import * as Limits from "./Limits.ts"
@@ -11,6 +12,11 @@ import { proven, unknown } from "./Submission.ts"
 import type { Found, Order, Submission, Unpaid } from "./Submission.ts"
 import * as WalletRequest from "./WalletRequest.ts"
 
+/** What is to be paid, and how. */
+interface PaymentOrder extends Order {
+  readonly invoice: Bolt11.Invoice
+}
+
 export interface Options {
   readonly ledger: SpendLedger
   readonly submission: Submission
@@ -19,13 +25,13 @@ export interface Options {
 export const make = Effect.fnUntraced(function* ({ ledger, submission }: Options) {
   const payer = yield* Payer.Payer
 
-  const carryOut = (spend: SpendRecord, order: Order): Effect.Effect<Settled, Unpaid> =>
+  const carryOut = (spend: SpendRecord, order: PaymentOrder): Effect.Effect<Settled, Unpaid> =>
     submission.submit(spend, order, {
       ask: submission.believed(spend, ask(spend, order), only(spend)),
       book: (proof) => settle(spend, proof, order)
     })
 
-  const ask = (spend: SpendRecord, { invoice }: Order): Effect.Effect<Proof, Unpaid> =>
+  const ask = (spend: SpendRecord, { invoice }: PaymentOrder): Effect.Effect<Proof, Unpaid> =>
     proven(spend, payer.pay(WalletRequest.of(spend, invoice)))
 
   /** The money is gone: a ledger that fails now leaves the payment to recovery. */

@@ -3,6 +3,7 @@
  * the ledger calls it inside of the transaction that writes.
  */
 import { Msat } from "@farthing/protocol"
+import type { PaymentRequest } from "@farthing/protocol"
 import { Effect, Schema } from "effect"
 import type { DateTime } from "effect"
 import * as BudgetDay from "./BudgetDay.ts"
@@ -21,8 +22,9 @@ export interface Wish {
   readonly asked: Msat.Msat
 }
 
-/** A wish that has an invoice. */
-export interface Order extends Omit<Spend, "cap"> {
+/** A wish for which money is asked. */
+export interface Order extends Omit<Spend, "cap" | "invoice"> {
+  readonly request: PaymentRequest.PaymentRequest
   readonly amount: Msat.Msat
   readonly allowedFee: Msat.Msat
   /** Whether the money is only locked to the hash. */
@@ -53,7 +55,7 @@ export const payableOnce = Effect.fnUntraced(function* (
   order: Order,
   now: number
 ) {
-  const { expiresAt, paymentHash } = order.invoice
+  const { expiresAt, paymentHash } = order.request
   if (expiresAt * 1000 <= now) {
     return yield* new PaymentRefused({
       reason: "expired",

@@ -2,9 +2,10 @@
  * A spend and what becomes of it: the words that the ledger and the Treasury share.
  */
 import { Bolt11, Key, Msat } from "@farthing/protocol"
+import type { PaymentRequest, SparkHtlc } from "@farthing/protocol"
 import { Wallet } from "@farthing/wallet"
 import type { PaymentFailed, PaymentUnknown } from "@farthing/wallet/Payer"
-import type { Effect } from "effect"
+import type { Effect, Redacted } from "effect"
 import { Schema, SchemaTransformation } from "effect"
 import * as BudgetDay from "./BudgetDay.ts"
 
@@ -31,6 +32,20 @@ export interface Spend {
    */
   readonly irreplaceable?: boolean
 }
+
+/** Money that is to be locked over Spark; only wallets with the capability `htlc` can. */
+export interface HtlcSpend extends Omit<Spend, "invoice" | "irreplaceable"> {
+  readonly htlc: SparkHtlc.SparkHtlc
+  /** Ours, of the HTLC's payment hash. Nobody but the wallet is given it before it is released. */
+  readonly preimage: Redacted.Redacted<Bolt11.Preimage>
+}
+
+/** What is to be locked, on either rail. */
+export type LockSpend = Spend | HtlcSpend
+
+/** What the payee asks for. */
+export const askedFor = (spend: LockSpend): PaymentRequest.PaymentRequest =>
+  "htlc" in spend ? spend.htlc : spend.invoice
 
 /** The least that somebody is about to ask for. */
 export interface Wish extends Pick<Spend, "tick"> {
@@ -113,6 +128,7 @@ export const SpendRecord = Schema.Struct({
   tick: TickId,
   paymentHash: Bolt11.PaymentHash,
   payee: Key.PublicKey,
+  /** The invoice, or the text of an HTLC. */
   bolt11: Schema.String,
   /** The wallet that pays it; undefined if it was reserved before ledgers kept that. */
   wallet: nullable(Wallet.WalletId),
@@ -136,7 +152,7 @@ export const SpendRecord = Schema.Struct({
   lockEndsAt: nullable(Schema.Int),
   /** Unix milliseconds. */
   reservedAt: Schema.Int,
-  /** Unix seconds; the invoice must not be paid later. */
+  /** Unix seconds; the invoice must not be paid, nor the HTLC locked, later. */
   invoiceExpiresAt: Schema.Int,
   /** Unix seconds; the wallet must not start the payment later. Undefined until submitted. */
   payExpiresAt: nullable(Schema.Int),

@@ -5,7 +5,7 @@
  * budget happen one after another whoever makes them, and that holds nothing but SQL. It writes
  * the spend, its entry and every total the spend is part of: all or nothing.
  */
-import type { Bolt11 } from "@farthing/protocol"
+import { type Bolt11, PaymentRequest } from "@farthing/protocol"
 import type { Wallet } from "@farthing/wallet"
 import { Clock, Duration, Effect, Option, Predicate } from "effect"
 import type { DateTime } from "effect"
@@ -86,9 +86,9 @@ export const make = Effect.fnUntraced(function* (options: Options) {
         return yield* write({
           purchase: order.purchase,
           tick: order.tick,
-          paymentHash: order.invoice.paymentHash,
+          paymentHash: order.request.paymentHash,
           payee: order.payee,
-          bolt11: order.invoice.bolt11,
+          bolt11: PaymentRequest.textOf(order.request),
           wallet: options.wallet,
           state: "submitted",
           amount: order.amount,
@@ -100,10 +100,10 @@ export const make = Effect.fnUntraced(function* (options: Options) {
           unproven: totals.provider === undefined || !Limits.isProven(totals.provider),
           irreplaceable: order.irreplaceable === true,
           isLock: order.isLock,
-          lockEndsAt: order.isLock ? LockLife.endOf(order.invoice) : undefined,
+          lockEndsAt: order.isLock ? LockLife.endOf(order.request) : undefined,
           reservedAt: now,
-          invoiceExpiresAt: order.invoice.expiresAt,
-          payExpiresAt: Math.min(order.invoice.expiresAt, Math.ceil((now + timeout) / 1000)),
+          invoiceExpiresAt: order.request.expiresAt,
+          payExpiresAt: Math.min(order.request.expiresAt, Math.ceil((now + timeout) / 1000)),
           note: "",
           leaseOwner: options.owner,
           leaseUntil: now + lease,

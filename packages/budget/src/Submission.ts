@@ -2,7 +2,6 @@
  * What is reserved is given to the wallet, once: whatever ends that early leaves the ledger true. A
  * wallet's word counts only as far as its own record of the payment does not contradict it.
  */
-import type { Bolt11 } from "@farthing/protocol"
 import { PaymentFailed, PaymentUnknown } from "@farthing/wallet/Payer"
 import { Clock, Duration, Effect, Schedule } from "effect"
 import * as Lease from "./Lease.ts"
@@ -24,9 +23,8 @@ export interface Options {
   readonly timeout: Duration.Duration
 }
 
-/** What is paid, by which rules it was reserved, and how to wait for it interruptibly. */
+/** By which rules something was reserved, and how to wait for it interruptibly. */
 export interface Order {
-  readonly invoice: Bolt11.Invoice
   readonly rules: Reservation.Rules
   readonly restore: Room.Restore
 }

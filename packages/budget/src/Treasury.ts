@@ -9,7 +9,16 @@ import { Context, Layer } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { AuditReport } from "./Audit.ts"
 import type { LimitStatus } from "./Limits.ts"
-import type { Lock, PurchaseId, Settled, Spend, SpendOutcome, SpendRecord, Wish } from "./Spend.ts"
+import type {
+  Lock,
+  LockSpend,
+  PurchaseId,
+  Settled,
+  Spend,
+  SpendOutcome,
+  SpendRecord,
+  Wish
+} from "./Spend.ts"
 import type { Entry } from "./Trail.ts"
 import * as TreasuryLive from "./TreasuryLive.ts"
 import type {
@@ -25,7 +34,7 @@ export type { AuditReport, Finding } from "./Audit.ts"
 export { LimitName } from "./Limits.ts"
 export type { LimitStatus } from "./Limits.ts"
 export { PurchaseId, SpendOutcome, SpendRecord, SpendState, TickId } from "./Spend.ts"
-export type { Lock, Settled, Spend, Wish } from "./Spend.ts"
+export type { HtlcSpend, Lock, LockSpend, Settled, Spend, Wish } from "./Spend.ts"
 export { Decision, Entry, Refusal } from "./Trail.ts"
 export type { Options } from "./TreasuryLive.ts"
 export {
@@ -73,7 +82,7 @@ export interface Shape {
    */
   readonly pay: (spend: Spend) => Effect.Effect<Settled, PayError>
   /**
-   * Reserve and lock: returns once the wallet has locked the money to the payment hash, or it is
+   * Reserve and lock, to an invoice or to an HTLC: returns once the wallet has locked the money to the payment hash, or it is
    * taken already. The same rules as for `pay`: once per payment hash, and once per purchase until
    * the money is provably back. The end is booked in the background while this process lives, and
    * by `recover` afterwards, however long it takes.
@@ -81,7 +90,7 @@ export interface Shape {
    * Fails with `PaymentFailed` only if nothing left the wallet; with `PaymentUnknown` it may be
    * locked, and its reservation stays until `recover` knows.
    */
-  readonly lock: (spend: Spend) => Effect.Effect<Lock, PayError>
+  readonly lock: (spend: LockSpend) => Effect.Effect<Lock, PayError>
   /**
    * To be called, and durable, before the preimage of a lock of ours goes out: from then on it
    * counts as spent until the wallet says that the money is back. False where nothing is locked (any

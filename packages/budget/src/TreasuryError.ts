@@ -61,6 +61,7 @@ export class PaymentRefused extends Schema.TaggedError<PaymentRefused>()("Paymen
     "no_amount",
     "expired",
     "cltv_too_long",
+    "lock_too_long",
     "already_used",
     "purchase_already_paid"
   ]),

@@ -1,10 +1,10 @@
 /**
  * The Treasury over a spend ledger in SQL and the wallet's `Payer`.
  */
-import { Msat } from "@farthing/protocol"
-import type { Bolt11, Network } from "@farthing/protocol"
+import { Msat, PaymentRequest } from "@farthing/protocol"
+import type { Bolt11, Network, SparkHtlc } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
-import { Wallet } from "@farthing/wallet"
+import { Blocks, Wallet } from "@farthing/wallet"
 import { Duration, Effect, Option } from "effect"
 import { randomUUID } from "node:crypto"
 import * as Audit from "./Audit.ts"
@@ -21,8 +21,8 @@ import * as RefusedSpend from "./RefusedSpend.ts"
 import { warned } from "./Recovery.ts"
 import * as Recovery from "./Recovery.ts"
 import * as Room from "./Room.ts"
-import { holdOf, isReleased } from "./Spend.ts"
-import type { Spend, Wish } from "./Spend.ts"
+import { askedFor, holdOf, isReleased } from "./Spend.ts"
+import type { LockSpend, Spend, Wish } from "./Spend.ts"
 import * as SpendLedger from "./SpendLedger.ts"
 import * as Submission from "./Submission.ts"
 import { migrate } from "./SpendTables.ts"
@@ -45,6 +45,9 @@ export interface Options {
 
 /** A payment that takes longer to be claimed at its end is none that we want to wait for. */
 const longestFinalCltvDelta = 144
+
+/** In seconds: the same for an HTLC. */
+const longestLock = longestFinalCltvDelta * Blocks.seconds
 
 export const make = Effect.fnUntraced(function* (options: Options) {
   const payTimeout = Duration.fromInputUnsafe(options.payTimeout ?? "60 seconds")
@@ -98,14 +101,11 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   )
 
   /** reserve → ask the wallet → hold, or release, or leave unknown; the end comes by itself. */
-  const lock = Effect.fn("Treasury.lock")((spend: Spend) =>
+  const lock = Effect.fn("Treasury.lock")((wish: LockSpend) =>
     Effect.uninterruptibleMask((restore) =>
-      reserve(spend, true, restore).pipe(
+      reserve(wish, true, restore).pipe(
         Effect.flatMap(({ reserved, rules }) =>
-          Effect.onError(
-            lockUp(reserved, { invoice: spend.invoice, rules, restore }),
-            () => room.release
-          )
+          Effect.onError(lockUp(reserved, { wish, rules, restore }), () => room.release)
         )
       )
     )
@@ -118,34 +118,54 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   )
 
   /** What every payment needs, whoever asks for it. */
-  const payable = Effect.fnUntraced(function* (invoice: Bolt11.Invoice) {
-    if (invoice.network !== options.network) {
+  const payable = Effect.fnUntraced(function* (asked: PaymentRequest.PaymentRequest) {
+    const name = PaymentRequest.isHtlc(asked) ? "quote" : "invoice"
+    if (asked.network !== options.network) {
       return yield* refuse(
         "wrong_network",
-        `The invoice is for ${invoice.network}, but this budget is for ${options.network}.`
+        `The ${name} is for ${asked.network}, but this budget is for ${options.network}.`
       )
     }
-    if (Option.isNone(invoice.amount) || invoice.amount.value === 0) {
-      return yield* refuse("no_amount", "The invoice names no amount. Ask for one that does.")
+    const amount = PaymentRequest.amountOf(asked)
+    if (Option.isNone(amount) || amount.value === 0) {
+      return yield* refuse("no_amount", `The ${name} names no amount. Ask for one that does.`)
     }
-    if (invoice.minFinalCltvDelta > longestFinalCltvDelta) {
-      return yield* refuse(
-        "cltv_too_long",
-        `The invoice could lock the money for ${invoice.minFinalCltvDelta} blocks; at most ${longestFinalCltvDelta} are allowed.`
-      )
-    }
-    return invoice.amount.value
+    yield* PaymentRequest.isHtlc(asked) ? notForTooLong(asked) : claimedSoon(asked)
+    return amount.value
   })
+
+  const claimedSoon = ({ minFinalCltvDelta }: Bolt11.Invoice) =>
+    minFinalCltvDelta > longestFinalCltvDelta
+      ? refuse(
+          "cltv_too_long",
+          `The invoice could lock the money for ${minFinalCltvDelta} blocks; at most ${longestFinalCltvDelta} are allowed.`
+        )
+      : Effect.void
+
+  const notForTooLong = ({ lockSeconds }: SparkHtlc.SparkHtlc) =>
+    lockSeconds > longestLock
+      ? refuse(
+          "lock_too_long",
+          `The quote would lock the money for ${lockSeconds} seconds; at most ${longestLock} are allowed.`
+        )
+      : Effect.void
 
   /** Holds amount and allowed fee, waiting for what is only held if that may help. */
   const reserve = Effect.fnUntraced(
-    function* (spend: Spend, isLock: boolean, restore: Room.Restore) {
-      const amount = yield* payable(spend.invoice)
+    function* (spend: LockSpend, isLock: boolean, restore: Room.Restore) {
+      const request = askedFor(spend)
+      const amount = yield* payable(request)
       const { limits } = yield* restore(rules)
       const attempt = Effect.gen(function* () {
         const rules = yield* restore(rulesWithFunds)
-        const allowedFee = yield* withinCap(rules.limits, amount, spend.cap)
-        const reserved = yield* ledger.reserve({ ...spend, amount, allowedFee, isLock }, rules)
+        const most = yield* withinCap(rules.limits, amount, spend.cap)
+        // Over Spark nobody between the two takes a fee.
+        const allowedFee = PaymentRequest.isHtlc(request) ? Msat.zero : most
+        const { purchase, tick, payee, approved } = spend
+        const reserved = yield* ledger.reserve(
+          { purchase, tick, payee, approved, request, amount, allowedFee, isLock, ...again(spend) },
+          rules
+        )
         return { reserved, rules }
       })
       return yield* room.retry(attempt, {
@@ -159,15 +179,12 @@ export const make = Effect.fnUntraced(function* (options: Options) {
   )
 
   /** What somebody was refused stands in the trail; that it could not be written is no reason to pay. */
-  const remember = (
-    error: { readonly _tag: string },
-    { invoice, purchase }: Partial<Pick<Spend, "invoice" | "purchase">>
-  ) =>
+  const remember = (error: { readonly _tag: string }, wish: LockSpend | Wish) =>
     RefusedSpend.is(error)
       ? warned(
           ledger.refuse({
-            purchase,
-            paymentHash: invoice?.paymentHash,
+            purchase: wish.purchase,
+            paymentHash: "cap" in wish ? askedFor(wish).paymentHash : undefined,
             ...RefusedSpend.inWords(error)
           })
         )
@@ -240,7 +257,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
 
   return {
     pay: (spend: Spend) => Metrics.counted(pay(spend)),
-    lock: (spend: Spend) => Metrics.countedLock(lock(spend)),
+    lock: (wish: LockSpend) => Metrics.countedLock(lock(wish)),
     release,
     check,
     conclude: ledger.conclude,
@@ -263,6 +280,12 @@ const withinCap = (limits: Limits.Limits, amount: Msat.Msat, callersCap: Msat.Ms
     ? Effect.fail(new BudgetExhausted({ limit, most, ...Limits.unused, asked: amount }))
     : Effect.succeed(Limits.allowedFee(limits, amount, most))
 }
+
+/** Whether it may be tried again; a lock over Spark is not. */
+const again = (spend: LockSpend): Pick<Spend, "irreplaceable"> =>
+  "invoice" in spend && spend.irreplaceable !== undefined
+    ? { irreplaceable: spend.irreplaceable }
+    : {}
 
 const refuse = (reason: PaymentRefused["reason"], message: string) =>
   Effect.fail(new PaymentRefused({ reason, message }))

@@ -12,8 +12,8 @@ import { ledgerOf, order, proofOf, rules, walletId } from "./Orders.ts"
 const old = Effect.gen(function* () {
   yield* Sqlite.migrate("treasury_migrations", { "1_ledger": migrations["1_ledger"] })
   const sql = yield* SqlClient.SqlClient
-  const { paymentHash: paid } = order("paid").invoice
-  const { paymentHash: open } = order("open").invoice
+  const { paymentHash: paid } = order("paid").request
+  const { paymentHash: open } = order("open").request
   const { payee } = order("paid")
   const totals = ["lifetime", "day:1970-01-01", "tick:tick", `provider:${payee}`]
   const providerDay = `provider:${payee}:1970-01-01`
@@ -80,7 +80,7 @@ describe("a ledger of the first version", () => {
       yield* old
       yield* migrate
       const ledger = yield* ledgerOf("owner")
-      const { paymentHash } = order("open").invoice
+      const { paymentHash } = order("open").request
       yield* ledger.settle(paymentHash, proofOf("open", sats(1)))
       yield* ledger.conclude(paymentHash, "refunded")
       yield* ledger.reserve(order("next"), rules())

@@ -28,6 +28,20 @@ export const ledgerOf = (owner: string, lease: Duration.Duration = Duration.seco
 export const preimageOf = (name: string): Bolt11.Preimage =>
   Bolt11.Preimage.make(createHash("sha256").update(name).digest("hex"))
 
+export const invoiceOf = (name: string, expiresAt = 1_000_000_000): Bolt11.Invoice => ({
+  bolt11: `lnbcrt ${name}`,
+  network: "regtest",
+  amount: Option.some(sats(100)),
+  createdAt: 0,
+  expiresAt,
+  paymentHash: Bolt11.hashOf(preimageOf(name)),
+  paymentSecret: "",
+  payee: "",
+  description: Option.none(),
+  descriptionHash: Option.none(),
+  minFinalCltvDelta: 18
+})
+
 export const order = (
   name: string,
   rest: Partial<Reservation.Order> & { readonly expiresAt?: number } = {}
@@ -39,19 +53,7 @@ export const order = (
   amount: sats(100),
   allowedFee: sats(10),
   isLock: false,
-  invoice: {
-    bolt11: `lnbcrt ${name}`,
-    network: "regtest",
-    amount: Option.some(sats(100)),
-    createdAt: 0,
-    expiresAt: rest.expiresAt ?? 1_000_000_000,
-    paymentHash: Bolt11.hashOf(preimageOf(name)),
-    paymentSecret: "",
-    payee: "",
-    description: Option.none(),
-    descriptionHash: Option.none(),
-    minFinalCltvDelta: 18
-  },
+  request: invoiceOf(name, rest.expiresAt),
   ...rest
 })
 

@@ -10,7 +10,7 @@ import type { SpendRecord } from "../src/Spend.ts"
 import * as Treasury from "../src/Treasury.ts"
 import * as Vault from "./Vault.ts"
 import { databaseFile, open, payee, sats, seconds } from "./Fixture.ts"
-import { order, preimageOf } from "./Orders.ts"
+import { invoiceOf, preimageOf } from "./Orders.ts"
 
 const few = Schema.Literals([0, 1, 2, 3, 4, 5, 6, 7])
 
@@ -115,7 +115,7 @@ const story = Effect.fnUntraced(function* (steps: ReadonlyArray<Step>) {
     step: Extract<Step, { _tag: "Lock" | "Pay" }>,
     name: string
   ) {
-    const { invoice } = order(name, { expiresAt: time + 600 })
+    const invoice = invoiceOf(name, time + 600)
     names.set(invoice.paymentHash, name)
     const { lock, pay } = process.treasury
     const fiber: Paying = yield* Effect.forkChild(

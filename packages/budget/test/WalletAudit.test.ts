@@ -7,7 +7,7 @@ import type { SpendRecord } from "../src/Spend.ts"
 import { sats } from "./Fixture.ts"
 import { ledgerOf, migrated, order, preimageOf, proofOf, rules, walletId } from "./Orders.ts"
 
-const { paymentHash } = order("a").invoice
+const { paymentHash } = order("a").request
 
 /** What the wallet lists: 100 sats for 1 sat, and settled. */
 const listed = (rest: Partial<Wallet.Outgoing> = {}): Wallet.Outgoing => ({
@@ -148,7 +148,7 @@ describe("the audit of what a wallet says it did", () => {
     [
       "finds strangers",
       "settled",
-      [listed(), listed({ paymentHash: order("b").invoice.paymentHash })],
+      [listed(), listed({ paymentHash: order("b").request.paymentHash })],
       ["outside_treasury"],
       sats(101)
     ]
@@ -165,7 +165,7 @@ describe("the audit of what a wallet says it did", () => {
   it.effect("counts both directions: too much here does not make up for too little there", () =>
     Effect.gen(function* () {
       const books = yield* booksIn("settled")
-      const stranger = listed({ paymentHash: order("b").invoice.paymentHash })
+      const stranger = listed({ paymentHash: order("b").request.paymentHash })
       assert.deepStrictEqual(audited(books, [stranger]), {
         kinds: ["outside_treasury", "wallet_differs"],
         unexplained: sats(202),
@@ -185,7 +185,7 @@ describe("the audit of what a wallet says it did", () => {
   it.effect("minds nothing that the wallet did before the ledger began", () =>
     Effect.gen(function* () {
       const books = yield* booksIn("settled")
-      const stranger = listed({ paymentHash: order("b").invoice.paymentHash, createdAt: 99 })
+      const stranger = listed({ paymentHash: order("b").request.paymentHash, createdAt: 99 })
       assert.deepStrictEqual(audited(books, [listed(), stranger], { since: 100 }), clean)
     }).pipe(Effect.provide(migrated))
   )

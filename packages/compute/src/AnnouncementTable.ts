@@ -117,7 +117,7 @@ export const make = Effect.fnUntraced(function* (network: Network.Network) {
     Option.getOrNull(listing.price),
     JSON.stringify(listing.models),
     JSON.stringify(ownPricesOf(listing)),
-    JSON.stringify(listing.settlements),
+    JSON.stringify(listing.ways),
     listing.weight,
     event
   ]
@@ -255,7 +255,7 @@ const Models = Schema.fromJsonString(Schema.Array(Schema.String))
 /** What models cost that have a price of their own; `null` where it could not be understood. */
 const OwnPrices = Schema.fromJsonString(Schema.Record(Schema.String, Schema.NullOr(Msat.Msat)))
 
-const Settlements = Schema.fromJsonString(Schema.Array(Settlement.Settlement))
+const Ways = Schema.fromJsonString(Schema.Array(Settlement.Way))
 
 const ownPricesOf = ({ modelPrices, unpriced }: Listing): typeof OwnPrices.Type => ({
   ...modelPrices,
@@ -265,7 +265,7 @@ const ownPricesOf = ({ modelPrices, unpriced }: Listing): typeof OwnPrices.Type 
 /** Many providers sell the same: what reads alike is one thing in memory. */
 const sharing = () => {
   const models = remembering(Schema.decodeSync(Models))
-  const settlements = remembering(Schema.decodeSync(Settlements))
+  const ways = remembering(Schema.decodeSync(Ways))
   const prices = remembering((text) => {
     const own = Object.entries(Schema.decodeSync(OwnPrices)(text))
     return {
@@ -275,7 +275,7 @@ const sharing = () => {
       unpriced: own.flatMap(([model, price]) => (price === null ? [model] : []))
     }
   })
-  return { models, prices, settlements }
+  return { models, prices, ways }
 }
 
 const mostRemembered = 4_096
@@ -302,7 +302,7 @@ const toListing = (row: LoadedRow, share: ReturnType<typeof sharing>): Listing =
   price: Option.fromNullOr(row.price),
   models: share.models(row.models),
   ...share.prices(row.model_prices),
-  settlements: share.settlements(row.settlements),
+  ways: share.ways(row.settlements),
   weight: row.weight
 })
 

@@ -2,7 +2,7 @@
  * Jobs by agent messages in the provider's channel (NIP-28, kind 42): one subscription a
  * channel, however many jobs are open in it, and every answer handed to its job by a look-up.
  */
-import { AgentMessage, Channel, Key, NostrEvent } from "@farthing/protocol"
+import { AgentMessage, Channel, Key, NostrEvent, Settlement } from "@farthing/protocol"
 import { Relay, Signer, UnixTime } from "@farthing/relay"
 import { Cause, Effect, Latch, Layer, Option, Queue, RcMap, Redacted, Stream } from "effect"
 import type { Scope } from "effect"
@@ -74,8 +74,10 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
     const prepare: Shape["prepare"] = Effect.fnUntraced(function* (provider, wish) {
       const way = { channel: provider.channel, relay: provider.relays[0] ?? "" }
       const salt = newSalt()
+      const settlement = Settlement.modeOf(wish.way)
+      const rail = Settlement.railOf(wish.way)
       const preimage =
-        wish.settlement === "escrow"
+        settlement === "escrow"
           ? Option.some(yield* OwnPreimage.derive(signer, { provider: provider.provider, salt }))
           : Option.none()
       const message: AgentMessage.JobRequest = {
@@ -87,7 +89,9 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
         ...(wish.model === undefined ? {} : { model: wish.model }),
         stream: wish.stream,
         max_price_msats: wish.maxPrice,
-        settlement: [wish.settlement],
+        settlement: [settlement],
+        // Who asks for Lightning asks as it was done before there was another rail.
+        ...(rail === "lightning" ? {} : { rails: [rail] }),
         ...Option.match(preimage, {
           onNone: () => ({}),
           onSome: (ours) => ({ payment_hash: OwnPreimage.hashOf(ours) })
@@ -130,7 +134,7 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
               job_id: jobName,
               payment_id: paymentHash
             }).pipe(Effect.flatMap(publish)),
-          tellLocked: (jobName, { amount, lasts, paymentHash }) =>
+          tellLocked: (jobName, { amount, lasts, paymentHash, rail }) =>
             followUp(request, {
               type: "HtlcLocked",
               request_id: request.event.id,
@@ -138,7 +142,7 @@ const make: Effect.Effect<Shape, never, Relay.Relay | Signer.Signer | Scope.Scop
               payment_hash: paymentHash,
               amount_msats: amount,
               expiry_secs: Math.max(lasts, 0),
-              rail: "lightning"
+              rail
             }).pipe(Effect.flatMap(publish))
         })
       )
@@ -313,6 +317,7 @@ const toAnswer = (
     case "Invoice":
       return {
         _tag: "Quoted",
+        rail: "lightning",
         jobName: message.job_id,
         bolt11: message.bolt11,
         amount: message.amount_msats,
@@ -321,6 +326,8 @@ const toAnswer = (
         hold: message.hold ?? false,
         expiresAt: message.expires_at
       }
+    case "EscrowQuote":
+      return message.rail === "spark" ? toHtlcQuote(message) : undefined
     case "JobError":
       return {
         _tag: "Refused",
@@ -357,6 +364,18 @@ const toAnswer = (
       return undefined
   }
 }
+
+const toHtlcQuote = (message: AgentMessage.EscrowQuote): Answer => ({
+  _tag: "Quoted",
+  rail: "spark",
+  jobName: message.job_id ?? AgentMessage.jobIdOf(message.request_id),
+  settlement: "escrow",
+  address: message.spark_address,
+  amount: message.amount_msats,
+  paymentHash: message.payment_hash,
+  lockSeconds: message.lock_secs,
+  expiresAt: message.expires_at
+})
 
 const summaryOf = (message: AgentMessage.StreamChunk | AgentMessage.JobResult) => ({
   sha256: message.sha256,

@@ -7,6 +7,7 @@
  * then on the purchase ends with the result, or with an error that tells what it cost.
  */
 import { Treasury } from "@farthing/budget"
+import type { Settlement } from "@farthing/protocol"
 import type { Duration } from "effect"
 import { Array as Arr, Context, Effect, Option, Queue, RcRef, Stream } from "effect"
 import { Wallet } from "@farthing/wallet"
@@ -21,6 +22,7 @@ import type { InferenceRequest, Progress } from "./Inference.ts"
 import type { JobTransport } from "./JobTransport.ts"
 import { Journal } from "./Journal.ts"
 import * as Metrics from "./Metrics.ts"
+import * as Mode from "./Mode.ts"
 import type { Provider } from "./Provider.ts"
 import type { Query } from "./ProviderList.ts"
 import * as Purchase from "./Purchase.ts"
@@ -48,11 +50,11 @@ export const make = Effect.fnUntraced(function* (options: ComputeOptions) {
     )
   })
 
-  const canLock = yield* rememberedLock(Context.get(context, Wallet.Wallet))
+  const rails = yield* rememberedRails(Context.get(context, Wallet.Wallet))
 
   const purchaseOf = (request: InferenceRequest, delivery: Purchase.Delivery) =>
     Effect.acquireRelease(
-      Effect.tap(Purchase.make(request, options, delivery, canLock), (purchase) =>
+      Effect.tap(Purchase.make(request, options, delivery, rails), (purchase) =>
         Effect.sync(() => live.add(purchase))
       ),
       (purchase) => Effect.sync(() => live.delete(purchase))
@@ -112,15 +114,15 @@ export const make = Effect.fnUntraced(function* (options: ComputeOptions) {
   }
 })
 
-/** Whether the wallet can lock money: what it once said, or else what it says now. */
-const rememberedLock = (wallet: Wallet.Shape) =>
+/** On what the wallet can lock money: what it once said, or else what it says now. */
+const rememberedRails = (wallet: Wallet.Shape) =>
   Effect.sync(() => {
-    let known: boolean | undefined
+    let known: ReadonlyArray<Settlement.Rail> | undefined
     return Effect.suspend(() =>
       known !== undefined
         ? Effect.succeed(known)
         : wallet.info.pipe(
-            Effect.map(({ capabilities }) => (known = capabilities.lock)),
+            Effect.map(({ capabilities }) => (known = Mode.railsOf(capabilities))),
             Effect.mapError(({ message }) => new Treasury.WalletUnavailable({ message }))
           )
     )

@@ -39,6 +39,7 @@ export const InvoiceFault = Schema.Literals([
   "undecodable",
   "wrong_network",
   "settlement_not_asked",
+  "rail_not_asked",
   "no_amount",
   "amount_mismatch",
   "above_price",
@@ -53,6 +54,7 @@ export const InvoiceFault = Schema.Literals([
   "no_hold",
   "hash_not_ours",
   "lock_too_short",
+  "lock_too_long",
   "purchase_already_paid"
 ])
 export type InvoiceFault = typeof InvoiceFault.Type

@@ -237,7 +237,7 @@ const found = ({ catalogue }: LiveMarket.LiveMarket, now: number): Found => {
     rank: (wish, records) => {
       const { policy = "cheapest" } = wish.selection
       if (typeof policy !== "function") return rankByName(wish, records, policy)
-      const takers = book.all(now).filter((one) => Shortlist.takesOneOf(wish.settlement, one))
+      const takers = book.all(now).filter((one) => Shortlist.takesOneOf(wish.settlement, one.ways))
       return Effect.map(catalogue.providersOf(takers), (providers) =>
         Selection.rank(
           providers.map((one) => Provider.withRecord(one, records.get(one.pubkey))),

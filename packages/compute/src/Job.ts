@@ -63,10 +63,11 @@ export type JobState = typeof JobState.Type
 /** The secret that takes what is locked for a job, while it is ours alone. */
 export type OwnPreimage = Redacted.Redacted<Bolt11.Preimage>
 
-/** An invoice that may be paid. */
+/** An invoice that may be paid, or an HTLC that may be locked. */
 export interface Offer {
   /** What the provider calls the job. */
   readonly jobName: string
+  /** The invoice, or the text of an HTLC. */
   readonly bolt11: string
   readonly amount: Msat.Msat
   readonly paymentHash: Bolt11.PaymentHash

@@ -16,7 +16,7 @@ export interface Wish {
   /** Whether the text should come piece by piece. */
   readonly stream: boolean
   readonly maxPrice: Msat.Msat
-  readonly settlement: Settlement.Settlement
+  readonly way: Settlement.Way
   /** Unix seconds; a provider that sees the request later need not answer. */
   readonly expiresAt: number
   /** The trace that the purchase belongs to, where the provider may know. */
@@ -44,19 +44,36 @@ export interface Prepared {
   readonly preimage: Option.Option<Redacted.Redacted<Bolt11.Preimage>>
 }
 
-/** What the provider asks for the job. */
-export interface Quoted {
+interface AnyQuote {
   readonly _tag: "Quoted"
   /** What the provider calls the job. */
   readonly jobName: string
-  readonly bolt11: string
   readonly amount: Msat.Msat
   readonly paymentHash: Bolt11.PaymentHash | undefined
   readonly settlement: Settlement.Settlement
-  readonly hold: boolean
   /** Unix seconds. */
   readonly expiresAt: number | undefined
 }
+
+/** An invoice for the job. */
+export interface QuotedInvoice extends AnyQuote {
+  readonly rail: "lightning"
+  readonly bolt11: string
+  readonly hold: boolean
+}
+
+/** Where money is to be locked for the job over Spark. */
+export interface QuotedHtlc extends AnyQuote {
+  readonly rail: "spark"
+  readonly settlement: "escrow"
+  readonly address: string
+  readonly paymentHash: Bolt11.PaymentHash
+  /** For how long, from when it is locked. */
+  readonly lockSeconds: number
+}
+
+/** What the provider asks for the job. */
+export type Quoted = QuotedInvoice | QuotedHtlc
 
 /** The provider does not do the job, or failed at it. */
 export interface Refused {
@@ -136,6 +153,7 @@ export type Answer =
 
 /** Money of ours that is locked for a job. */
 export interface LockedMoney {
+  readonly rail: Settlement.Rail
   readonly paymentHash: Bolt11.PaymentHash
   readonly amount: Msat.Msat
   /** For how long from now, in seconds. */

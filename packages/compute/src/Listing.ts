@@ -2,14 +2,15 @@
  * What is kept in memory of an announcement: enough to choose by. The event itself, with its
  * signature, lies in the database.
  */
-import type { Key, NostrEvent } from "@farthing/protocol"
+import type { Key, NostrEvent, Settlement } from "@farthing/protocol"
 import { AgentMessage, Announcement, Network } from "@farthing/protocol"
 import { Option, Result } from "effect"
 
 export interface Listing extends Pick<
   Announcement.Announced,
-  "identifier" | "models" | "modelPrices" | "online" | "price" | "settlements" | "unpriced"
+  "identifier" | "models" | "modelPrices" | "online" | "price" | "unpriced"
 > {
+  readonly ways: ReadonlyArray<Settlement.Way>
   readonly pubkey: Key.PublicKey
   readonly id: NostrEvent.EventId
   /** Unix seconds, as its author dates it. */
@@ -50,7 +51,7 @@ export const fromAnnounced = (announced: Announcement.Announced): Listing => ({
   models: announced.models,
   modelPrices: announced.modelPrices,
   unpriced: announced.unpriced,
-  settlements: announced.settlements,
+  ways: Announcement.waysOf(announced),
   weight: weightOf(announced.event)
 })
 

@@ -3,7 +3,7 @@
  * again, and closes the books when the wallet says what became of it.
  */
 import type { Treasury } from "@farthing/budget"
-import { Bolt11 } from "@farthing/protocol"
+import { PaymentRequest } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Effect, Option, Redacted, Result } from "effect"
 import { collect } from "./Collection.ts"
@@ -24,8 +24,8 @@ export const takeForLocked = Effect.fnUntraced(function* (
 ) {
   const journal = yield* Journal
   const begun = UnixTime.fromMillis(reservedAt)
-  const invoice = Bolt11.decode(entry.offer?.bolt11 ?? "")
-  const lock = { until: Result.isSuccess(invoice) ? Locking.endOf(invoice.success, begun) : begun }
+  const asked = PaymentRequest.parse(entry.offer?.bolt11 ?? "")
+  const lock = { until: Result.isSuccess(asked) ? Locking.endOf(asked.success, begun) : begun }
   yield* journal.locked(entry.job.request, lock)
   return { ...entry, lock, job: { ...entry.job, state: "locked", note: "" } } satisfies Entry
 })
@@ -41,9 +41,10 @@ export const lookForResult = Effect.fnUntraced(function* (
   const transport = yield* JobTransport
   const now = yield* UnixTime.now
   const conversation = yield* transport.listenAgain(request)
-  const { amount, paymentHash } = offer
+  const { amount, bolt11, paymentHash } = offer
+  const rail = PaymentRequest.railOfText(bolt11)
   yield* conversation
-    .tellLocked(offer.jobName, { paymentHash, amount, lasts: lock.until - now })
+    .tellLocked(offer.jobName, { rail, paymentHash, amount, lasts: lock.until - now })
     .pipe(Effect.ignore({ log: "Debug" }), Effect.forkScoped)
   yield* conversation.stored.pipe(Effect.timeoutOption(options.discoveryTimeout))
   const patience = {

@@ -1,9 +1,19 @@
 /**
- * From a provider to an invoice that may be paid. Nothing here costs anything: whatever goes
+ * From a provider to an invoice that may be paid, or an HTLC that may be locked. Nothing here costs anything: whatever goes
  * wrong, the next provider may be asked.
  */
 import { Treasury } from "@farthing/budget"
-import { Announcement, Bolt11, Msat, type NostrEvent, Settlement, Text } from "@farthing/protocol"
+import {
+  Announcement,
+  type Bolt11,
+  Msat,
+  type NostrEvent,
+  PaymentRequest,
+  Sat,
+  Settlement,
+  type SparkHtlc,
+  Text
+} from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Option, Queue, Result } from "effect"
 import { isAhead } from "./ClockHint.ts"
@@ -25,22 +35,42 @@ import * as OwnPreimage from "./OwnPreimage.ts"
 import { modelFor, type Provider } from "./Provider.ts"
 import { type Purchase, stage } from "./Purchase.ts"
 
-/** A provider's invoice, checked, and the open ear for what it delivers. */
-export interface Offer {
+/** A request on its way, and the open ear for what is answered. */
+interface Job {
   readonly provider: Provider
   readonly request: Request
   readonly conversation: Conversation
   readonly settlement: Settlement.Settlement
+  readonly way: Settlement.Way
   /** What takes the money that is locked; ours in escrow. */
   readonly preimage: Option.Option<Preimage>
-  readonly jobName: string
-  readonly invoice: Bolt11.Invoice
-  readonly amount: Msat.Msat
-  /** What the provider said before its invoice: hasty ones deliver first. */
-  readonly early: ReadonlyArray<Answer>
   /** Unix milliseconds at which the job is over. */
   readonly deadline: number
 }
+
+/** A provider's quote, checked. */
+interface AnyOffer extends Job {
+  readonly jobName: string
+  readonly amount: Msat.Msat
+  /** What the provider said before its invoice: hasty ones deliver first. */
+  readonly early: ReadonlyArray<Answer>
+}
+
+export interface InvoiceOffer extends AnyOffer {
+  readonly invoice: Bolt11.Invoice
+}
+
+/** Only an escrow is ever locked over Spark. */
+export interface HtlcOffer extends AnyOffer {
+  readonly settlement: "escrow"
+  readonly htlc: SparkHtlc.SparkHtlc
+}
+
+export type Offer = InvoiceOffer | HtlcOffer
+
+/** What the provider asks for. */
+export const askedFor = (offer: Offer): PaymentRequest.PaymentRequest =>
+  "htlc" in offer ? offer.htlc : offer.invoice
 
 /**
  * Asks one provider: reserve - request - quote - check. What is to be compared with others waits, and
@@ -60,12 +90,6 @@ export const negotiate = Effect.fnUntraced(function* (
     Effect.onInterrupt(() => endJob(job.request, "unanswered", "interrupted"))
   )
 })
-
-/** A request on its way. */
-interface Job extends Pick<
-  Offer,
-  "provider" | "request" | "conversation" | "settlement" | "preimage" | "deadline"
-> {}
 
 /** Refuses what the budget could not pay, before anybody hears of it. */
 const reserve = (purchase: Purchase, provider: Provider) =>
@@ -103,14 +127,15 @@ const request = (purchase: Purchase, provider: Provider) =>
       const transport = yield* JobTransport
       const requestedAt = yield* UnixTime.now
       const { jobTimeout } = purchase.options
-      const settlement = modeOf(purchase, provider)
+      const way = wayOf(purchase, provider)
+      const settlement = Settlement.modeOf(way)
       const { preimage, request } = yield* transport.prepare(provider.announcement, {
         prompt: purchase.prompt,
         maxTokens: purchase.maxTokens,
         model: purchase.selection.model,
         stream: purchase.stream,
         maxPrice: mostFor(purchase, provider),
-        settlement,
+        way,
         expiresAt: requestedAt + Math.ceil(Duration.toSeconds(jobTimeout)),
         ...(yield* traceOf(purchase))
       })
@@ -133,6 +158,7 @@ const request = (purchase: Purchase, provider: Provider) =>
         request,
         conversation,
         settlement,
+        way,
         preimage,
         deadline
       } satisfies Job
@@ -141,14 +167,25 @@ const request = (purchase: Purchase, provider: Provider) =>
   )
 
 /** What this provider is asked for; only those are asked that offer something of what is wanted. */
-const modeOf = ({ usable }: Purchase, { announcement }: Provider): Settlement.Settlement =>
-  Option.getOrElse(Mode.choose(usable.modes, announcement.settlements), () => "upfront")
+const wayOf = (purchase: Purchase, provider: Provider): Settlement.Way =>
+  Option.getOrElse(
+    Mode.choose(purchase.usable.ways, offeredBy(purchase, provider)),
+    () => "upfront"
+  )
+
+/** Prices that are no whole sats cannot be paid over Spark. */
+const offeredBy = (purchase: Purchase, provider: Provider): ReadonlyArray<Settlement.Way> => {
+  const ways = Announcement.waysOf(provider.announcement)
+  return Option.exists(priceOf(purchase, provider), (price) => !Sat.isWhole(price))
+    ? ways.filter((way) => Settlement.railOf(way) !== "spark")
+    : ways
+}
 
 /** How it is to be settled, where that is not what was wanted most. */
 const howOf = (purchase: Purchase, provider: Provider): string => {
-  const mode = modeOf(purchase, provider)
-  const skipped = Mode.passedOver(purchase.usable, mode)
-  return skipped.length === 0 ? "" : `, ${mode} (${Mode.inWords(skipped)})`
+  const way = wayOf(purchase, provider)
+  const skipped = Mode.passedOver(purchase.usable, way)
+  return skipped.length === 0 ? "" : `, ${Settlement.inWords(way)} (${Mode.inWords(skipped)})`
 }
 
 /** Ours, where it is recorded and the provider may know of it. */
@@ -233,25 +270,23 @@ const check = (
     Effect.gen(function* () {
       const judged = InvoiceGate.check(
         quoted,
-        Bolt11.decode(quoted.bolt11),
         {
           network: purchase.options.network,
           price: priceOf(purchase, job.provider),
           cap: capOf(purchase),
-          settlement: job.settlement,
+          way: job.way,
           ownHash: Option.map(job.preimage, OwnPreimage.hashOf),
           leastLock: Duration.toSeconds(purchase.options.jobTimeout) + Settlement.lockMargin
         },
         yield* UnixTime.now
       )
       if (Result.isFailure(judged)) return yield* rejected(job.provider, judged.failure)
-      return {
-        ...job,
-        jobName: quoted.jobName,
-        invoice: judged.success,
-        amount: quoted.amount,
-        early
-      } satisfies Offer
+      const { amount, jobName } = quoted
+      const asked = judged.success
+      const offer: Offer = PaymentRequest.isHtlc(asked)
+        ? { ...job, settlement: "escrow", jobName, amount, early, htlc: asked }
+        : { ...job, jobName, amount, early, invoice: asked }
+      return offer
     }),
     job.provider
   )
@@ -270,12 +305,15 @@ const keep = Effect.fnUntraced(function* (offer: Offer) {
   }
 })
 
-export const termsOf = ({ amount, invoice, jobName }: Offer): Terms => ({
-  jobName,
-  bolt11: invoice.bolt11,
-  amount,
-  paymentHash: invoice.paymentHash
-})
+export const termsOf = (offer: Offer): Terms => {
+  const asked = askedFor(offer)
+  return {
+    jobName: offer.jobName,
+    bolt11: PaymentRequest.textOf(asked),
+    amount: offer.amount,
+    paymentHash: asked.paymentHash
+  }
+}
 
 /** Somebody else has closed the job. */
 export const closed = (request: NostrEvent.EventId) =>

@@ -3,10 +3,20 @@
  * is paid at once or locked.
  */
 import { Treasury } from "@farthing/budget"
-import { Duration, Effect, Queue } from "effect"
+import { Duration, Effect, Option, Queue } from "effect"
 import { findSpend, logged } from "./Bookkeeping.ts"
 import { type EndState, Journal } from "./Journal.ts"
-import { closed, noteOf, type Offer, refused, rejected, reused, termsOf } from "./Negotiation.ts"
+import {
+  askedFor,
+  closed,
+  type InvoiceOffer,
+  noteOf,
+  type Offer,
+  refused,
+  rejected,
+  reused,
+  termsOf
+} from "./Negotiation.ts"
 import type { Purchase } from "./Purchase.ts"
 
 /**
@@ -67,11 +77,25 @@ export const lastMoment = (
   Math.max(deadline, paidAt + Duration.toMillis(Duration.min(firstChunkTimeout, jobTimeout)))
 
 /** What the Treasury is asked for. */
-export const spendOf = (purchase: Purchase, { invoice, provider }: Offer): Treasury.Spend => ({
+export const spendOf = (purchase: Purchase, offer: InvoiceOffer): Treasury.Spend => ({
+  ...wishOf(purchase, offer),
+  invoice: offer.invoice
+})
+
+/** What it is asked to lock. */
+export const lockOf = (purchase: Purchase, offer: Offer): Treasury.LockSpend =>
+  "htlc" in offer
+    ? {
+        ...wishOf(purchase, offer),
+        htlc: offer.htlc,
+        preimage: Option.getOrThrow(offer.preimage)
+      }
+    : spendOf(purchase, offer)
+
+const wishOf = (purchase: Purchase, { provider }: Offer) => ({
   purchase: purchase.id,
   tick: purchase.tick,
   payee: provider.pubkey,
-  invoice,
   cap: purchase.budget,
   approved: purchase.approved
 })
@@ -105,10 +129,10 @@ const noteEnd = ({ request }: Offer, state: EndState, note: string) =>
 
 const whatBecameOfIt = Effect.fnUntraced(function* <A>(
   purchase: Purchase,
-  { invoice }: Offer,
+  offer: Offer,
   settled: (spend: Treasury.SpendRecord) => A | undefined
 ) {
-  const { paymentHash } = invoice
+  const { paymentHash } = askedFor(offer)
   const time = Duration.format(purchase.options.paymentTimeout)
   const spend = yield* findSpend(purchase.id, paymentHash)
   if (spend === undefined || spend.state === "failed")

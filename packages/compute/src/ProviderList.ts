@@ -126,13 +126,16 @@ const conditionsOf = (query: Query, network: Network.Network, now: number) => {
   }
   // What is quoted and escaped as JSON can be looked for in JSON.
   if (model !== undefined) want("instr(models, ?) > 0", JSON.stringify(model))
-  if (settlement !== undefined) want("instr(settlements, ?) > 0", JSON.stringify(settlement))
+  if (settlement !== undefined) want("instr(settlements, ?) > 0", beginningOf(settlement))
   if (maxPrice !== undefined && model === undefined) want("price <= ?", maxPrice)
   if (maxPrice !== undefined && model !== undefined)
     want(`${ownPrice} <= ?`, model, model, maxPrice)
   if (online === true) want("online = 1 AND ends_at > ?", now)
   return { conditions, values }
 }
+
+/** On whatever rail: `"escrow"` and `"escrow:spark"` begin alike. */
+const beginningOf = (settlement: Settlement.Settlement): string => `"${settlement}`
 
 /** What our own record says of each provider in it; smaller is better. */
 const measuresOf = (sort: Sort, records: Records): Readonly<Record<string, number>> =>

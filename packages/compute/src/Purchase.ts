@@ -44,12 +44,12 @@ export interface Terms extends Selection {
   readonly quotes: number
 }
 
-/** `canLock` asks the wallet, and only where the answer matters. */
+/** `rails` asks the wallet on what it can lock money, and only where the answer matters. */
 export const make = <E>(
   request: InferenceRequest,
   options: ComputeOptions,
   delivery: Delivery,
-  canLock: Effect.Effect<boolean, E>
+  rails: Effect.Effect<ReadonlyArray<Settlement.Rail>, E>
 ): Effect.Effect<Purchase, E> =>
   Effect.gen(function* () {
     const id = request.purchase ?? Treasury.PurchaseId.make(randomUUID())
@@ -65,7 +65,7 @@ export const make = <E>(
       budget: request.budget,
       approved: request.approved ?? false,
       usable: Mode.usable(wanted, {
-        canLock: Mode.needsLock(wanted) ? yield* canLock : undefined,
+        rails: Mode.needsLock(wanted) ? yield* rails : undefined,
         quotes: request.selection?.quotes ?? options.quotes
       }),
       provider: request.provider,

@@ -1,5 +1,5 @@
 /** Who could be asked: everybody who sells now, and of those the few that a purchase asks. */
-import { Sat } from "@farthing/protocol"
+import { Announcement, Sat, Settlement } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import type { Duration } from "effect"
 import { Array as Arr, Effect, Option } from "effect"
@@ -64,7 +64,7 @@ export const select = (purchase: Purchase, found: Option.Option<Found>) =>
       const wish = {
         budget: purchase.budget,
         selection,
-        settlement: purchase.usable.modes,
+        settlement: purchase.usable.ways,
         now: yield* UnixTime.now,
         limit: rounds * quotes
       }
@@ -88,7 +88,9 @@ const chooseAmong = (purchase: Purchase, found: Option.Option<Found>, wish: Want
 
 /** The provider that the caller has chosen, if it can be paid our way. */
 const theChosen = ({ provider, usable }: Purchase): ReadonlyArray<Provider.Provider> =>
-  provider !== undefined && takesOneOf(usable.modes, provider.announcement) ? [provider] : []
+  provider !== undefined && takesOneOf(usable.ways, Announcement.waysOf(provider.announcement))
+    ? [provider]
+    : []
 
 /** The caller has chosen already. */
 const asGiven = (providers: ReadonlyArray<Provider.Provider>) => providers
@@ -131,11 +133,12 @@ const nobodyFits = Effect.fnUntraced(function* (
 
 /** Whether the customer's own side can settle in any way that is wanted. */
 export const requireMode = ({ usable }: Purchase) =>
-  usable.modes.length === 0 ? settlementUnavailable(usable) : Effect.void
+  usable.ways.length === 0 ? settlementUnavailable(usable) : Effect.void
 
-const settlementUnavailable = ({ modes, skipped }: Mode.Usable) => {
+const settlementUnavailable = ({ skipped, ways }: Mode.Usable) => {
   const own = Mode.inWords(skipped)
-  const others = modes.length === 0 ? "" : `no provider offers ${modes.join(" or ")}`
+  const others =
+    ways.length === 0 ? "" : `no provider offers ${ways.map(Settlement.inWords).join(" or ")}`
   return Effect.fail(
     new SettlementUnavailable({
       message: `Nothing can be settled as it is wanted (${[own, others].filter((one) => one !== "").join("; ")}). Allow another settlement; nothing was asked or paid.`

@@ -1,11 +1,12 @@
 /** The end of a purchase that was paid and delivered: the delivery booked, the receipt written. */
 import type { Treasury } from "@farthing/budget"
+import { PaymentRequest } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Clock, Effect } from "effect"
 import { bookDelivery } from "./Bookkeeping.ts"
 import type { Delivered } from "./Delivery.ts"
 import type { Payment } from "./Job.ts"
-import { nameOf, type Offer } from "./Negotiation.ts"
+import { askedFor, nameOf, type Offer } from "./Negotiation.ts"
 import { modelFor } from "./Provider.ts"
 import { type Purchase, stage, stages } from "./Purchase.ts"
 import * as Receipt from "./Receipt.ts"
@@ -50,7 +51,7 @@ export const receiptOf = (
         provider: offer.provider.pubkey,
         providerName: offer.provider.name,
         settlement: offer.settlement,
-        bolt11: offer.invoice.bolt11,
+        bolt11: PaymentRequest.textOf(askedFor(offer)),
         paymentHash: paid.paymentHash,
         preimage: paid.preimage,
         amount: paid.amount,

@@ -14,7 +14,7 @@ export type Records = ReadonlyMap<Key.PublicKey, Provider.Record>
 
 export interface Wanted extends Selection.Wish {
   /** Who takes none of these is left out. */
-  readonly settlement: ReadonlyArray<Settlement.Settlement>
+  readonly settlement: ReadonlyArray<Settlement.Way>
 }
 
 /** A listing as the policies see it. */
@@ -43,7 +43,7 @@ const candidates = (
 
   /** Whether it is one of those that are wanted. */
   const consider = (listing: Listing): boolean => {
-    if (!takesOneOf(wish.settlement, listing)) return false
+    if (!takesOneOf(wish.settlement, listing.ways)) return false
     const candidate = toCandidate(listing, records, model)
     if (!isWanted(candidate)) return false
     found.push(candidate)
@@ -70,7 +70,7 @@ export const able = (
 ): ReadonlyArray<Candidate> =>
   book
     .all(now)
-    .filter((listing) => takesOneOf(settlement, listing))
+    .filter((listing) => takesOneOf(settlement, listing.ways))
     .map((listing) => toCandidate(listing, records, selection.model))
 
 const toCandidate = (listing: Listing, records: Records, model: string | undefined): Candidate => ({
@@ -82,6 +82,6 @@ const toCandidate = (listing: Listing, records: Records, model: string | undefin
 })
 
 export const takesOneOf = (
-  wanted: ReadonlyArray<Settlement.Settlement>,
-  { settlements }: Pick<Listing, "settlements">
-): boolean => settlements.some((settlement) => wanted.includes(settlement))
+  wanted: ReadonlyArray<Settlement.Way>,
+  offered: ReadonlyArray<Settlement.Way>
+): boolean => offered.some((way) => wanted.includes(way))

@@ -13,14 +13,14 @@ import * as ComputeError from "./ComputeError.ts"
 import type { Delivered } from "./Delivery.ts"
 import { type EndState, Journal } from "./Journal.ts"
 import * as Locking from "./Locking.ts"
-import { closed, nameOf, type Offer, refused } from "./Negotiation.ts"
+import { closed, nameOf, type InvoiceOffer, refused } from "./Negotiation.ts"
 import { type Purchase, stage } from "./Purchase.ts"
 import * as Seal from "./Seal.ts"
 import * as Settling from "./Settling.ts"
 import * as Unsealing from "./Unsealing.ts"
 
 /** Buys what was offered: deliver under seal - lock - unseal. */
-export const fulfil = Effect.fnUntraced(function* (purchase: Purchase, offer: Offer) {
+export const fulfil = Effect.fnUntraced(function* (purchase: Purchase, offer: InvoiceOffer) {
   const sealed = yield* deliver(purchase, offer)
   const locked = yield* Locking.lock(purchase, offer)
   const paid = yield* awaitPreimage(purchase, offer, locked)
@@ -29,7 +29,7 @@ export const fulfil = Effect.fnUntraced(function* (purchase: Purchase, offer: Of
 })
 
 /** Waits for the whole result under seal, and stores it. Nothing was paid so far. */
-const deliver = (purchase: Purchase, offer: Offer) =>
+const deliver = (purchase: Purchase, offer: InvoiceOffer) =>
   stage(
     purchase,
     "deliver",
@@ -60,7 +60,7 @@ const endOf = ({ _tag }: { readonly _tag: string }): EndState => {
   }
 }
 
-const collect = Effect.fnUntraced(function* (purchase: Purchase, offer: Offer) {
+const collect = Effect.fnUntraced(function* (purchase: Purchase, offer: InvoiceOffer) {
   const { firstChunkTimeout, idleTimeout } = purchase.options
   const { answers } = offer.conversation
   let underway = Seal.empty
@@ -78,7 +78,7 @@ const collect = Effect.fnUntraced(function* (purchase: Purchase, offer: Offer) {
   }
 })
 
-const undelivered = (offer: Offer, { complaint, pieces }: Seal.Underway) => {
+const undelivered = (offer: InvoiceOffer, { complaint, pieces }: Seal.Underway) => {
   if (complaint !== undefined) return broken(offer, complaint)
   const { provider } = offer
   return Effect.fail(
@@ -90,7 +90,7 @@ const undelivered = (offer: Offer, { complaint, pieces }: Seal.Underway) => {
   )
 }
 
-const broken = ({ provider }: Offer, why: string) =>
+const broken = ({ provider }: InvoiceOffer, why: string) =>
   Effect.fail(
     new ComputeError.DeliveryInvalid({
       provider: provider.pubkey,
@@ -100,7 +100,7 @@ const broken = ({ provider }: Offer, why: string) =>
   )
 
 /** Whoever takes the money shows the preimage. */
-const awaitPreimage = (purchase: Purchase, offer: Offer, locked: Locking.Locked) =>
+const awaitPreimage = (purchase: Purchase, offer: InvoiceOffer, locked: Locking.Locked) =>
   stage(
     purchase,
     "pay",
@@ -134,7 +134,7 @@ const notTaken = ({ paymentHash, until }: Locking.Locked) =>
   })
 
 /** Nothing was paid: another provider may be asked. */
-const moneyBack = ({ provider }: Offer) =>
+const moneyBack = ({ provider }: InvoiceOffer) =>
   new ComputeError.ProviderRefused({
     provider: provider.pubkey,
     code: "inference_failed",
@@ -144,7 +144,7 @@ const moneyBack = ({ provider }: Offer) =>
 /** Opens what was paid for. */
 const unseal = (
   purchase: Purchase,
-  offer: Offer,
+  offer: InvoiceOffer,
   paid: Settling.Paid,
   { pieces }: Seal.Whole
 ): Effect.Effect<
@@ -168,7 +168,7 @@ const unseal = (
 
 /** The evidence is stored: what the provider signed, and the preimage that it took the money with. */
 const garbage = Effect.fnUntraced(function* (
-  { provider, request }: Offer,
+  { provider, request }: InvoiceOffer,
   { amount, fee, paymentHash }: Settling.Paid,
   why: string
 ) {

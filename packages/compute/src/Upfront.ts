@@ -9,7 +9,7 @@ import { collect } from "./Collection.ts"
 import { insist } from "./Insisting.ts"
 import type { Answer } from "./JobTransport.ts"
 import { Journal } from "./Journal.ts"
-import { nameOf, type Offer, termsOf } from "./Negotiation.ts"
+import { nameOf, type InvoiceOffer, termsOf } from "./Negotiation.ts"
 import * as Paying from "./Paying.ts"
 import { type Purchase, stage } from "./Purchase.ts"
 import * as Refund from "./Refund.ts"
@@ -17,7 +17,7 @@ import * as Settling from "./Settling.ts"
 import * as Undelivery from "./Undelivery.ts"
 
 /** Buys what was offered: pay - deliver - settle. */
-export const fulfil = Effect.fnUntraced(function* (purchase: Purchase, offer: Offer) {
+export const fulfil = Effect.fnUntraced(function* (purchase: Purchase, offer: InvoiceOffer) {
   const paid = yield* pay(purchase, offer)
   const delivered = yield* deliver(purchase, offer, paid)
   return yield* Settling.settle(purchase, offer, paid, delivered)
@@ -32,7 +32,7 @@ interface Paid extends Settling.Paid {
 }
 
 /** Notes the invoice, pays it, and tells the provider. */
-const pay = (purchase: Purchase, offer: Offer) =>
+const pay = (purchase: Purchase, offer: InvoiceOffer) =>
   stage(
     purchase,
     "pay",
@@ -66,14 +66,14 @@ const asSettled = (spend: Treasury.SpendRecord): Treasury.Settled | undefined =>
     : undefined
 
 /** In the background: the provider sees its money anyway, this is for those who wait for a word. */
-const tellPaid = ({ conversation, invoice, jobName }: Offer) =>
+const tellPaid = ({ conversation, invoice, jobName }: InvoiceOffer) =>
   insist(conversation.tellPaid(jobName, invoice.paymentHash), {
     times: 4,
     warning: "The provider was not told of its payment"
   }).pipe(Effect.forkScoped({ startImmediately: true }))
 
 /** Waits for the text; where none comes, for the money, or takes the loss. */
-const deliver = Effect.fnUntraced(function* (purchase: Purchase, offer: Offer, paid: Paid) {
+const deliver = Effect.fnUntraced(function* (purchase: Purchase, offer: InvoiceOffer, paid: Paid) {
   const { firstChunkTimeout, idleTimeout } = purchase.options
   const deadline = Paying.lastMoment(offer, paid.at, purchase.options)
   const wants = yield* Refund.judge({ request: offer.request, offer: termsOf(offer) })

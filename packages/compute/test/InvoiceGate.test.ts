@@ -3,7 +3,7 @@ import { Bolt11, Key, Msat } from "@farthing/protocol"
 import { Option, Result } from "effect"
 import type { InvoiceFault } from "../src/ComputeError.ts"
 import * as InvoiceGate from "../src/InvoiceGate.ts"
-import type { Quoted } from "../src/JobTransport.ts"
+import type { QuotedInvoice } from "../src/JobTransport.ts"
 
 const now = 1_800_000_000
 const node = Key.secretBytes(Key.generate())
@@ -25,19 +25,19 @@ const context: InvoiceGate.Context = {
   network: "regtest",
   price: Option.some(amount),
   cap: Msat.make(50_000),
-  settlement: "upfront",
+  way: "upfront",
   ownHash: Option.none(),
   leastLock: 720
 }
 
 const escrow: Partial<InvoiceGate.Context> = {
-  settlement: "escrow",
+  way: "escrow",
   ownHash: Option.some(paymentHash)
 }
 
 interface Case {
   readonly invoice?: Partial<Bolt11.Draft>
-  readonly message?: Partial<Quoted>
+  readonly message?: Partial<QuotedInvoice>
   readonly context?: Partial<InvoiceGate.Context>
   readonly now?: number
 }
@@ -45,8 +45,9 @@ interface Case {
 /** A real signed invoice, and the message that carries it, judged. */
 const judge = (change: Case) => {
   const bolt11 = Bolt11.encode({ ...draft, ...change.invoice }, node)
-  const quoted: Quoted = {
+  const quoted: QuotedInvoice = {
     _tag: "Quoted",
+    rail: "lightning",
     jobName: "job",
     bolt11,
     amount: Option.getOrElse(change.invoice?.amount ?? draft.amount, () => amount),
@@ -56,12 +57,7 @@ const judge = (change: Case) => {
     expiresAt: undefined,
     ...change.message
   }
-  return InvoiceGate.check(
-    quoted,
-    Bolt11.decode(quoted.bolt11),
-    { ...context, ...change.context },
-    change.now ?? now
-  )
+  return InvoiceGate.check(quoted, { ...context, ...change.context }, change.now ?? now)
 }
 
 const rejected: ReadonlyArray<readonly [why: string, fault: InvoiceFault, change: Case]> = [
@@ -90,7 +86,7 @@ const rejected: ReadonlyArray<readonly [why: string, fault: InvoiceFault, change
   [
     "wants to be paid before it delivers, where a sealed result was asked for",
     "downgraded",
-    { context: { settlement: "sealed" } }
+    { context: { way: "sealed" } }
   ],
   [
     "does not hold the money of an escrow",
@@ -100,7 +96,7 @@ const rejected: ReadonlyArray<readonly [why: string, fault: InvoiceFault, change
   [
     "does not hold the money for a sealed result",
     "no_hold",
-    { context: { settlement: "sealed" }, message: { settlement: "sealed" } }
+    { context: { way: "sealed" }, message: { settlement: "sealed" } }
   ],
   [
     "can be taken with somebody else's preimage",

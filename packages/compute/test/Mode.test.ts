@@ -7,16 +7,16 @@ const modes = Arbitrary.schema(Schema.Array(Settlement.Settlement))
 const all = ["escrow", "sealed", "upfront"] as const
 
 const usable = (means: Partial<Mode.Means> = {}) =>
-  Mode.usable(all, { canLock: true, quotes: 1, ...means })
+  Mode.usable(all, { rails: ["lightning"], quotes: 1, ...means })
 
 describe("What is left of the customer's preferences", () => {
   it("is everything for a wallet that can lock money", () => {
-    assert.deepStrictEqual(usable(), { modes: all, skipped: [] })
+    assert.deepStrictEqual(usable(), { ways: all, skipped: [] })
   })
 
   it("is paying first for one that cannot, and it says why", () => {
-    const { modes, skipped } = usable({ canLock: false })
-    assert.deepStrictEqual(modes, ["upfront"])
+    const { skipped, ways } = usable({ rails: [] })
+    assert.deepStrictEqual(ways, ["upfront"])
     assert.strictEqual(
       Mode.inWords(skipped),
       "escrow: the wallet cannot lock money; sealed: the wallet cannot lock money"
@@ -24,8 +24,8 @@ describe("What is left of the customer's preferences", () => {
   })
 
   it("is paying first where several are asked at once", () => {
-    const { modes, skipped } = usable({ quotes: 2 })
-    assert.deepStrictEqual(modes, ["upfront"])
+    const { skipped, ways } = usable({ quotes: 2 })
+    assert.deepStrictEqual(ways, ["upfront"])
     assert.deepStrictEqual(
       skipped.map(({ mode }) => mode),
       ["escrow", "sealed"]

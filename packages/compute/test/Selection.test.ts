@@ -32,6 +32,7 @@ const provider = (
     kinds: [5050],
     capabilities: [],
     settlements: ["upfront"],
+    rails: ["lightning"],
     tagsAnswers: true,
     online: true,
     expiresAt: Option.none(),

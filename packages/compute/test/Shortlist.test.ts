@@ -62,7 +62,7 @@ const listingsOf = (offers: typeof Offers.Type): ReadonlyArray<Listing> =>
       modelPrices:
         offer.large === "at its own" ? { large: Msat.make(offer.largePrice * 1_000) } : {},
       unpriced: offer.large === "unknown" ? ["large"] : [],
-      settlements: [offer.settlement],
+      ways: [offer.settlement],
       online: offer.online,
       endsAt: now + offer.endsIn
     })
@@ -116,6 +116,8 @@ const providersOf = (
     record: records.get(one.pubkey) ?? Provider.noRecord,
     announcement: {
       ...one,
+      settlements: one.ways.map(Settlement.modeOf),
+      rails: ["lightning"],
       name: "",
       about: "",
       picture: Option.none(),
@@ -161,7 +163,7 @@ describe("the shortlist", () => {
       const records = recordsOf(dealtWith)
       const wish = wishOf(wanted)
       const all = providersOf(standing(book), records).filter((one) =>
-        Shortlist.takesOneOf(wish.settlement, one.announcement)
+        Shortlist.takesOneOf(wish.settlement, one.announcement.settlements)
       )
       assert.deepStrictEqual(
         told(Shortlist.rank(book, records, wish, wanted.policy)),

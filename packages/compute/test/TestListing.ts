@@ -21,7 +21,7 @@ export const listing = (n: number, change: Partial<Listing> = {}): Listing => ({
   models: ["tiny"],
   modelPrices: {},
   unpriced: [],
-  settlements: ["upfront"],
+  ways: ["upfront"],
   weight: 500,
   ...change
 })

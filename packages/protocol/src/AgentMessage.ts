@@ -22,10 +22,6 @@ const hex32 = Hex.ofBytes(32)
 /** `job_…`, or whatever else a legacy peer calls its job. */
 const JobId = Field.Name
 
-/** How locked money travels: a hold invoice or a Spark HTLC. */
-export const Rail = Schema.Literals(["lightning", "spark"])
-export type Rail = typeof Rail.Type
-
 export const ServiceAnnouncement = Schema.Struct({
   type: Schema.Literal("ServiceAnnouncement"),
   kind: Field.Count,
@@ -48,6 +44,7 @@ export const JobRequest = Schema.Struct({
   stream: Field.optional(Schema.Boolean),
   max_price_msats: Field.optional(Msat.Msat),
   settlement: Field.optional(Schema.Array(Schema.String)),
+  rails: Field.optional(Schema.Array(Schema.String)),
   payment_hash: Field.optional(Bolt11.PaymentHash),
   temperature: Field.optional(Schema.Finite),
   top_p: Field.optional(Schema.Finite),
@@ -111,7 +108,7 @@ export const HtlcLocked = Schema.Struct({
   amount_msats: Msat.Msat,
   expiry_secs: Field.Count,
   request_id: Field.optional(NostrEvent.EventId),
-  rail: Field.optional(Rail),
+  rail: Field.optional(Settlement.Rail),
   transfer_id: Field.optional(Field.Name)
 })
 export interface HtlcLocked extends Schema.Schema.Type<typeof HtlcLocked> {}
@@ -126,11 +123,13 @@ export interface PreimageRelease extends Schema.Schema.Type<typeof PreimageRelea
 export const EscrowQuote = Schema.Struct({
   type: Schema.Literal("EscrowQuote"),
   request_id: NostrEvent.EventId,
-  rail: Rail,
+  job_id: Field.optional(JobId),
+  rail: Settlement.Rail,
   spark_address: Schema.String,
   amount_msats: Msat.Msat,
   payment_hash: Bolt11.PaymentHash,
-  lock_secs: Field.Count
+  lock_secs: Field.Count,
+  expires_at: Field.optional(Field.Count)
 })
 export interface EscrowQuote extends Schema.Schema.Type<typeof EscrowQuote> {}
 
@@ -283,6 +282,16 @@ export const isFollowUp = (message: AgentMessage): message is FollowUp =>
  */
 export const settlementsOf = (request: JobRequest): ReadonlyArray<Settlement.Settlement> =>
   (request.settlement ?? ["upfront"]).filter(Schema.is(Settlement.Settlement))
+
+/**
+ * The same with the rails on which an escrow's money can be locked, in order of preference; Lightning
+ * where nothing is said.
+ */
+export const waysOf = (request: JobRequest): ReadonlyArray<Settlement.Way> =>
+  Settlement.waysOf(
+    settlementsOf(request),
+    (request.rails ?? Settlement.usualRails).filter(Schema.is(Settlement.Rail))
+  )
 
 /** How an invoice wants to be settled; `upfront` where it does not say. */
 export const settlementOf = (invoice: Invoice): Settlement.Settlement =>

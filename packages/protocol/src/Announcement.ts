@@ -34,6 +34,8 @@ export interface Announcement {
   readonly kinds: ReadonlyArray<number>
   readonly capabilities: ReadonlyArray<string>
   readonly settlements: ReadonlyArray<Settlement.Settlement>
+  /** On which the money of an `escrow` can be locked, the preferred one first; default Lightning. */
+  readonly rails?: ReadonlyArray<Settlement.Rail>
   /** Whether its answers carry a `p` tag with the customer, so that a filter can ask for them. */
   readonly tagsAnswers: boolean
   readonly online: boolean
@@ -45,6 +47,7 @@ export interface Announcement {
 export interface Announced extends Announcement {
   readonly provider: Key.PublicKey
   readonly event: NostrEvent.NostrEvent
+  readonly rails: ReadonlyArray<Settlement.Rail>
   /** Models with a price of their own that cannot be understood: unknown, not the general one. */
   readonly unpriced: ReadonlyArray<string>
 }
@@ -84,7 +87,11 @@ export const toTemplate = (announcement: Announcement, createdAt: number): Nostr
     ...announcement.relays.map((url) => ["relay", url]),
     ...Option.toArray(announcement.network).map((network) => ["network", network]),
     ...announcement.models.map((model) => ["model", model, ...ownPrice(announcement, model)]),
-    ...announcement.settlements.map((settlement) => ["settlement", settlement]),
+    ...announcement.settlements.map((mode) => [
+      "settlement",
+      mode,
+      ...namedRails(mode, announcement)
+    ]),
     ...(announcement.tagsAnswers ? [["tags", "p"]] : []),
     ...(announcement.online ? [] : [["status", "offline"]]),
     ...Option.toArray(announcement.expiresAt).map((second) => ["expiration", String(second)])
@@ -145,6 +152,7 @@ export const fromEvent = (
     kinds: kindsOf(jobs),
     capabilities: distinct(valuesOf(tags, "capability")),
     settlements: settlementsOf(tags),
+    rails: railsOf(tags),
     tagsAnswers: tags.has("d") && (tags.get("tags") ?? []).some((tag) => tag.includes("p", 1)),
     online: !valuesOf(tags, "status").includes("offline"),
     expiresAt
@@ -160,6 +168,13 @@ export const priceOf = (
   if (Object.hasOwn(modelPrices, model)) return Option.fromUndefinedOr(modelPrices[model])
   return unpriced.includes(model) ? Option.none() : price
 }
+
+/** Every way in which it can be settled with. */
+export const waysOf = ({
+  rails = Settlement.usualRails,
+  settlements
+}: Pick<Announcement, "rails" | "settlements">): ReadonlyArray<Settlement.Way> =>
+  Settlement.waysOf(settlements, rails)
 
 /** Of several announcements, the newest per provider and identifier (ties: the lower id). */
 export const newest = (announced: Iterable<Announced>): ReadonlyArray<Announced> => {
@@ -258,6 +273,22 @@ const settlementsOf = (tags: TagIndex): ReadonlyArray<Settlement.Settlement> => 
   const named = distinct(valuesOf(tags, "settlement"))
   return named.length === 0 ? ["upfront"] : named.filter(isSettlement)
 }
+
+const isRail = Schema.is(Settlement.Rail)
+
+/** They follow the mode; who names none has Lightning, and of others than we know nothing is had. */
+const railsOf = (tags: TagIndex): ReadonlyArray<Settlement.Rail> => {
+  const escrow = (tags.get("settlement") ?? []).find(([, mode]) => mode === "escrow")
+  const named = distinct(escrow?.slice(2) ?? [])
+  return named.length === 0 ? Settlement.usualRails : named.filter(isRail)
+}
+
+/** Nothing where Lightning is all there is, as it was before there was another rail. */
+const namedRails = (
+  mode: Settlement.Settlement,
+  { rails = Settlement.usualRails }: Pick<Announcement, "rails">
+): ReadonlyArray<string> =>
+  mode !== "escrow" || (rails.length === 1 && rails[0] === "lightning") ? [] : rails
 
 const priceTags = new Set(["price", "pricing", "amount"])
 

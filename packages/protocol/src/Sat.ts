@@ -30,3 +30,6 @@ export const fromMsatCeil = (msat: Msat.Msat): Sat => make(Math.ceil(msat / msat
 
 /** For balances: the largest whole amount that is there. */
 export const fromMsatFloor = (msat: Msat.Msat): Sat => make(Math.floor(msat / msatsPerSat))
+
+/** Whether nothing is left beside whole sats. */
+export const isWhole = (msat: Msat.Msat): boolean => msat % msatsPerSat === 0

@@ -118,6 +118,31 @@ describe("What we announce", () => {
     )
   })
 
+  const settlementTags = (rails: ReadonlyArray<Settlement.Rail>) =>
+    Announcement.toTemplate(
+      { ...ours, settlements: ["upfront", "escrow", "sealed"], rails },
+      now
+    ).tags.filter(([name]) => name === "settlement")
+
+  it("names the rails of an escrow after it, but not where Lightning is all there is", () => {
+    assert.deepStrictEqual(settlementTags(["lightning"])[1], ["settlement", "escrow"])
+    assert.deepStrictEqual(settlementTags(["spark", "lightning"]), [
+      ["settlement", "upfront"],
+      ["settlement", "escrow", "spark", "lightning"],
+      ["settlement", "sealed"]
+    ])
+  })
+
+  it("has no escrow that can be used on rails that nobody knows", () => {
+    const template = Announcement.toTemplate({ ...ours, settlements: ["escrow", "upfront"] }, now)
+    const strange = read({
+      ...template,
+      tags: template.tags.map((tag) => (tag[1] === "escrow" ? [...tag, "tram"] : tag))
+    })
+    assert.deepStrictEqual(strange.rails, [])
+    assert.deepStrictEqual(Announcement.waysOf(strange), ["upfront"])
+  })
+
   const somePrices = Schema.Array(Schema.UndefinedOr(Msat.Msat)).check(Schema.isMaxLength(5))
 
   it.prop(
@@ -132,6 +157,7 @@ describe("What we announce", () => {
       prices: somePrices,
       capabilities: words,
       settlements: Schema.UniqueArray(Settlement.Settlement).check(Schema.isMinLength(1)),
+      rails: Schema.UniqueArray(Settlement.Rail).check(Schema.isMinLength(1)),
       tagsAnswers: Schema.Boolean,
       online: Schema.Boolean
     },
@@ -150,7 +176,8 @@ describe("What we announce", () => {
         unpriced,
         ...back
       } = read(Announcement.toTemplate(announcement, now))
-      assert.deepStrictEqual(back, announcement)
+      const rails = fields.settlements.includes("escrow") ? fields.rails : ["lightning"]
+      assert.deepStrictEqual(back, { ...announcement, rails })
       assert.deepStrictEqual(unpriced, [])
     },
     { arbitrary: { runs: 200 } }

@@ -3,7 +3,7 @@
  * and delivers.
  */
 import { Treasury } from "@farthing/budget"
-import { Channel, Msat, type NostrEvent } from "@farthing/protocol"
+import { Channel, Msat, type NostrEvent, Sat, Settlement } from "@farthing/protocol"
 import { Relay, Signer, UnixTime } from "@farthing/relay"
 import { Wallet } from "@farthing/wallet"
 import { Context, Duration, Effect, Layer, Schema, Stream } from "effect"
@@ -89,7 +89,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
   const backend = yield* InferenceBackend
   const book = yield* ProviderBook
   const provider = signer.publicKey
-  yield* requireAble(wallet, options)
+  const rails = yield* requireAble(wallet, options)
 
   const walletTrouble = yield* Effect.cachedWithTTL(troubleOf(wallet), walletBelieved)
   const log = yield* EventLog.make
@@ -99,7 +99,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
 
   const tracing = yield* Tracing.make(options)
   const routing = yield* Routing.make({ backend, options, tell })
-  const presence = yield* Presence.make({ relay, signer, routing, book, options, tell })
+  const presence = yield* Presence.make({ relay, signer, routing, book, options, rails, tell })
   const answers = Answers.make({ relay, signer, channel: presence.channel })
   const locks = yield* Locks.make({
     provider,
@@ -150,6 +150,7 @@ export const make = Effect.fnUntraced(function* (given: Options) {
     locks,
     tracing,
     options,
+    ways: Settlement.waysOf(options.settlements, rails),
     tell
   })
 
@@ -318,10 +319,10 @@ const rememberQuotes = 7 * 24 * 60 * 60
 /** By how much the clocks of two processes of one provider may differ; in seconds. */
 const clocksApart = 60
 
-/** What is promised has to be kept: by a wallet of the same network that can do it. */
+/** What is promised has to be kept: by a wallet of the same network that can do it. Its rails. */
 const requireAble = Effect.fnUntraced(function* (
   wallet: Wallet.Shape,
-  { network, settlements }: Pick<Resolved, "network" | "settlements">
+  { modelPrices, network, price, settlements }: Resolved
 ) {
   const info = yield* wallet.info.pipe(
     Effect.mapError(({ message }) => new ProviderError({ message }))
@@ -332,11 +333,19 @@ const requireAble = Effect.fnUntraced(function* (
     })
   if (settlements.length === 0)
     return yield* new ProviderError({ message: "no settlement is offered: nothing can be sold" })
-  const locked = settlements.filter(Mode.isLocked)
-  if (locked.length > 0 && !info.capabilities.hold)
+  const { hold, htlc } = info.capabilities
+  const beyond = settlements.filter((mode) => !hold && Mode.isLocked(mode))
+  const missing = beyond.filter((mode) => mode === "sealed" || !htlc)
+  if (missing.length > 0)
     return yield* new ProviderError({
-      message: `the wallet makes no hold invoices, which ${locked.join(" and ")} needs`
+      message: `the wallet makes no hold invoices, which ${missing.join(" and ")} needs`
     })
+  const broken = [price, ...modelPrices.values()].find((amount) => !Sat.isWhole(amount))
+  if (htlc && broken !== undefined)
+    return yield* new ProviderError({
+      message: `the wallet is on Spark, which moves whole sats alone: ${broken} msats are no price`
+    })
+  return Mode.railsOf(info.capabilities)
 })
 
 /** The provider cannot begin to sell, or cannot read its book. */

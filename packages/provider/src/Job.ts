@@ -11,12 +11,15 @@ export interface Request {
   readonly model: string
   /** The first of the customer's preferences that we offer. */
   readonly settlement: Settlement.Settlement
+  /** On which its money is to travel; what is quoted tells it from then on. */
+  readonly rail: Settlement.Rail
   /** Unix seconds, by our clock. */
   readonly receivedAt: number
 }
 
-export interface Job extends Request {
+export interface Job extends Omit<Request, "rail"> {
   readonly amount: Msat.Msat
+  /** The invoice, or the text of an HTLC. */
   readonly bolt11: string
   readonly paymentHash: Bolt11.PaymentHash
   /** Unix seconds. A payment that comes later is still honoured. */
@@ -76,6 +79,7 @@ const additions = [
   "stream",
   "max_price_msats",
   "settlement",
+  "rails",
   "payment_hash",
   "temperature",
   "top_p",

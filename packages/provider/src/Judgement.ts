@@ -8,7 +8,7 @@ import {
   Key,
   type Msat,
   type NostrEvent,
-  type Settlement
+  Settlement
 } from "@farthing/protocol"
 import { Option, Schema } from "effect"
 import type { Request } from "./Job.ts"
@@ -20,7 +20,7 @@ export interface Terms {
   readonly priceOf: (model: string) => Msat.Msat
   /** What can be inferred now, the default model first. */
   readonly models: ReadonlyArray<string>
-  readonly settlements: ReadonlyArray<Settlement.Settlement>
+  readonly ways: ReadonlyArray<Settlement.Way>
   readonly maxPromptBytes: number
   /** Unix seconds. */
   readonly now: number
@@ -101,11 +101,13 @@ const judgeRequest = (
   if (message.expires_at !== undefined && message.expires_at <= terms.now) return ignore
   const request = { id: event.id, customer: event.pubkey, receivedAt: terms.now }
   const model = message.model ?? terms.models[0]
-  const settlement = Mode.choose(message, terms.settlements)
-  const refusal = refusalOf(message, { model, settlement }, terms)
-  return refusal !== undefined || model === undefined || settlement === undefined
-    ? { _tag: "Refuse", request, refusal: refusal ?? nothingWorks }
-    : { _tag: "Request", request: { ...request, message, model, settlement } }
+  const way = Mode.choose(message, terms.ways)
+  const refusal = refusalOf(message, { model, way }, terms)
+  if (refusal !== undefined || model === undefined || way === undefined)
+    return { _tag: "Refuse", request, refusal: refusal ?? nothingWorks }
+  const settlement = Settlement.modeOf(way)
+  const rail = Settlement.railOf(way)
+  return { _tag: "Request", request: { ...request, message, model, settlement, rail } }
 }
 
 const nothingWorks: Refusal = {
@@ -115,19 +117,19 @@ const nothingWorks: Refusal = {
 
 const refusalOf = (
   message: AgentMessage.JobRequest,
-  { model, settlement }: { readonly [Name in "model" | "settlement"]: Request[Name] | undefined },
+  { model, way }: { readonly model: string | undefined; readonly way: Settlement.Way | undefined },
   terms: Terms
 ): Refusal | undefined => {
   if (message.kind !== AgentMessage.textGeneration)
     return { code: "invalid_request", message: `only kind ${AgentMessage.textGeneration} is sold` }
   if (message.max_tokens === 0)
     return { code: "invalid_request", message: "max_tokens has to be 1 at least" }
-  if (settlement === undefined)
+  if (way === undefined)
     return {
       code: "settlement_unsupported",
-      message: `settlements taken: ${terms.settlements.join(", ")}`
+      message: `settlements taken: ${terms.ways.map(Settlement.inWords).join(", ")}`
     }
-  if (settlement === "escrow" && message.payment_hash === undefined)
+  if (Settlement.modeOf(way) === "escrow" && message.payment_hash === undefined)
     return { code: "invalid_request", message: "an escrow needs the payment_hash of its customer" }
   if (model === undefined || terms.models.length === 0) return nothingWorks
   if (!terms.models.includes(model))

@@ -9,14 +9,24 @@
  * | sealed  | ours      | made                                | the money is taken |
  */
 import { AgentMessage, Settlement } from "@farthing/protocol"
+import type { Wallet } from "@farthing/wallet"
 
 type Mode = Settlement.Settlement
 
 /** Whether money is locked before it is taken, so that it can go back by itself. */
 export const isLocked = (mode: Mode): boolean => mode !== "upfront"
 
+/** On what an escrow's money can be locked to this wallet: over Spark first, which costs no fee. */
+export const railsOf = ({
+  hold,
+  htlc
+}: Wallet.Info["capabilities"]): ReadonlyArray<Settlement.Rail> => [
+  ...(htlc ? (["spark"] as const) : []),
+  ...(hold ? (["lightning"] as const) : [])
+]
+
 /** The first of the customer's preferences that is on offer; undefined if there is none. */
 export const choose = (
   message: AgentMessage.JobRequest,
-  offered: ReadonlyArray<Mode>
-): Mode | undefined => Settlement.choose(AgentMessage.settlementsOf(message), offered)
+  offered: ReadonlyArray<Settlement.Way>
+): Settlement.Way | undefined => Settlement.choose(AgentMessage.waysOf(message), offered)

@@ -2,7 +2,13 @@
  * How the market knows of a provider: its channel, created once, and its announcement, which
  * says what is sold now and is repeated as long as it is true.
  */
-import { AgentMessage, Announcement, Channel, type NostrEvent } from "@farthing/protocol"
+import {
+  AgentMessage,
+  Announcement,
+  Channel,
+  type NostrEvent,
+  type Settlement
+} from "@farthing/protocol"
 import type { Relay, Signer } from "@farthing/relay"
 import { UnixTime } from "@farthing/relay"
 import { Duration, Effect, Latch, Option, Schedule } from "effect"
@@ -34,9 +40,11 @@ export const make = Effect.fnUntraced(function* (services: {
   readonly routing: Pick<Routing, "models" | "known">
   readonly book: ProviderBook.Shape
   readonly options: Resolved
+  /** On which an escrow's money can be locked. */
+  readonly rails: ReadonlyArray<Settlement.Rail>
   readonly tell: (event: ProviderEvent) => Effect.Effect<void>
 }) {
-  const { book, options, relay, routing, signer, tell } = services
+  const { book, options, rails, relay, routing, signer, tell } = services
   const provider = signer.publicKey
   const channel = yield* openChannel(services)
 
@@ -70,6 +78,7 @@ export const make = Effect.fnUntraced(function* (services: {
           kinds: [AgentMessage.textGeneration],
           capabilities: ["text-generation"],
           settlements: options.settlements,
+          rails,
           tagsAnswers: true,
           online,
           expiresAt: Option.some(now + announcementLasts)

@@ -2,16 +2,15 @@
  * Where requests come in: each is quoted, or refused with a reason, once. Strangers who ask too
  * often get no answer at all, because answering is what they would cost us.
  */
-import { AgentMessage, type NostrEvent } from "@farthing/protocol"
+import { AgentMessage, type NostrEvent, type Settlement } from "@farthing/protocol"
 import { UnixTime } from "@farthing/relay"
 import { Clock, Duration, Effect, Option, Result } from "effect"
 import * as Allowance from "./Allowance.ts"
 import type { Answers } from "./Answers.ts"
 import type { Invoicing } from "./Invoicing.ts"
-import { isModern, type Job, type Request } from "./Job.ts"
+import type { Job, Request } from "./Job.ts"
 import { judge, type Refusal } from "./Judgement.ts"
 import type { Locks } from "./Locks.ts"
-import { isLocked } from "./Mode.ts"
 import type { Refunds } from "./Refunds.ts"
 import type { Presence } from "./Presence.ts"
 import type { BookUnavailable, Shape as ProviderBook } from "./ProviderBook.ts"
@@ -43,10 +42,11 @@ export const make = (services: {
   readonly locks: Locks
   readonly tracing: Tracing
   readonly options: Resolved
+  readonly ways: ReadonlyArray<Settlement.Way>
   readonly tell: (event: ProviderEvent) => Effect.Effect<void>
 }): Reception => {
   const { answers, book, invoicing, locks, options, presence, provider, refunds } = services
-  const { routing, tell, till, tracing, workshop } = services
+  const { routing, tell, till, tracing, ways, workshop } = services
   const allowance = Allowance.make(options.requestsPerMinute)
 
   const receive = Effect.fnUntraced(function* (event: NostrEvent.NostrEvent) {
@@ -55,7 +55,7 @@ export const make = (services: {
       channel: presence.channel,
       priceOf: (model) => Prices.of(options, model),
       models: routing.models(),
-      settlements: options.settlements,
+      ways,
       maxPromptBytes: options.maxPromptBytes,
       now: yield* UnixTime.now,
       requestAge: Duration.toSeconds(options.requestAge)
@@ -147,8 +147,8 @@ export const make = (services: {
     const startedAt = yield* Clock.currentTimeMillis
     const invoiced = yield* invoicing.invoice(request)
     if (Result.isFailure(invoiced)) return yield* refuse(request, invoiced.failure)
-    const job = invoiced.success
-    const answer = yield* answers.sign(job, toInvoice(job))
+    const { job, says } = invoiced.success
+    const answer = yield* answers.sign(job, says)
     const begin = yield* keep(job, answer)
     if (Option.isNone(begin)) return
     yield* till.expect(job)
@@ -216,18 +216,6 @@ export const make = (services: {
 
   return { receive, sayAgain }
 }
-
-const toInvoice = (job: Job): AgentMessage.Invoice => ({
-  type: "Invoice",
-  job_id: AgentMessage.jobIdOf(job.id),
-  bolt11: job.bolt11,
-  amount_msats: job.amount,
-  payment_hash: job.paymentHash,
-  ...(isModern(job.message)
-    ? { request_id: job.id, settlement: job.settlement, expires_at: job.invoiceExpiresAt }
-    : {}),
-  ...(isLocked(job.settlement) ? { hold: true } : {})
-})
 
 /** In milliseconds: an honest customer shows its preimage as soon as it has its text. */
 const releasePatience = 60_000

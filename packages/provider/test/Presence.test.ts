@@ -44,6 +44,7 @@ const present = Effect.gen(function* () {
     book: yield* ProviderBook.ProviderBook,
     routing,
     options,
+    rails: ["lightning"],
     tell
   })
   yield* Effect.forkScoped(routing.tend(presence.stir))
