@@ -33,6 +33,11 @@ export interface Claim extends Pick<Leaf.Leaf, "operatorsKey" | "refundTx"> {
   readonly leafId: string
 }
 
+/** What the service provider locks, for which it keeps no leaves. */
+export interface VaultLock extends Omit<Lock, "sender" | "parcels"> {
+  readonly amount: Sat.Sat
+}
+
 export const make = Effect.fnUntraced(function* (options: Options) {
   const { operators, serviceProvider, threshold } = options
   const books = yield* Books.make(serviceProvider.identity)
@@ -76,13 +81,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
     id,
     receiver,
     ...terms
-  }: {
-    readonly id: string
-    readonly receiver: Identity
-    readonly amount: Sat.Sat
-    readonly paymentHash: Bolt11.PaymentHash
-    readonly expiresAt: number
-  }) {
+  }: VaultLock) {
     const minted = yield* leaves.withdraw(serviceProvider.identity, Leaf.fewest(amount))
     const given = yield* order(serviceProvider, receiver, minted, id)
     return yield* Effect.tapError(htlcs.lock({ ...given, ...terms }), () =>
@@ -176,8 +175,7 @@ export const make = Effect.fnUntraced(function* (options: Options) {
       whole(claim(id, receiver, claims)),
 
     lock: (lock: Lock) => whole(htlcs.lock(lock)),
-    /** The same, out of the service provider's vault. */
-    lockFromVault: (lock: Parameters<typeof lockFromVault>[0]) => whole(lockFromVault(lock)),
+    lockFromVault: (lock: VaultLock) => whole(lockFromVault(lock)),
     /** The receiver shows the preimage; what is locked to its hash is the receiver's. */
     provide: (preimage: Bolt11.Preimage, receiver: Identity) =>
       whole(htlcs.provide(preimage, receiver)),

@@ -177,15 +177,13 @@ const eventsFor = (
   caller: Identity
 ): Stream.Stream<SubscribeToEventsResponse> => {
   const eventsOf = ({ transfer }: Change): ReadonlyArray<SubscribeToEventsResponse> => {
+    const isSender = transfer.sender === caller
+    const isReceiver = transfer.receiver === caller && transfer.state === "sent"
+    if (!isSender && !isReceiver) return []
     const event = { transfer: messages.transfer(transfer), traceId: "" }
-    return [
-      ...(transfer.sender === caller
-        ? [{ event: { $case: "senderTransfer", senderTransfer: event } } as const]
-        : []),
-      ...(transfer.receiver === caller && transfer.state === "sent"
-        ? [{ event: { $case: "receiverTransfer", receiverTransfer: event } } as const]
-        : [])
-    ]
+    const sent = { event: { $case: "senderTransfer", senderTransfer: event } } as const
+    const received = { event: { $case: "receiverTransfer", receiverTransfer: event } } as const
+    return [...(isSender ? [sent] : []), ...(isReceiver ? [received] : [])]
   }
   return PubSub.subscribe(ledger.changes).pipe(
     Effect.map((changes) =>

@@ -12,6 +12,16 @@ import { Refused } from "./Refused.ts"
 
 export type Sessions = Effect.Success<typeof make>
 
+/** What a client answers to a challenge. */
+export interface Answer {
+  readonly nonce: Uint8Array
+  /** In which the nonce is. */
+  readonly message: Uint8Array
+  /** Of the message's sha256; ECDSA, in DER. */
+  readonly signature: Uint8Array
+  readonly publicKey: Uint8Array
+}
+
 export interface Session {
   readonly token: string
   /** Unix seconds. */
@@ -31,13 +41,7 @@ export const make = Effect.sync(() => {
     }),
 
     /** A session for who signed the sha256 of a message with a challenge of ours in it. */
-    open: (answer: {
-      readonly nonce: Uint8Array
-      readonly message: Uint8Array
-      /** ECDSA, in DER. */
-      readonly signature: Uint8Array
-      readonly publicKey: Uint8Array
-    }) =>
+    open: (answer: Answer) =>
       Effect.gen(function* () {
         const isOurs = challenges.delete(Hex.fromBytes(answer.nonce))
         if (!isOurs || !isSigned(answer)) return yield* notProven
@@ -58,15 +62,7 @@ export const make = Effect.sync(() => {
 
 const aYear = 365 * 24 * 60 * 60
 
-const isSigned = ({
-  message,
-  publicKey,
-  signature
-}: {
-  readonly message: Uint8Array
-  readonly publicKey: Uint8Array
-  readonly signature: Uint8Array
-}): boolean => {
+const isSigned = ({ message, publicKey, signature }: Answer): boolean => {
   const digest = createHash("sha256").update(message).digest()
   try {
     const compact = secp256k1.Signature.fromBytes(signature, "der").toBytes("compact")
