@@ -96,8 +96,8 @@ describe("A wallet on demand", () => {
     const { layer } = door(Effect.fail(new Closed({ message: "away" })))
     return Effect.gen(function* () {
       const payer = yield* Payer
-      for (const ask of [payer.pay(request), payer.lock(request)]) {
-        const error = yield* Effect.flip(ask)
+      for (const asked of [Effect.flip(payer.pay(request)), Effect.flip(payer.lock(request))]) {
+        const error = yield* asked
         assert.strictEqual(error._tag, "PaymentFailed")
         assert.strictEqual(error.message, "away")
       }
