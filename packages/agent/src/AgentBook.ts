@@ -79,7 +79,7 @@ export interface Pen {
   readonly fail: (tick: TickRecord, finishedAt: number, note: string, changes: Changes) => Taken
   readonly step: (action: ActionRecord, step: Step) => Taken
   /** What was waiting when the state was published (after the loss of the machine). */
-  readonly restore: (state: AgentState, waiting: ReadonlyArray<ActionRecord>) => Taken
+  readonly restore: (changes: Changes, waiting: ReadonlyArray<ActionRecord>) => Taken
 }
 
 export type Taken = Effect.Effect<void, BookUnavailable | LeaseLost>

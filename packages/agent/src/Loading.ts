@@ -29,8 +29,9 @@ const restore = Effect.fnUntraced(function* (body: Body) {
   const { state, waiting } =
     newest === undefined ? { state: AgentState.initial, waiting: [] } : yield* read(body, newest)
   const restored = { ...state, lostUntil: state.heardUntil }
+  // The next one has to be newer than the one that the relays have.
   yield* pen.restore(
-    restored,
+    { state: restored, events: newest === undefined ? [] : [newest] },
     waiting.map((record) => ({ ...record, state: "waiting", approved: false }))
   )
   return restored

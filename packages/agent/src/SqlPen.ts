@@ -125,6 +125,6 @@ export const make =
           })} WHERE agent = ${agent} AND tick = ${tick} AND position = ${position}`
         ),
 
-      restore: (state, waiting) => taken({ state }, insertActions(waiting))
+      restore: (changes, waiting) => taken(changes, insertActions(waiting))
     }
   }

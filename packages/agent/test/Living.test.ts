@@ -251,7 +251,11 @@ describe("an agent that lost its machine", () => {
               yield* friend.sign({ kind: 1, tags: [["p", agent.publicKey]], content: "hello" })
             )
             yield* tick()
-            return { state: yield* stateOf, waiting: (yield* agent.view).waiting }
+            const relay = yield* Relay.Relay
+            const [published] = yield* relay.query([
+              { kinds: [39_201], authors: [agent.publicKey] }
+            ])
+            return { state: yield* stateOf, waiting: (yield* agent.view).waiting, published }
           }).pipe(Effect.provide(Home.home(town, secret, { charter })))
 
           yield* Effect.gen(function* () {
@@ -269,6 +273,11 @@ describe("an agent that lost its machine", () => {
             assert.strictEqual(after.ticks, before.state.ticks + 1)
             assert.deepStrictEqual(after.goals, before.state.goals)
             assert.deepStrictEqual(after.memories, before.state.memories)
+            const relay = yield* Relay.Relay
+            const [published] = yield* relay.query([
+              { kinds: [39_201], authors: [agent.publicKey] }
+            ])
+            assert.isAbove(published?.created_at ?? 0, before.published?.created_at ?? 0)
             assert.isAtLeast(before.state.heardUntil, 1)
             const { ticks, waiting } = yield* agent.view
             assert.deepInclude(waiting, before.waiting[0]!)
