@@ -125,14 +125,6 @@ const over = (
         preimageRequests.flatMap((it) => Option.toArray(Swap.fromMessage(it)))
     )
 
-  const receiveOf = (
-    made: Awaited<ReturnType<SdkWallet.SdkWallet["createLightningInvoice"]>>
-  ): Receive => ({
-    requestId: made.id,
-    bolt11: made.invoice.encodedInvoice,
-    transferId: made.transfer?.sparkId
-  })
-
   return {
     identity,
     address,
@@ -280,6 +272,14 @@ const over = (
     claimHtlc: (preimage: Bolt11.Preimage) => Effect.asVoid(ask(() => wallet.claimHTLC(preimage)))
   }
 }
+
+const receiveOf = (
+  made: Awaited<ReturnType<SdkWallet.SdkWallet["createLightningInvoice"]>>
+): Receive => ({
+  requestId: made.id,
+  bolt11: made.invoice.encodedInvoice,
+  transferId: made.transfer?.sparkId
+})
 
 const calling = <A>(call: () => Promise<A>): Failing<A> =>
   Effect.tryPromise({ try: call, catch: SdkFailure.fromUnknown })

@@ -61,6 +61,16 @@ class BoundedConnections extends ConnectionManager {
     return found
   }
 
+  /** The SDK lets wallets of one key share an attempt, also one that another has given up. */
+  protected override async authenticate(address: string) {
+    try {
+      return await super.authenticate(address)
+    } catch (error) {
+      if (this.#closing.signal.aborted) throw error
+      return await super.authenticate(address)
+    }
+  }
+
   override async closeConnections() {
     this.#closing.abort()
     await super.closeConnections()

@@ -70,9 +70,6 @@ export const make = Effect.fnUntraced(function* (wallet: WalletId) {
   const sql = yield* SqlClient.SqlClient
   const changes = yield* PubSub.sliding<true>(1)
 
-  const first = <A>(rows: Effect.Effect<ReadonlyArray<A>, SqlError.SqlError>) =>
-    Effect.map(rows, (found) => found[0])
-
   /** Changes the state if it is one of these; what is held or settled now is told. */
   const move = (
     paymentHash: Bolt11.PaymentHash,
@@ -176,6 +173,9 @@ export const make = Effect.fnUntraced(function* (wallet: WalletId) {
           ON CONFLICT DO UPDATE SET transfer_id = ${row.transfer_id}, created_at = ${row.created_at}`
   }
 })
+
+const first = <A>(rows: Effect.Effect<ReadonlyArray<A>, SqlError.SqlError>) =>
+  Effect.map(rows, (found) => found[0])
 
 const tables = [
   `CREATE TABLE spark_incoming (
