@@ -10,6 +10,7 @@ import * as Relays from "./rows/Relays.ts"
 import * as Resilience from "./rows/Resilience.ts"
 import * as Settlement from "./rows/Settlement.ts"
 import * as Start from "./rows/Start.ts"
+import * as Wallets from "./rows/Wallets.ts"
 import type { Row } from "./src/Row.ts"
 
 export const rows: ReadonlyArray<Row> = [
@@ -21,6 +22,7 @@ export const rows: ReadonlyArray<Row> = [
   EndToEnd.nwc,
   Hops.hops,
   Settlement.settlement,
+  Wallets.wallets,
   Relays.client,
   Resilience.resume,
   Resilience.relays,

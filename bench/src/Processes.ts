@@ -4,6 +4,7 @@ import { ChildProcess } from "effect/process"
 import { fileURLToPath } from "node:url"
 import { Place, Terms } from "./Place.ts"
 import { Findings } from "./Row.ts"
+import { WalletPerformance, WalletTask } from "./WalletTask.ts"
 import { Word, Workload } from "./Workload.ts"
 
 const program = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url))
@@ -72,6 +73,12 @@ export const side = Effect.fnUntraced(function* (
   if (Option.isSome(last) && last.value._tag === "Done") return last.value.performance
   return yield* Effect.die(new Error(`${side} ended without a word`))
 }, Effect.scoped)
+
+/** What a wallet in a process of its own takes to be opened and to pay. */
+export const wallet = (task: WalletTask) =>
+  Effect.flatMap(encode(WalletTask)(task), (given) =>
+    Effect.scoped(firstTold(WalletPerformance, "sides/wallet.ts", given))
+  )
 
 /** What a row found, as its process prints it. */
 export const row = (name: string) => Effect.scoped(firstTold(Findings, "row.ts", name))
