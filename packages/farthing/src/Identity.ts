@@ -86,9 +86,12 @@ const shop = Layer.effect(
   Effect.map(Home, (home) => Home.of({ ...home, identity: home.providerIdentity }))
 )
 
-/** Of the words that `init` made: the customer's account and the provider's (NIP-06). */
+/** The last that there is: agents are given accounts from 1 on. */
+const providerAccount = 2 ** 31 - 1
+
+/** Of the words that `init` made: the customer's account, or the provider's (NIP-06). */
 const accountOf = (home: Home["Service"], source: string): number =>
-  source === home.mnemonic && home.identity === home.providerIdentity ? 1 : 0
+  source === home.mnemonic && home.identity === home.providerIdentity ? providerAccount : 0
 
 /** The same, but a key that nobody chose to be both is the provider's own. */
 export const layerProvider = layer.pipe(Layer.provide(shop))
