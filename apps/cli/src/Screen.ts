@@ -11,7 +11,8 @@ const closed = "\u001b[?7h\u001b[?25h\u001b[?1049l"
 const begin = "\u001b[?2026h\u001b[H"
 const end = "\u001b[J\u001b[?2026l"
 
-const restOfLine = "\u001b[K"
+/** Before the line: behind one that is as wide as the screen it would take its last character. */
+const emptied = "\u001b[2K"
 
 export interface Screen {
   readonly size: Effect.Effect<Terminal.Size>
@@ -33,7 +34,7 @@ export const open = Effect.gen(function* () {
     })),
     draw: (lines) =>
       Effect.suspend(() => {
-        const text = begin + lines.map((line) => line + restOfLine).join("\r\n") + end
+        const text = begin + lines.map((line) => emptied + line).join("\r\n") + end
         return Effect.flatMap(Ref.getAndSet(shown, text), (before) =>
           before === text ? Effect.void : show(text)
         )

@@ -17,8 +17,9 @@ export const msats = (amount: Msat.Msat): string => `${amount.toLocaleString("en
 /** What is there or left, rounded down to whole sats. */
 export const balance = (amount: Msat.Msat): string => sats(Sat.fromMsatFloor(amount))
 
-const sats = (amount: Sat.Sat): string =>
-  `${amount.toLocaleString("en-US")} ${amount === 1 ? "sat" : "sats"}`
+const sats = (amount: Sat.Sat): string => `${number(amount)} ${amount === 1 ? "sat" : "sats"}`
+
+export const number = (amount: number): string => amount.toLocaleString("en-US")
 
 /** A price, where a missing one is unknown and not free. */
 export const price = (amount: Option.Option<Msat.Msat>): string =>

@@ -4,7 +4,7 @@
  */
 import type { AgentView } from "@farthing/agent"
 import type { ComputeClient, Receipt } from "@farthing/compute"
-import { Text } from "@farthing/protocol"
+import { Sat, Text } from "@farthing/protocol"
 import type { Terminal } from "effect"
 import * as LimitTelling from "../LimitTelling.ts"
 import * as Show from "../Show.ts"
@@ -19,8 +19,8 @@ export interface Seen {
   readonly views: ReadonlyArray<View>
   /** Unix milliseconds. */
   readonly now: number
-  /** What the watcher itself has to say. */
-  readonly word: string
+  /** What has gone wrong last, if anything has. */
+  readonly trouble: string
 }
 
 /** Some lines that belong together. What is needed least has the lowest rank. */
@@ -29,12 +29,16 @@ interface Part {
   readonly lines: ReadonlyArray<string>
 }
 
-export const frame = ({ now, views, word }: Seen, size: Terminal.Size): ReadonlyArray<string> => {
+export const frame = (
+  { now, trouble, views }: Seen,
+  size: Terminal.Size
+): ReadonlyArray<string> => {
   const [only] = views
   const parts =
     only !== undefined && views.length === 1 ? portrait(only, now, size) : group(views, now)
-  const head: Part = { rank: 9, lines: [heading(`${clock(now)} UTC`, word, size)] }
-  return fitting([head, ...parts], size.rows).map((line) => Text.clip(line, size.columns))
+  const head: Part = { rank: 9, lines: [heading(`${clock(now)} UTC`, "q ends it", size)] }
+  const troubles: Part = { rank: 8, lines: trouble === "" ? [] : [trouble] }
+  return fitting([head, troubles, ...parts], size.rows).map((line) => Text.clip(line, size.columns))
 }
 
 const clock = (now: number): string => Show.exactTime(now).slice(11, 19)
@@ -69,7 +73,7 @@ const shorter = ({ lines, rank }: Part): Part => ({
 const portrait = (view: View, now: number, size: Terminal.Size): ReadonlyArray<Part> => {
   const [tick] = view.ticks
   return [
-    { rank: 8, lines: self(view) },
+    { rank: 8, lines: self(view, now) },
     { rank: 6, lines: limits(view, size) },
     { rank: 7, lines: waiting([view]) },
     {
@@ -81,16 +85,22 @@ const portrait = (view: View, now: number, size: Terminal.Size): ReadonlyArray<P
   ]
 }
 
-const self = (view: View): ReadonlyArray<string> => [
+const self = (view: View, now: number): ReadonlyArray<string> => [
   `${AgentTelling.name(view)}  ${Show.npub(view.publicKey)}`,
   `${LifeTelling.word(view)}: ${LifeTelling.meaning(view)}`,
   `runway ${LifeTelling.runway(view.runway)}: ${LifeTelling.means(view.runway)}`,
+  LifeTelling.heartbeat(view, now),
   ...(view.budget.frozen === undefined ? [] : [`frozen: ${Text.printable(view.budget.frozen, 80)}`])
 ]
 
+const widestBar = 40
+
+/** Bars take what the words beside them leave. */
 const limits = ({ budget }: View, { columns }: Terminal.Size): ReadonlyArray<string> => {
   const spent = `spent today  ${Show.cost(budget.spentToday)}`
-  const width = Math.max(8, Math.min(40, columns - 48))
+  const taken = Table.align(budget.limits.map((limit) => [limit.limit, "", used(limit)]))
+  const room = columns - Math.max(0, ...taken.map(({ length }) => length))
+  const width = Math.max(4, Math.min(widestBar, room))
   const rows = budget.limits.map((limit) => [
     limit.limit,
     LimitTelling.bar(limit, width),
@@ -101,7 +111,7 @@ const limits = ({ budget }: View, { columns }: Terminal.Size): ReadonlyArray<str
 
 /** `55 of 500 sats, 11 held` */
 const used = ({ held, most, spent }: View["budget"]["limits"][number]): string =>
-  `${Show.cost(spent)} of ${Show.balance(most)}${held === 0 ? "" : `, ${Show.cost(held)} held`}`
+  `${Show.number(Sat.fromMsatCeil(spent))} of ${Show.balance(most)}${held === 0 ? "" : `, ${Show.number(Sat.fromMsatCeil(held))} held`}`
 
 const below = (title: string, lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   lines.length === 0 ? [] : [title, ...lines.map((line) => `  ${line}`)]

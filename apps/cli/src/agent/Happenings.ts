@@ -21,10 +21,15 @@ export type Happening =
   | { readonly _tag: "Acted"; readonly action: TickRecord.ActionRecord }
   | { readonly _tag: "Ended"; readonly story: TickTelling.Story }
 
-/** A first look tells how it lives; what was before is history. */
+/** A first look tells how it lives, and what goes on; what was before is history. */
 export const between = (before: View | undefined, after: View): ReadonlyArray<Happening> =>
   before === undefined
-    ? [{ _tag: "Lives", view: after }]
+    ? [
+        { _tag: "Lives", view: after },
+        ...after.ticks
+          .filter(({ finishedAt }) => finishedAt === null)
+          .map((tick): Happening => ({ _tag: "Began", tick }))
+      ]
     : [
         ...newTicks(before, after).map((tick): Happening => ({ _tag: "Began", tick })),
         ...newJobs(before, after).map((job): Happening => ({ _tag: "Job", job })),

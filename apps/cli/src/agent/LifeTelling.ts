@@ -41,3 +41,27 @@ export const means = (runway: Running): string => {
     ? `${Show.balance(balance)}, and nothing is burnt so far`
     : `${Show.balance(balance)}, burns ${Show.cost(burn)} a day ${source}`
 }
+
+/** When its heart beats next, where somebody lets it live. */
+export const heartbeat = (
+  { member: { isPaused, nextHeartbeat } }: Pick<AgentView.AgentView, "member">,
+  now: number
+): string => {
+  if (isPaused) return "no heartbeat while it is paused"
+  if (nextHeartbeat === undefined)
+    return "no heartbeat yet: `--run`, or farthing-worker, lets it live"
+  const seconds = (nextHeartbeat - now) / 1000
+  return seconds > -patience
+    ? `next heartbeat ${seconds < 1 ? "now" : `in ${duration(seconds)}`}`
+    : `its heartbeat was due ${Show.ago(-seconds)}: \`--run\`, or farthing-worker, lets it live`
+}
+
+/** In seconds: a tick may wait for others. */
+const patience = 30
+
+const duration = (seconds: number): string =>
+  seconds < 120
+    ? `${Math.round(seconds)} s`
+    : seconds < 7_200
+      ? `${Math.round(seconds / 60)} min`
+      : `${Math.round(seconds / 3_600)} h`

@@ -68,20 +68,23 @@ export const tellInLines = Effect.fnUntraced(function* ({ happenings, view }: Lo
 /** How often the picture is drawn anew: times in it go on. */
 const betweenFrames = "200 millis"
 
+/** How each of them was seen last. */
+export type Known = Ref.Ref<ReadonlyMap<Key.PublicKey, View>>
+
+export const nobody: Effect.Effect<Known> = Ref.make<ReadonlyMap<Key.PublicKey, View>>(new Map())
+
 /** A picture of all of them, in place, as long as looks come and nobody has seen enough. */
 export const showLive = Effect.fnUntraced(function* <E>(
   looks: Stream.Stream<Look, E>,
-  names: ReadonlyArray<Key.PublicKey>,
-  word: Effect.Effect<string>
+  views: Known,
+  trouble: Effect.Effect<string>
 ) {
   const screen = yield* Screen.open
-  const views = yield* Ref.make<ReadonlyMap<Key.PublicKey, View>>(new Map())
   const draw = Effect.gen(function* () {
-    const known = yield* Ref.get(views)
     const seen: Board.Seen = {
-      views: names.flatMap((name) => known.get(name) ?? []),
+      views: [...(yield* Ref.get(views)).values()],
       now: yield* Clock.currentTimeMillis,
-      word: yield* word
+      trouble: yield* trouble
     }
     yield* screen.draw(Board.frame(seen, yield* screen.size))
   })
@@ -90,5 +93,4 @@ export const showLive = Effect.fnUntraced(function* <E>(
     Ref.update(views, (before) => new Map(before).set(view.publicKey, view))
   )
   yield* Effect.raceFirst(watch, Screen.untilQuit)
-  return [...(yield* Ref.get(views)).values()]
 }, Effect.scoped)

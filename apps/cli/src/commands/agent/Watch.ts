@@ -1,5 +1,5 @@
 /** `farthing agent watch`: agents as they live, while somebody looks. */
-import { AgentBook, Agents as Schedule, type AgentView } from "@farthing/agent"
+import { AgentBook, Agents as Schedule } from "@farthing/agent"
 import { Text } from "@farthing/protocol"
 import { Cause, Effect, Layer, Option, Ref, Stdio, Stream } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
@@ -59,11 +59,16 @@ const schedule = (residents: ReadonlyArray<Agents.Resident>) =>
     )
   )
 
-/** Runs until it is interrupted; what troubles one of them is told and befalls nobody else. */
-const live = Effect.fnUntraced(function* (
+/**
+ * Lets them live for as long as somebody watches; what troubles one of them is told and befalls
+ * nobody else. Whoever is at a tick then ends it.
+ */
+const living = Effect.fnUntraced(function* <E, R>(
+  watching: Effect.Effect<void, E, R>,
   residents: ReadonlyArray<Agents.Resident>,
   trouble: (text: string) => Effect.Effect<void>
 ) {
+  const output = yield* Output
   const agents = yield* Schedule.Agents
   const nameOf = new Map(residents.map(({ id, settings }) => [id, settings.name]))
   yield* Effect.forkScoped(
@@ -74,8 +79,10 @@ const live = Effect.fnUntraced(function* (
     )
   )
   yield* agents.load
-  return yield* Effect.raceFirst(agents.run, agents.listen)
-})
+  yield* Effect.raceFirst(watching, Effect.raceFirst(agents.run, agents.listen))
+  yield* output.progress("waiting for ticks that go on …")
+  yield* agents.drain
+}, Effect.scoped)
 
 const messageOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
@@ -83,9 +90,9 @@ const messageOf = (cause: Cause.Cause<unknown>): string => {
 }
 
 /** What is left on the terminal when the picture is gone. */
-const farewell = Effect.fnUntraced(function* (views: ReadonlyArray<AgentView.AgentView>) {
+const farewell = Effect.fnUntraced(function* (views: Watching.Known) {
   const output = yield* Output
-  for (const view of views) {
+  for (const view of (yield* Ref.get(views)).values()) {
     const name = AgentTelling.name(view)
     yield* output.line(
       `${name}: ${LifeTelling.word(view)}, runway ${LifeTelling.runway(view.runway)}, ${Show.cost(view.budget.spentToday)} spent today; \`farthing agent show ${name}\` tells what it did`
@@ -106,14 +113,17 @@ const watch = Effect.fnUntraced(function* (input: {
   const isLive = !output.json && (yield* stdio.stdoutIsTerminal)
   yield* output.progress("asking their wallets …")
   const eyes = yield* Effect.forEach(ids, (id) => Effect.flatMap(household.live(id), Looking.eyeOf))
-  const word = yield* Ref.make("q ends it")
+  const lastTrouble = yield* Ref.make("")
   const looks = Watching.looks(eyes, Option.getOrUndefined(input.ticks))
-  const watching = isLive
-    ? Effect.flatMap(Watching.showLive(looks, ids, Ref.get(word)), farewell)
-    : Stream.runForEach(looks, Watching.tellInLines)
+  const views = yield* Watching.nobody
+  yield* Effect.addFinalizer(() => farewell(views))
+  const watching = Effect.gen(function* () {
+    if (isLive) return yield* Watching.showLive(looks, views, Ref.get(lastTrouble))
+    return yield* Stream.runForEach(looks, Watching.tellInLines)
+  })
   if (!input.run) return yield* watching
-  const trouble = (text: string) => (isLive ? Ref.set(word, text) : output.note(text))
-  yield* Effect.provide(Effect.raceFirst(watching, live(residents, trouble)), schedule(residents))
+  const trouble = (text: string) => (isLive ? Ref.set(lastTrouble, text) : output.note(text))
+  yield* Effect.provide(living(watching, residents, trouble), schedule(residents))
 }, Effect.scoped)
 
 export const command = Command.make("watch", { name, ...flags }, watch).pipe(

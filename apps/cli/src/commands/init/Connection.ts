@@ -2,13 +2,16 @@
 import { NwcUri } from "@farthing/protocol"
 import { Effect, FileSystem, Path, Redacted } from "effect"
 import { Prompt } from "effect/cli"
-import { Home, SecretFile } from "farthing"
+import { Environment, Home, SecretFile } from "farthing"
 import { isPerson } from "../../Person.ts"
 
 const file = "wallet.nwc"
 
-/** The secret file with it, or why there is none; asks a person, programs use the environment. */
+/** The secret file with it, or why there is none; asks a person who has it in no variable. */
 export const prepare = Effect.gen(function* () {
+  const environment = yield* Environment.Environment
+  if (environment["FARTHING_WALLET_NWC_URI"] !== undefined)
+    return { nwcUriFile: undefined, note: undefined }
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const home = yield* Home.Home
