@@ -15,7 +15,7 @@
  */
 import { Key, Network } from "@farthing/protocol"
 import type { Redacted } from "effect"
-import { Context, Duration, Effect, Layer, Schema, Scope } from "effect"
+import { Context, Duration, Effect, Exit, Layer, Schema, Scope } from "effect"
 import type { SqlClient } from "effect/sql"
 import { Payer } from "./Payer.ts"
 import type { SparkConnection } from "./SparkConnection.ts"
@@ -144,12 +144,16 @@ const open = Effect.fnUntraced(function* (
   }: { readonly answerTimeout: Duration.Duration; readonly openTimeout: Duration.Duration }
 ) {
   const sdk = yield* loaded
+  // What was opened half-way is closed at once, not with what it was to be a part of.
+  const scope = yield* Scope.fork(yield* Effect.scope)
   return yield* sdk.open({ ...keys, answerTimeout }).pipe(
+    Scope.provide(scope),
     Effect.mapError(({ message }) => unavailable("unreachable", `Spark: ${message}`)),
     Effect.timeoutOrElse({
       duration: openTimeout,
       orElse: () => Effect.fail(unavailable("unreachable", "Spark did not answer in time"))
-    })
+    }),
+    Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
   )
 })
 

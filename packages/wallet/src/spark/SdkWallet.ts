@@ -202,12 +202,14 @@ export class SdkWallet extends SparkWallet {
     return claiming
   }
 
-  /** Takes what others have sent for good. */
+  /** Takes what others have sent for good; one that cannot be taken keeps no other back. */
   async claimPending(): Promise<void> {
     const { transfers } = await this.transferService.queryPendingTransfers()
-    for (const transfer of transfers) {
-      if (Swap.stageOf(transfer) === "sent") await this.claimTransfer({ transfer })
-    }
+    const sent = transfers.filter((transfer) => Swap.stageOf(transfer) === "sent")
+    const claims = await Promise.allSettled(
+      sent.map((transfer) => this.claimTransfer({ transfer }))
+    )
+    for (const claim of claims) if (claim.status === "rejected") throw claim.reason
   }
 
   /** The invoices that the service provider made, a page at a time, newest first. */

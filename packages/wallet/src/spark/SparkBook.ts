@@ -32,8 +32,6 @@ export interface IncomingRow {
   /** Unix seconds. */
   readonly created_at: number
   readonly expires_at: number
-  /** For how many seconds an HTLC was quoted to be locked. */
-  readonly lock_seconds: number | null
   /** Until when what is or was held could be taken. */
   readonly held_until: number | null
   readonly settled_at: number | null
@@ -189,7 +187,6 @@ const tables = [
      state TEXT NOT NULL CHECK (state IN ('open', 'held', 'shown', 'settled', 'cancelled')),
      created_at INTEGER NOT NULL,
      expires_at INTEGER NOT NULL,
-     lock_seconds INTEGER,
      held_until INTEGER,
      settled_at INTEGER,
      transfer_id TEXT,

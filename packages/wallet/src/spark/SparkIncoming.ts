@@ -26,15 +26,16 @@ export type SparkIncoming = ReturnType<typeof make>
 
 export const make = ({ book, memory, session }: Options) => {
   /**
-   * What became of these by now, as far as they are not settled or cancelled for good. `asksAll`: also
-   * those who know of ordinary invoices one by one.
+   * What became of these by now, as far as they are not settled or cancelled for good. Without `asksAll`
+   * nobody is asked for one invoice alone, nor for what expired long ago.
    */
   const look = Effect.fnUntraced(function* (
     rows: ReadonlyArray<IncomingRow>,
     { asksAll }: { readonly asksAll: boolean }
   ) {
-    const swaps = yield* receivedAll(rows.filter(isOpen))
     const now = yield* UnixTime.now
+    const asked = rows.filter((row) => isOpen(row) && (asksAll || !isLongGone(row, now)))
+    const swaps = yield* receivedAll(asked)
     return yield* Effect.forEach(rows, (row) => {
       if (!isOpen(row)) return Effect.succeed(toIncoming(row))
       const fitting = swaps.filter(
@@ -86,9 +87,10 @@ export const make = ({ book, memory, session }: Options) => {
     return toIncoming({ ...row, state: "settled", ...settlement })
   })
 
+  /** What cannot be claimed now is claimed with the next look. */
   const isClaimed = Effect.fnUntraced(function* ({ stage, transferId }: Transfer) {
     if (stage === "claimed") return true
-    yield* told(session.claimPending)
+    yield* Effect.ignore(session.claimPending, { log: "Debug" })
     const claimed = yield* told(session.findTransfer(transferId))
     return Option.exists(claimed, (it) => it.stage === "claimed")
   })
@@ -162,6 +164,10 @@ const cancelled = "It is cancelled"
 /** How many hashes the operators are asked for at once. */
 const hashesPerQuery = 100
 
+/** Nobody pays an invoice a day after its expiry. */
+const isLongGone = ({ expires_at, state }: IncomingRow, now: number): boolean =>
+  state === "open" && expires_at + 86_400 < now
+
 /** What may still change by what others do. */
 const isOpen = ({ state }: IncomingRow): boolean => state !== "settled" && state !== "cancelled"
 
@@ -174,9 +180,7 @@ const states = {
 } as const
 
 /** What the row says, which the operators may know better. */
-export const toIncoming = (
-  row: Omit<IncomingRow, "seq" | "transfer_id" | "lock_seconds">
-): Incoming => ({
+export const toIncoming = (row: Omit<IncomingRow, "seq" | "transfer_id">): Incoming => ({
   paymentHash: row.payment_hash,
   bolt11: row.bolt11,
   amount: row.amount,

@@ -40,8 +40,7 @@ export const make = ({ book, canHold, network, session }: Options) => {
       bolt11: invoice.bolt11,
       amount,
       created_at: invoice.createdAt,
-      expires_at: invoice.expiresAt,
-      lock_seconds: null
+      expires_at: invoice.expiresAt
     }
     if (!(yield* recorded(book.addIncoming(row)))) return yield* refused("OTHER", used)
     return toIncoming({ ...row, state: "open", held_until: null, settled_at: null })
@@ -90,8 +89,7 @@ export const make = ({ book, canHold, network, session }: Options) => {
           bolt11: "",
           amount: quote.amount,
           created_at: now,
-          expires_at: quote.expiresAt,
-          lock_seconds: quote.lockSeconds
+          expires_at: quote.expiresAt
         })
       )
       return isNew ? quote : yield* refused("OTHER", used)

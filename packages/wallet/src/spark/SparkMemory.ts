@@ -85,8 +85,7 @@ const fromReceive = ({ bolt11, requestId }: Receive): Option.Option<NewIncoming>
     bolt11: invoice.bolt11,
     amount: invoice.amount.value,
     created_at: invoice.createdAt,
-    expires_at: invoice.expiresAt,
-    lock_seconds: null
+    expires_at: invoice.expiresAt
   })
 }
 
@@ -98,6 +97,5 @@ const fromSwap = ({ createdAt, expiresAt, paymentHash, value }: Swap): NewIncomi
   bolt11: "",
   amount: value,
   created_at: UnixTime.fromMillis(createdAt),
-  expires_at: UnixTime.fromMillis(Option.getOrElse(expiresAt, () => createdAt)),
-  lock_seconds: null
+  expires_at: UnixTime.fromMillis(Option.getOrElse(expiresAt, () => createdAt))
 })
