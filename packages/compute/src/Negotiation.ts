@@ -9,7 +9,6 @@ import {
   Msat,
   type NostrEvent,
   PaymentRequest,
-  Sat,
   Settlement,
   type SparkHtlc,
   Text
@@ -167,19 +166,8 @@ const request = (purchase: Purchase, provider: Provider) =>
   )
 
 /** What this provider is asked for; only those are asked that offer something of what is wanted. */
-const wayOf = (purchase: Purchase, provider: Provider): Settlement.Way =>
-  Option.getOrElse(
-    Mode.choose(purchase.usable.ways, offeredBy(purchase, provider)),
-    () => "upfront"
-  )
-
-/** Prices that are no whole sats cannot be paid over Spark. */
-const offeredBy = (purchase: Purchase, provider: Provider): ReadonlyArray<Settlement.Way> => {
-  const ways = Announcement.waysOf(provider.announcement)
-  return Option.exists(priceOf(purchase, provider), (price) => !Sat.isWhole(price))
-    ? ways.filter((way) => Settlement.railOf(way) !== "spark")
-    : ways
-}
+const wayOf = ({ usable }: Purchase, { announcement }: Provider): Settlement.Way =>
+  Option.getOrElse(Mode.choose(usable.ways, Announcement.waysOf(announcement)), () => "upfront")
 
 /** How it is to be settled, where that is not what was wanted most. */
 const howOf = (purchase: Purchase, provider: Provider): string => {

@@ -45,7 +45,11 @@ export interface Customer {
   readonly options?: Partial<ComputeClient.Options>
   /** How the client sees the wallet, if not as it is. */
   readonly wallet?: (real: Wallet.Shape) => Wallet.Shape
+  /** What holds its money; default: an account at the bank. */
+  readonly purse?: typeof purse
 }
+
+const purse = LedgerWallet.layer({ account: "customer" })
 
 /** A customer with a home of its own; its client may see another Treasury than the real one. */
 export const customer = (
@@ -71,7 +75,7 @@ export const customerWith = <A, E, R>(client: Layer.Layer<A, E, R>, who: Custome
     Layer.provideMerge(
       Treasury.layer({ network: "regtest", limits: { ...limits, ...who.limits } })
     ),
-    Layer.provide(LedgerWallet.layer({ account: "customer" })),
+    Layer.provide(who.purse ?? purse),
     Layer.provide(Signer.layer(who.secret ?? Key.generate())),
     Layer.provideMerge(Sqlite.layer({ filename: who.filename ?? ":memory:" }))
   )

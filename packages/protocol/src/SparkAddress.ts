@@ -29,17 +29,28 @@ export const decode = (address: string): Option.Option<SparkAddress> =>
     )
   )
 
+/** The plain address of an identity, as Spark writes it now. */
+export const encode = ({ identity, network }: SparkAddress): string =>
+  bech32m.encode(
+    prefixes[network],
+    bech32m.toWords(Uint8Array.from([keyField, identity.length, ...identity])),
+    lengthLimit
+  )
+
 /** A protobuf message: field 1, 33 bytes, and nothing else. */
 const keyIn = (message: Uint8Array): Option.Option<Uint8Array> => {
   const [tag, length, parity] = message
   const isKey =
     message.length === 35 &&
-    tag === 0x0a &&
+    tag === keyField &&
     length === 33 &&
     (parity === 2 || parity === 3) &&
     Secp256k1.isPublicKey(message.slice(3))
   return isKey ? Option.some(message.slice(2)) : Option.none()
 }
+
+/** Field 1 of a protobuf message, in bytes. */
+const keyField = 0x0a
 
 /** Beyond the 90 characters of BIP 173, as Spark itself has it. */
 const lengthLimit = 1_000
@@ -57,3 +68,10 @@ const networks: ReadonlyMap<string, Network.Network> = new Map([
   ["sparkl", "regtest"],
   ["spl", "regtest"]
 ])
+
+const prefixes: Readonly<Record<Network.Network, string>> = {
+  mainnet: "spark",
+  testnet: "sparkt",
+  signet: "sparks",
+  regtest: "sparkrt"
+}

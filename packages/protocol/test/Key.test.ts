@@ -87,6 +87,28 @@ describe("NIP-19", () => {
   })
 })
 
+describe("BIP-39", () => {
+  const phrase = `${"abandon ".repeat(11)}about`
+
+  it.effect("gives the seed of its own first vector, without a passphrase", () =>
+    Effect.gen(function* () {
+      const seed = yield* Key.seedOf(Redacted.make(phrase))
+      assert.strictEqual(
+        Hex.fromBytes(Redacted.value(seed)),
+        "5eb00bbddcf069084889a8ab9155568165f5c453ccb85e70811aaed6f6da5fc1" +
+          "9a5ac40b389cd370d086206dec8aa6c43daea6690f20ad3d8d48b2d2ce9e38e4"
+      )
+    })
+  )
+
+  it.effect("gives none for words whose checksum is wrong", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(Key.seedOf(Redacted.make("abandon ".repeat(12))))
+      assert.strictEqual(error._tag, "InvalidKey")
+    })
+  )
+})
+
 describe("NIP-06", () => {
   const vectors = [
     {

@@ -42,6 +42,11 @@ describe("A Spark address", () => {
       )
   })
 
+  it("is written as it is read", () => {
+    const read = Option.getOrThrow(SparkAddress.decode(address))
+    assert.strictEqual(SparkAddress.encode(read), address)
+  })
+
   const none = [
     ["has a checksum that is not its own", address.replace(/.$/, (it) => (it === "q" ? "p" : "q"))],
     ["lives nowhere", addressOf("sparkx")],
