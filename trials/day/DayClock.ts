@@ -11,6 +11,8 @@ const beat = 1_000
 export interface Options {
   /** Real milliseconds a beat; at least. */
   readonly pace: number
+  /** Whether nobody waits for an answer now: then a beat takes one round of the event loop. */
+  readonly isIdle?: () => boolean
 }
 
 interface Sleeper {
@@ -19,7 +21,7 @@ interface Sleeper {
 }
 
 /** Goes until the scope closes; it begins with the time that it is. */
-export const make = Effect.fnUntraced(function* ({ pace }: Options) {
+export const make = Effect.fnUntraced(function* ({ isIdle = () => false, pace }: Options) {
   const real = yield* Clock.Clock
   /** By when they are due. */
   const sleepers: Array<Sleeper> = []
@@ -54,10 +56,17 @@ export const make = Effect.fnUntraced(function* ({ pace }: Options) {
     for (const { wake } of due) wake()
   })
 
-  yield* real
-    .sleep(Duration.millis(pace))
-    .pipe(Effect.andThen(goOn), Effect.forever, Effect.forkScoped)
+  yield* Effect.suspend(() => (isIdle() ? oneRound : real.sleep(Duration.millis(pace)))).pipe(
+    Effect.andThen(goOn),
+    Effect.forever,
+    Effect.forkScoped
+  )
   return clock
+})
+
+const oneRound = Effect.callback<void>((resume) => {
+  const immediate = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(immediate))
 })
 
 /** After everybody who is due then or before. */

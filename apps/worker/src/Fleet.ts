@@ -17,6 +17,7 @@ export const standings = [
   "hibernating",
   "dormant",
   "paused",
+  "limited",
   "failing",
   "absent",
   "unknown"
@@ -85,7 +86,10 @@ const make = Effect.fnUntraced(function* (options: Options) {
     const before = known.get(agent)?.life
     if (event._tag === "Began") ticking.add(agent)
     else ticking.delete(agent)
-    if (event._tag === "Failed") known.set(agent, { standing: "failing", life: before })
+    if (event._tag === "Failed") {
+      const standing = Ticking.isLimited(event.cause) ? "limited" : "failing"
+      known.set(agent, { standing, life: before })
+    }
     if (event._tag === "Ticked") {
       const { life } = event.report.means
       const isPaused = event.report._tag === "Rested" && event.report.why === "paused"

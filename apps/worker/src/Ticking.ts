@@ -23,7 +23,12 @@ const told = (event: Event, before: LifeState.LifeState | undefined): Effect.Eff
         trigger: Trigger.wireName[event.trigger._tag]
       })
     case "Failed":
-      return Effect.annotateLogs(Effect.logWarning("the tick has failed"), failureOf(event.cause))
+      return Effect.annotateLogs(
+        isLimited(event.cause)
+          ? Effect.logInfo("held back by its limits")
+          : Effect.logWarning("the tick has failed"),
+        failureOf(event.cause)
+      )
     case "Ticked": {
       const { life, runway } = event.report.means
       const now = { balance_msats: runway.balance, runway_days: daysOf(runway.days) }
@@ -60,6 +65,10 @@ const thoughtOf = ({ actions, cost, tick }: Thought): Readonly<Record<string, un
 /** With two places; none where the money lasts for ever. */
 const daysOf = (days: number): number | null =>
   Number.isFinite(days) ? Math.round(days * 100) / 100 : null
+
+/** Its budget lets it spend no more for now: that is what limits are for. */
+export const isLimited = (cause: Cause.Cause<unknown>): boolean =>
+  Predicate.isTagged(Cause.squash(cause), "BudgetExhausted")
 
 const failureOf = (cause: Cause.Cause<unknown>): Readonly<Record<string, unknown>> => {
   const error = Cause.squash(cause)

@@ -127,13 +127,17 @@ const work = Effect.fnUntraced(function* (scope: Scope.Scope, offer: Market.Offe
   const signals = yield* Signals
   const shop = yield* Scope.fork(scope)
   yield* readiness.tends(fleet)
-  yield* Effect.forkIn(fleet.run, scope)
+  const opening = worker.sells ? readiness.until("announced") : Effect.void
+  yield* Effect.forkIn(Effect.andThen(Effect.timeoutOption(opening, forTheShop), fleet.run), scope)
   const signal = yield* Effect.raceFirst(
     Effect.andThen(worker.sells ? open(shop, scope, offer) : Effect.void, Effect.never),
     signals.next
   )
   yield* stop(shop, signal)
 })
+
+/** Agents may want to buy of their own house: so long they wait until it is announced. */
+const forTheShop = Duration.minutes(1)
 
 /** A wallet that is away for now is waited for; one that is wrong ends the worker. */
 const open = Effect.fnUntraced(function* (

@@ -19,7 +19,7 @@ describe("readiness", () => {
       const worker = yield* Workers.start(env)
       // What is away from the beginning is told as well as what goes away.
       assert.match(yield* worker.until("relay is not ready"), told)
-      const early = yield* worker.untilReadiness(({ parts }) => parts["backend"]?.ready)
+      const early = yield* worker.untilReadiness(({ parts }) => parts["backend"]?.ready === true)
       assert.deepStrictEqual(
         [early.ready, early.parts["relay"]?.ready, early.parts["wallet"]?.ready],
         [false, false, false]
