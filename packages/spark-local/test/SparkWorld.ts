@@ -47,7 +47,7 @@ export const within = <A, E>(test: (world: World) => Effect.Effect<A, E, Scope.S
     }).pipe(Effect.provide(layer))
   )
 
-export const layer = SparkLocal.layer().pipe(
+const layer = SparkLocal.layer().pipe(
   Layer.provideMerge(BankBook.layer({ network: "regtest", lookAround: "100 millis" })),
   Layer.provide(Sqlite.layer({ filename: ":memory:" }))
 )
