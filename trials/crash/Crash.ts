@@ -21,7 +21,10 @@ export interface Verdict {
 const longestLock = 48
 
 /** It is not known to the bank, and may yet be for as long as a lock can last. */
-const canOnlyWait = ({ state }: Books.Spend): boolean => state === "unknown"
+const canOnlyWait =
+  (kind: Points.Kind) =>
+  ({ state }: Books.Spend): boolean =>
+    state === "unknown" || (state === "held" && Points.locksReturn(kind))
 
 /** How often the customer looks again before the books have to agree and something is bought. */
 const mostRuns = 4
@@ -34,15 +37,20 @@ export const play = Effect.fnUntraced(function* (
   point?: Points.Point
 ) {
   const pids = yield* doom(town, point)
+  let wishes = [purchase]
   for (let run = 1; ; run++) {
     const findings = yield* Effect.scoped(
-      buy(town, purchase, kind, run === 1 ? point : undefined, pids)
+      buy(town, wishes, kind, run === 1 ? point : undefined, pids)
     )
     // Who died says nothing; it lives again at once.
     if (findings === undefined) continue
     const books = yield* town.books
     const disagreements = [...findings, ...Agreement.disagreements(books)]
-    if (books.people.some(({ spends }) => spends.some(canOnlyWait))) yield* town.pass(longestLock)
+    if (books.people.some(({ spends }) => spends.some(canOnlyWait(kind)))) {
+      yield* town.pass(longestLock)
+      // Whoever wishes for it again locks money again.
+      if (Points.locksReturn(kind)) wishes = []
+    }
     const isOver =
       disagreements.length === 0 &&
       (Points.comesToNothing(kind) ? isEnded(books, purchase) : isPaid(books, purchase))
@@ -86,15 +94,16 @@ const doom = Effect.fnUntraced(function* (
 /** What the customer finds wrong with its ledger in the end; undefined if it died before. */
 const buy = Effect.fnUntraced(function* (
   town: Town,
-  purchase: string,
+  wishes: ReadonlyArray<string>,
   kind: Points.Kind,
   point: Points.Point | undefined,
   pids: Pids
 ) {
   const { settlement, stream } = Points.kinds[kind]
   const customer = yield* town.customer(Points.customer, {
-    purchases: [{ id: purchase, prompt: "What is a farthing?", stream, settlement }],
+    purchases: wishes.map((id) => ({ id, prompt: "What is a farthing?", stream, settlement })),
     atOnce: 1,
+    locksReturn: Points.locksReturn(kind),
     ...(point?.watched === "customer"
       ? { doom: { at: point.at, ...(point.victim === "market" ? { pid: pids.market } : {}) } }
       : {})

@@ -47,6 +47,9 @@ export const comesToNothing = (kind: Kind): boolean =>
 /** Whose steps are points: those of processes, and of the operators, who never die. */
 export type Watched = Process.Name | "operators"
 
+/** Nobody can give back what is locked over Spark: it returns when its time is over. */
+export const locksReturn = (kind: Kind): boolean => comesToNothing(kind) && sparkOf(kind).length > 0
+
 export interface Point {
   readonly kind: Kind
   /** Who passes the point. */

@@ -26,7 +26,9 @@ export const Customer = Schema.Struct({
   ...common,
   purchases: Schema.Array(Purchase),
   /** How many purchases go on at once. */
-  atOnce: Schema.Int
+  atOnce: Schema.Int,
+  /** Whether what is locked comes back by itself alone, so that nobody waits for it. */
+  locksReturn: Schema.optionalKey(Schema.Boolean)
 })
 export interface Customer extends Schema.Schema.Type<typeof Customer> {}
 

@@ -48,7 +48,7 @@ export interface Town {
   /** A customer with something to buy; it ends when it has come to rest. */
   readonly customer: (
     name: string,
-    task: Pick<Task.Customer, "purchases" | "atOnce" | "doom">
+    task: Pick<Task.Customer, "purchases" | "atOnce" | "doom" | "locksReturn">
   ) => Effect.Effect<Process.Process, never, Scope.Scope>
   /** So many hours pass for everybody: market and providers begin a new life after them. */
   readonly pass: (hours: number) => Effect.Effect<void>

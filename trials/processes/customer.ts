@@ -51,7 +51,7 @@ const ends: ReadonlyArray<ComputeClient.JobState> = [
   "lost"
 ]
 
-const isAtRest = Effect.gen(function* () {
+const isAtRest = Effect.fnUntraced(function* ({ locksReturn = false }: Task.Customer) {
   const client = yield* ComputeClient.ComputeClient
   const treasury = yield* Treasury.Treasury
   const { held } = yield* treasury.status
@@ -59,20 +59,22 @@ const isAtRest = Effect.gen(function* () {
   const open = jobs.filter(({ state }) => !ends.includes(state))
   if (open.length === 0) return held === 0
   const waits = yield* Effect.forEach(open, ({ purchase }) =>
-    Effect.map(treasury.find(purchase), (spends) => spends.some(canOnlyWait))
+    Effect.map(treasury.find(purchase), (spends) =>
+      spends.some((spend) => canOnlyWait(spend, locksReturn))
+    )
   )
   return waits.every((only) => only)
 })
 
 /** A lock that the wallet does not know may yet be one, for as long as a lock can last. */
-const canOnlyWait = ({ isLock, state }: Treasury.SpendRecord): boolean =>
-  isLock && state === "unknown"
+const canOnlyWait = ({ isLock, state }: Treasury.SpendRecord, locksReturn: boolean): boolean =>
+  isLock && (state === "unknown" || (locksReturn && state === "held"))
 
 /** Recovers, as a person would do it again and again, until nothing is left open. */
-const takeUp = Effect.gen(function* () {
+const takeUp = Effect.fnUntraced(function* (task: Task.Customer) {
   const client = yield* ComputeClient.ComputeClient
   yield* client.recover.pipe(
-    Effect.andThen(isAtRest),
+    Effect.andThen(isAtRest(task)),
     Effect.catch(({ message }) => Effect.as(Effect.logDebug(message), false)),
     Effect.repeat({ until: (rests) => rests, schedule: Schedule.spaced("400 millis") })
   )
@@ -106,12 +108,12 @@ const audit = Effect.gen(function* () {
 
 const live = Effect.fnUntraced(function* (task: Task.Customer) {
   const fuse = yield* Fuse.Fuse
-  yield* takeUp
+  yield* takeUp(task)
   yield* Effect.forEach(task.purchases, buy, {
     concurrency: task.atOnce,
     discard: true
   })
-  yield* takeUp
+  yield* takeUp(task)
   // A look at the books is no step of a purchase.
   fuse.disarm()
   const findings = yield* audit
