@@ -1,10 +1,11 @@
 /** Spark operators of a stage's own, over the stage's bank, and people who have their wallets there. */
-import { Key, Msat } from "@farthing/protocol"
+import { type AgentMessage, Key, Msat } from "@farthing/protocol"
 import { SparkLocal } from "@farthing/spark-local"
 import { Bank, SparkWallet, type Wallet } from "@farthing/wallet"
-import { Effect, FileSystem, Redacted, Schedule } from "effect"
+import { Effect, FileSystem, Option, Redacted, Schedule } from "effect"
 import { assert } from "@effect/vitest"
 import { join } from "node:path"
+import type { Job } from "../../packages/compute/test/PeerJob.ts"
 import type * as People from "../src/People.ts"
 import * as Stage from "../src/Stage.ts"
 
@@ -35,6 +36,36 @@ export const open = Effect.gen(function* () {
     }
   })
   return { local, wallet: Effect.orDie(wallet) } satisfies Shape
+})
+
+/** The address of somebody who waits for nothing. */
+export const stranger = ({ local }: Shape) =>
+  Effect.map(
+    Effect.flatMap(Key.generateMnemonic, (mnemonic) =>
+      SparkWallet.addressOf({
+        mnemonic,
+        account: 0,
+        network: "regtest",
+        local: local.connection
+      })
+    ),
+    (address) => ({ address })
+  )
+
+/** What a scripted provider says who wants money locked at an address. */
+export const quoteOf = (
+  { event, jobId, request }: Job,
+  address: string,
+  amount: Msat.Msat
+): AgentMessage.EscrowQuote => ({
+  type: "EscrowQuote",
+  request_id: event.id,
+  job_id: jobId,
+  rail: "spark",
+  spark_address: address,
+  amount_msats: amount,
+  payment_hash: Option.getOrThrow(Option.fromUndefinedOr(request.payment_hash)),
+  lock_secs: 1_020
 })
 
 /** Waits until a wallet has so much. */
