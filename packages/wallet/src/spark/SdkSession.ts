@@ -231,7 +231,7 @@ const over = (
     }) =>
       Effect.asVoid(
         calling(() =>
-          wallet.guarded(order.invoice.paymentHash, order.gate, () =>
+          wallet.guarded(order.gate, () =>
             wallet.payLightningInvoice({
               invoice: order.invoice.bolt11,
               maxFeeSats: order.maxFee,
@@ -249,7 +249,6 @@ const over = (
     lockHtlc: (order: {
       readonly address: string
       readonly amount: Sat.Sat
-      readonly paymentHash: Bolt11.PaymentHash
       readonly preimage: Redacted.Redacted<Bolt11.Preimage>
       /** Unix milliseconds. */
       readonly expiresAt: number
@@ -257,7 +256,7 @@ const over = (
     }) =>
       Effect.asVoid(
         calling(() =>
-          wallet.guarded(order.paymentHash, order.gate, () =>
+          wallet.guarded(order.gate, () =>
             wallet.createHTLC({
               receiverSparkAddress: order.address,
               amountSats: order.amount,

@@ -8,8 +8,7 @@ import { ConnectionManager, SparkWallet } from "@buildonspark/spark-sdk"
 import type { Transfer } from "@buildonspark/spark-sdk/proto/spark"
 import type { LightningReceiveRequest, LightningSendRequest } from "@buildonspark/spark-sdk/types"
 import { SparkUserRequestType } from "@buildonspark/spark-sdk/types"
-import type { Bolt11 } from "@farthing/protocol"
-import { Hex } from "@farthing/protocol"
+import { AsyncLocalStorage } from "node:async_hooks"
 import { isTooLittle } from "./SdkFailure.ts"
 import * as Swap from "./Swap.ts"
 
@@ -102,7 +101,8 @@ class BoundedConnections extends ConnectionManager {
 
 export class SdkWallet extends SparkWallet {
   declare protected connectionManager: BoundedConnections
-  readonly #gates = new Map<string, Gate>()
+  /** The gate of the call that is under way, and of no other one for the same hash. */
+  readonly #gates = new AsyncLocalStorage<Gate>()
   readonly #claims = new Map<string, ReturnType<SparkWallet["claimTransfer"]>>()
 
   constructor({ config, patience, signer }: Options) {
@@ -135,7 +135,7 @@ export class SdkWallet extends SparkWallet {
     const lightning = this.lightningService
     const swap = lightning.swapNodesForPreimage.bind(lightning)
     lightning.swapNodesForPreimage = async (params) => {
-      const gate = this.#gates.get(Hex.fromBytes(params.paymentHash))
+      const gate = this.#gates.getStore()
       if (gate === undefined || params.transferID === undefined) {
         throw new Error("Nobody has recorded what is to be locked")
       }
@@ -144,18 +144,9 @@ export class SdkWallet extends SparkWallet {
     }
   }
 
-  /** Runs what locks money to a hash, once the gate lets it. */
-  async guarded<A>(
-    paymentHash: Bolt11.PaymentHash,
-    gate: Gate,
-    locking: () => Promise<A>
-  ): Promise<A> {
-    this.#gates.set(paymentHash, gate)
-    try {
-      return await this.#withFreshLeaves(locking)
-    } finally {
-      if (this.#gates.get(paymentHash) === gate) this.#gates.delete(paymentHash)
-    }
+  /** Runs what locks money, once the gate lets it. */
+  guarded<A>(gate: Gate, locking: () => Promise<A>): Promise<A> {
+    return this.#gates.run(gate, () => this.#withFreshLeaves(locking))
   }
 
   /** What others did with the wallet's leaves may have been missed. */

@@ -181,7 +181,6 @@ export const make = Effect.fnUntraced(function* ({
         session.lockHtlc({
           address,
           amount: Sat.fromMsatFloor(amount),
-          paymentHash,
           preimage,
           expiresAt: millis + htlc.lockSeconds * 1000,
           gate
