@@ -4,6 +4,7 @@ import { ProviderBook } from "@farthing/provider"
 import { Bank } from "@farthing/wallet"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import * as Market from "./support/Market.ts"
+import * as OnSpark from "./support/OnSpark.ts"
 import * as Settling from "./support/Settling.ts"
 
 const options = { settlement: Market.settlement, lease: "300 millis", stopWithin: 0 } as const
@@ -68,6 +69,18 @@ const ofEscrow: Readonly<Record<string, Moment>> = {
     released: (...given) => afterwards(book.released(...given), here)
   })),
   ...ofBoth
+}
+
+const ofSparkEscrow: Readonly<Record<string, Moment>> = {
+  "its wallet waits for the money": (here) => (effect) =>
+    effect.pipe(
+      Market.withWallet((wallet) => ({
+        ...wallet,
+        quoteHtlc: (request) => Effect.flatMap(wallet.quoteHtlc(request), () => here)
+      })),
+      inBook(() => ({}))(here)
+    ),
+  ...ofEscrow
 }
 
 const ofSealed: Readonly<Record<string, Moment>> = {
@@ -136,6 +149,15 @@ describe.concurrent("a provider that dies", () => {
         assert.strictEqual(deal.outcome.text, "hello!")
         yield* takenOnce(deal, deal.outcome.id)
       }).pipe(Market.inMarket)
+    )
+
+  for (const [name, moment] of Object.entries(ofSparkEscrow))
+    it.live(`in an escrow over Spark when ${name}, takes its money once`, () =>
+      Effect.gen(function* () {
+        const deal = yield* dyingAt(moment, Market.echo, Settling.buyOverSpark)
+        assert.strictEqual(deal.outcome.text, "hello!")
+        yield* takenOnce(deal, deal.outcome.id)
+      }).pipe(Market.withWallet(OnSpark.wallet()), Market.inMarket)
     )
 
   for (const [name, moment] of Object.entries(ofSealed))

@@ -120,7 +120,12 @@ const changing =
   (change: Changes[K]) =>
     Effect.updateService(Changed, (changed) => ({ ...changed, [what]: change }))
 
-export const withWallet = changing("wallet")
+/** On top of what was changed before. */
+export const withWallet = (change: Changes["wallet"]) =>
+  Effect.updateService(Changed, (changed) => ({
+    ...changed,
+    wallet: (wallet: Wallet.Shape) => change(changed.wallet(wallet))
+  }))
 export const withPayer = changing("payer")
 export const withBook = changing("book")
 export const withRelay = changing("relay")
@@ -294,6 +299,13 @@ export const customer = Effect.fnUntraced(function* (provider: {
       return yield* bank.lock(account, { invoice, maxFee: Msat.zero, expiresAt: invoice.expiresAt })
     })
 
+  /** What the provider's account at the bank waits for under a hash, whether or not it has a text. */
+  const awaitedFor = (paymentHash: Bolt11.PaymentHash) =>
+    Effect.map(
+      Effect.flatMap(bank.findInvoice("provider", paymentHash), Effect.fromOption),
+      ({ bolt11 }) => bolt11
+    )
+
   /** Something for the provider's eyes only. */
   const whisper = (request: NostrEvent.EventId, message: AgentMessage.AgentMessage) =>
     Effect.flatMap(signer.encrypt(provider.publicKey, AgentMessage.stringify(message)), (payload) =>
@@ -319,6 +331,7 @@ export const customer = Effect.fnUntraced(function* (provider: {
     hear,
     pay,
     lock,
+    awaitedFor,
     whisper,
     conversationKey: signer.conversationKey(provider.publicKey),
     heard,

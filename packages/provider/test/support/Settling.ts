@@ -24,6 +24,21 @@ export const quoteEscrow = Effect.fnUntraced(function* (
   return { id, preimage, paymentHash, bolt11: message.bolt11, quote: message }
 })
 
+/** The same over Spark; its money is locked like that of a hold invoice. */
+export const quoteHtlc = Effect.fnUntraced(function* (buyer: Market.Customer, wish?: Market.Wish) {
+  const preimage = newPreimage()
+  const paymentHash = Bolt11.hashOf(preimage)
+  const { id } = yield* buyer.ask({
+    model: "small",
+    settlement: ["escrow"],
+    rails: ["spark"],
+    payment_hash: paymentHash,
+    ...wish
+  })
+  const { message: quote } = yield* buyer.hear("EscrowQuote")
+  return { id, preimage, paymentHash, bolt11: yield* buyer.awaitedFor(paymentHash), quote }
+})
+
 export const release = (
   buyer: Market.Customer,
   id: NostrEvent.EventId,
@@ -36,8 +51,20 @@ export const release = (
   })
 
 /** The seed's five steps, from the customer's side; its text, once the money is taken. */
-export const buyInEscrow = Effect.fnUntraced(function* (buyer: Market.Customer) {
-  const { bolt11, id, preimage } = yield* quoteEscrow(buyer)
+export const buyInEscrow = (buyer: Market.Customer) =>
+  Effect.flatMap(quoteEscrow(buyer), (quoted) => buyQuoted(buyer, quoted))
+
+export const buyOverSpark = (buyer: Market.Customer) =>
+  Effect.flatMap(quoteHtlc(buyer), (quoted) => buyQuoted(buyer, quoted))
+
+const buyQuoted = Effect.fnUntraced(function* (
+  buyer: Market.Customer,
+  {
+    bolt11,
+    id,
+    preimage
+  }: Pick<Effect.Success<ReturnType<typeof quoteHtlc>>, "bolt11" | "id" | "preimage">
+) {
   const { end } = yield* buyer.lock(bolt11)
   const { message } = yield* buyer.hear("JobResult")
   yield* release(buyer, id, preimage)
@@ -114,3 +141,6 @@ export const buySealed = Effect.fnUntraced(function* (buyer: Market.Customer) {
   const parcel = yield* askSealed(buyer)
   return { id: parcel.id, text: yield* payAndRead(buyer, parcel) }
 })
+
+/** The hash of a preimage that nobody shows. */
+export const newHash = () => Bolt11.hashOf(newPreimage())
