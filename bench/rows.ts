@@ -1,4 +1,5 @@
 /** Every row of the table, in its order. */
+import * as Agents from "./rows/Agents.ts"
 import * as Breakdown from "./rows/Breakdown.ts"
 import * as Curve from "./rows/Curve.ts"
 import * as Discovery from "./rows/Discovery.ts"
@@ -33,5 +34,7 @@ export const rows: ReadonlyArray<Row> = [
   Curve.invoices,
   Start.start,
   Memory.memory,
+  Agents.atRest,
+  Agents.ticking,
   Breakdown.breakdown
 ]

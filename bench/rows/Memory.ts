@@ -1,41 +1,9 @@
 /** The most memory that the processes of the published command have, resident. */
 import { Effect } from "effect"
-import { createServer, type RequestListener, type Server } from "node:http"
-import type { AddressInfo } from "node:net"
 import * as Bundle from "../src/Bundle.ts"
+import * as Parrot from "../src/Parrot.ts"
 import * as Processes from "../src/Processes.ts"
 import { atMost, measured, type Measurement, type Row } from "../src/Row.ts"
-
-const models = { object: "list", data: [{ id: "model", object: "model" }] }
-
-const pieces = [
-  { delta: { content: "Four of them are a penny." } },
-  { delta: {}, finish_reason: "stop" }
-]
-
-/** As small as a server of OpenAI's kind can be: one model that always says the same. */
-const answer: RequestListener = (request, response) => {
-  if (request.url?.endsWith("/models") === true) {
-    response.setHeader("content-type", "application/json")
-    return response.end(JSON.stringify(models))
-  }
-  response.setHeader("content-type", "text/event-stream")
-  for (const piece of pieces)
-    response.write(`data: ${JSON.stringify({ choices: [{ index: 0, ...piece }] })}\n\n`)
-  return response.end("data: [DONE]\n\n")
-}
-
-const backend = Effect.acquireRelease(
-  Effect.callback<Server>((resume) => {
-    const server = createServer(answer)
-    server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-  }),
-  (server) =>
-    Effect.sync(() => {
-      server.close()
-      server.closeAllConnections()
-    })
-).pipe(Effect.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`))
 
 const prompt = "What is a farthing? ".repeat(50)
 
@@ -76,7 +44,7 @@ export const memory: Row = {
   title: "resident memory of the published command",
   measure: Effect.gen(function* () {
     const main = yield* Bundle.make
-    const http = yield* sellAndAsk(main, "--backend", yield* backend)
+    const http = yield* sellAndAsk(main, "--backend", yield* Parrot.start)
     const embedded = yield* sellAndAsk(main)
     return measured([
       row("farthing ask", Math.max(http.ask, embedded.ask), 120),
