@@ -280,27 +280,27 @@ const readKey = <A>(
   const variable = environment[name]
   const table = tableOf(file, section)
   if (variable !== undefined)
-    return decode(setting, setting.fromText(variable), {
+    return decode(setting, setting.fromText(variable), () => ({
       source: environmentSource,
       key: name,
       value: shown(variable)
-    })
+    }))
   if (!isTable(table) || !Object.hasOwn(table, key)) return Result.succeed(setting.fallback)
-  return decode(setting, table[key], {
+  return decode(setting, table[key], () => ({
     source: file.source,
     key: fullKey(section, key),
     value: shown(table[key])
-  })
+  }))
 }
 
 const decode = <A>(
   setting: Setting.Setting<A>,
   value: unknown,
-  place: { readonly source: string; readonly key: string; readonly value: string }
+  place: () => { readonly source: string; readonly key: string; readonly value: string }
 ): Result.Result<A, Problem> =>
   Result.fromOption(setting.decode(value), () => ({
     _tag: "WrongValue",
-    ...place,
+    ...place(),
     expected: setting.expected
   }))
 
