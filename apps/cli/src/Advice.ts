@@ -27,6 +27,10 @@ const byTag: Readonly<Record<string, string>> = {
   WalletError: "Check the wallet's connection with `farthing doctor`.",
   WrongNetwork:
     "Nothing was paid. Set FARTHING_NETWORK or the key `network`, or use another wallet.",
+  AgentNotConfigured:
+    "See `farthing agent` for who there is, or make one with `farthing agent new`.",
+  AgentBusy: "See `farthing agent watch` for how far it is.",
+  AgentBookUnavailable: "Check that FARTHING_HOME can be written and its disk has room.",
   LedgerUnavailable: "Check that FARTHING_HOME can be written and its disk has room.",
   SqlError: "Check that FARTHING_HOME can be written and its disk has room.",
   MarketRunning: "Stop the other market, or give this one a folder of its own with FARTHING_HOME.",

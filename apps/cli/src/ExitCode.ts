@@ -18,6 +18,8 @@ const byTag: Readonly<Record<string, number>> = {
   SparkNetworkUnsupported: usage,
   SparkLocalMissing: usage,
   WrongNetwork: usage,
+  AgentNotConfigured: usage,
+  AgentInvalid: usage,
   BudgetExhausted: 3,
   ApprovalRequired: 3,
   NotApproved: 3,
