@@ -76,8 +76,8 @@ const fullKey = (section: string, key: string): string =>
 
 /** `FARTHING_`, the section and the key in capitals. */
 export const variableOf = (section: string, key: string): string =>
-  ["FARTHING", ...(section === rootSection ? [] : [section.replaceAll(/[.-]/g, "_")]), key]
-    .join("_")
+  `FARTHING_${section === rootSection ? "" : `${section}_`}${key}`
+    .replaceAll(/[.-]/g, "_")
     .toUpperCase()
 
 /** The TOML file at a path. The text of the file, which may hold a secret, is never shown. */
