@@ -13,7 +13,7 @@ export interface Story {
 }
 
 /** The thought and everything that was paid for. */
-export const costOf = ({ actions, tick }: Story): Msat.Msat =>
+const costOf = ({ actions, tick }: Story): Msat.Msat =>
   Msat.sum([tick.cost, ...actions.map(({ cost }) => cost)])
 
 const marks: Readonly<Record<TickRecord.ActionState, string>> = {
@@ -50,7 +50,7 @@ export const trigger = ({ trigger }: Pick<Tick, "trigger">): string =>
   Trigger.wireName[trigger._tag]
 
 /** How long it took, or has taken so far, in milliseconds. */
-export const millisOf = ({ finishedAt, startedAt }: Tick, now: number): number =>
+const millisOf = ({ finishedAt, startedAt }: Tick, now: number): number =>
   Math.max(0, (finishedAt ?? now) - startedAt)
 
 /** `5: thinking for 1.2 s`, `4: finished 2 min ago` */

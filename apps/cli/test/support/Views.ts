@@ -11,7 +11,7 @@ const publicKey = Key.publicKeyOf(Key.generate())
 /** Unix milliseconds. */
 export const now = Date.UTC(2026, 0, 2, 3, 4, 5)
 
-export const tick: TickRecord.TickRecord = {
+const tick: TickRecord.TickRecord = {
   agent: publicKey,
   number: 1,
   trigger: { _tag: "Heartbeat" },
@@ -72,7 +72,7 @@ export const receipt: Receipt.Receipt = {
   stages: []
 }
 
-export const limit: Treasury.LimitStatus = {
+const limit: Treasury.LimitStatus = {
   limit: "daily_limit_sats",
   most: Msat.make(500_000),
   spent: Msat.make(120_000),
