@@ -24,7 +24,7 @@ import * as SqlJournal from "./SqlJournal.ts"
 
 export type { InferenceRequest, Progress, Stage } from "./Inference.ts"
 export type { Job, JobDetail, Offer, Payment, Recovered, Refund, Step } from "./Job.ts"
-export { JobState } from "./Job.ts"
+export { JobState, underWay } from "./Job.ts"
 /** The cheapest provider whose price is known and within the budget. */
 export { selectCheapestProvider } from "./Selection.ts"
 

@@ -60,6 +60,19 @@ export const JobState = Schema.Literals([
 ])
 export type JobState = typeof JobState.Type
 
+/** The states of jobs that are not at their end. */
+export const underWay: ReadonlyArray<JobState> = [
+  "requested",
+  "quoted",
+  "sealed",
+  "paying",
+  "locked",
+  "released",
+  "paid",
+  "unknown",
+  "refunding"
+]
+
 /** The secret that takes what is locked for a job, while it is ours alone. */
 export type OwnPreimage = Redacted.Redacted<Bolt11.Preimage>
 

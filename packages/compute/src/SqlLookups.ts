@@ -3,7 +3,7 @@ import { Treasury } from "@farthing/budget"
 import type { NostrEvent } from "@farthing/protocol"
 import { Array as Arr, Clock, Effect, Option, Schema } from "effect"
 import type { SqlClient, SqlError, Statement } from "effect/sql"
-import type { JobState } from "./Job.ts"
+import { underWay } from "./Job.ts"
 import type { Shape } from "./Journal.ts"
 import * as Rows from "./JournalRows.ts"
 
@@ -94,18 +94,6 @@ export const make = (sql: SqlClient.SqlClient, budget: string): Lookups => {
       )
   }
 }
-
-const underWay: ReadonlyArray<JobState> = [
-  "requested",
-  "quoted",
-  "sealed",
-  "paying",
-  "locked",
-  "released",
-  "paid",
-  "unknown",
-  "refunding"
-]
 
 const decodeJobs = Schema.decodeUnknownEffect(Schema.Array(Rows.JobRow))
 const decodeEvents = Schema.decodeUnknownEffect(Schema.Array(Rows.EventRow))

@@ -41,52 +41,57 @@ export const locks = Layer.sync(Locks, () => [])
 
 const accountOf = (address: string): string => `spark ${address}`
 
-/** The wallet of the customer's account at the bank. */
-export const wallet = Layer.effectContext(
-  Effect.gen(function* () {
-    const bank = yield* Bank.Bank
-    const locks = yield* Locks
-    const context = yield* LedgerWallet.make({ account: "customer" })
-    const wallet = Context.get(context, Wallet.Wallet)
-    const payer = Context.get(context, Payer.Payer)
+/** The wallet of the customer's account at the bank, which does this before it says that money is locked. */
+export const walletThat = (before: Effect.Effect<void>) =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const bank = yield* Bank.Bank
+      const locks = yield* Locks
+      const context = yield* LedgerWallet.make({ account: "customer" })
+      const wallet = Context.get(context, Wallet.Wallet)
+      const payer = Context.get(context, Payer.Payer)
 
-    const lockHtlc = Effect.fnUntraced(function* ({ expiresAt, htlc }: Payer.HtlcRequest) {
-      locks.push(htlc)
-      const account = accountOf(htlc.address)
-      yield* Effect.orDie(bank.open(account))
-      const { bolt11 } = yield* Effect.orDie(
-        bank.makeInvoice(account, {
-          amount: htlc.amount,
-          paymentHash: htlc.paymentHash,
-          description: "",
-          expiry: `${htlc.expiresAt - (yield* UnixTime.now)} seconds`,
-          minFinalCltvDelta: Math.ceil(htlc.lockSeconds / Blocks.seconds)
-        })
-      )
-      const invoice = yield* Effect.orDie(Effect.fromResult(Bolt11.decode(bolt11)))
-      return yield* payer.lock({ invoice, maxFee: Msat.zero, expiresAt })
-    })
-
-    return Context.make(
-      Payer.Payer,
-      Payer.Payer.of({
-        ...payer,
-        lock: (request) => ("htlc" in request ? lockHtlc(request) : payer.lock(request))
+      const lockHtlc = Effect.fnUntraced(function* ({ expiresAt, htlc }: Payer.HtlcRequest) {
+        const account = accountOf(htlc.address)
+        yield* Effect.orDie(bank.open(account))
+        const { bolt11 } = yield* Effect.orDie(
+          bank.makeInvoice(account, {
+            amount: htlc.amount,
+            paymentHash: htlc.paymentHash,
+            description: "",
+            expiry: `${htlc.expiresAt - (yield* UnixTime.now)} seconds`,
+            minFinalCltvDelta: Math.ceil(htlc.lockSeconds / Blocks.seconds)
+          })
+        )
+        const invoice = yield* Effect.orDie(Effect.fromResult(Bolt11.decode(bolt11)))
+        const locked = yield* payer.lock({ invoice, maxFee: Msat.zero, expiresAt })
+        locks.push(htlc)
+        yield* before
+        return locked
       })
-    ).pipe(
-      Context.add(
-        Wallet.Wallet,
-        Wallet.Wallet.of({
-          ...wallet,
-          info: Effect.map(wallet.info, (info) => ({
-            ...info,
-            capabilities: { ...info.capabilities, htlc: true }
-          }))
+
+      return Context.make(
+        Payer.Payer,
+        Payer.Payer.of({
+          ...payer,
+          lock: (request) => ("htlc" in request ? lockHtlc(request) : payer.lock(request))
         })
+      ).pipe(
+        Context.add(
+          Wallet.Wallet,
+          Wallet.Wallet.of({
+            ...wallet,
+            info: Effect.map(wallet.info, (info) => ({
+              ...info,
+              capabilities: { ...info.capabilities, htlc: true }
+            }))
+          })
+        )
       )
-    )
-  })
-)
+    })
+  )
+
+export const wallet = walletThat(Effect.void)
 
 /** What a provider says who wants a job's money locked at its address, changed as a test likes. */
 export const quoteOf = (
