@@ -38,25 +38,12 @@ const customer = Market.computeClient.pipe(
   Layer.provideMerge(FusedDatabase.layer)
 )
 
-/** How a job ends; the others are under way. */
-const ends: ReadonlyArray<ComputeClient.JobState> = [
-  "delivered",
-  "unclaimed",
-  "returned",
-  "refunded",
-  "refused",
-  "unanswered",
-  "rejected",
-  "unpaid",
-  "lost"
-]
-
 const isAtRest = Effect.fnUntraced(function* ({ locksReturn = false }: Task.Customer) {
   const client = yield* ComputeClient.ComputeClient
   const treasury = yield* Treasury.Treasury
   const { held } = yield* treasury.status
   const jobs = yield* client.jobs({ limit: 100_000 })
-  const open = jobs.filter(({ state }) => !ends.includes(state))
+  const open = jobs.filter(({ state }) => ComputeClient.underWay.includes(state))
   if (open.length === 0) return held === 0
   const waits = yield* Effect.forEach(open, ({ purchase }) =>
     Effect.map(treasury.find(purchase), (spends) =>

@@ -1,6 +1,6 @@
 /** An agent as somebody sees who looks in, from this process or from another one. */
 import type { Treasury } from "@farthing/budget"
-import type { ComputeClient, Receipt } from "@farthing/compute"
+import { ComputeClient, type Receipt } from "@farthing/compute"
 import type { Key } from "@farthing/protocol"
 import { Effect, Option } from "effect"
 import type { Member } from "./AgentBook.ts"
@@ -77,14 +77,4 @@ export const of = Effect.fnUntraced(function* (body: Body) {
 export const usedOf = ({ held, most, spent }: Treasury.LimitStatus): number =>
   most === 0 ? 1 : Math.min(1, (spent + held) / most)
 
-const live: ReadonlySet<ComputeClient.JobState> = new Set([
-  "requested",
-  "quoted",
-  "sealed",
-  "paying",
-  "locked",
-  "released",
-  "paid",
-  "unknown",
-  "refunding"
-])
+const live: ReadonlySet<ComputeClient.JobState> = new Set(ComputeClient.underWay)
