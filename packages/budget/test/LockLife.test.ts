@@ -13,6 +13,11 @@ describe("LockLife.endOf", () => {
     assert.strictEqual(LockLife.endOf({ expiresAt: 0, minFinalCltvDelta: 144 }), 192 * 600)
   })
 
+  it("is that of an HTLC, and what operators need to return it", () => {
+    assert.strictEqual(LockLife.endOf({ expiresAt: 1000, lockSeconds: 1020 }), 2620)
+    assert.strictEqual(LockLife.leastOf({ expiresAt: 1000, lockSeconds: 1020 }), 1020)
+  })
+
   it("is the expiry where nothing is waited for", () => {
     assert.strictEqual(LockLife.endOf({ expiresAt: 1000, minFinalCltvDelta: 0 }), 1000)
   })

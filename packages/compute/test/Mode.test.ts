@@ -23,6 +23,21 @@ describe("What is left of the customer's preferences", () => {
     )
   })
 
+  it("is an escrow on every rail of the wallet, in its order, and what is sealed over Lightning", () => {
+    assert.deepStrictEqual(usable({ rails: ["spark", "lightning"] }).ways, [
+      "escrow:spark",
+      "escrow",
+      "sealed",
+      "upfront"
+    ])
+    const { skipped, ways } = usable({ rails: ["spark"] })
+    assert.deepStrictEqual(ways, ["escrow:spark", "upfront"])
+    assert.deepStrictEqual(
+      skipped.map(({ mode }) => mode),
+      ["sealed"]
+    )
+  })
+
   it("is paying first where several are asked at once", () => {
     const { skipped, ways } = usable({ quotes: 2 })
     assert.deepStrictEqual(ways, ["upfront"])
@@ -55,5 +70,7 @@ describe("What a provider is asked for", () => {
       ["escrow", "sealed"]
     )
     assert.deepStrictEqual(Mode.passedOver(usable(), "escrow"), [])
+    const both = usable({ rails: ["spark", "lightning"] })
+    assert.deepStrictEqual(Mode.passedOver(both, "escrow"), [])
   })
 })

@@ -33,7 +33,7 @@ export interface Options {
   readonly requestsPerMinute?: number
   /**
    * How money and result may be exchanged; default `upfront` alone. The other modes need a wallet
-   * that makes hold invoices.
+   * that makes hold invoices; for `escrow` one on Spark will do.
    */
   readonly settlement?: ReadonlyArray<Settlement.Settlement>
   /**
