@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema, Stream } from "effect"
 import * as Board from "../src/agent/Board.ts"
+import * as Happenings from "../src/agent/Happenings.ts"
 import * as Watching from "../src/agent/Watching.ts"
 import * as Screen from "./support/Screen.ts"
 import * as Views from "./support/Views.ts"
@@ -13,6 +14,20 @@ const frame = (views: Board.Seen["views"], size = usual, trouble = "") =>
 const one = Views.view("heron", {
   jobs: [Views.job],
   waiting: [{ ...Views.action, position: 1, state: "waiting" }]
+})
+
+describe("what has happened between two looks at an agent", () => {
+  it("tells of each stage of a job once", () => {
+    const view = Views.view("heron")
+    const paying = { ...view, jobs: [Views.job] }
+    const locked = { ...view, jobs: [{ ...Views.job, state: "locked" as const }] }
+    const stages = (before: typeof view, after: typeof view) =>
+      Happenings.between(before, after).flatMap((it) => (it._tag === "Job" ? [it.job.state] : []))
+    assert.deepStrictEqual(stages(view, paying), ["paying"])
+    assert.deepStrictEqual(stages(paying, paying), [])
+    assert.deepStrictEqual(stages(paying, locked), ["locked"])
+    assert.deepStrictEqual(stages(locked, view), [])
+  })
 })
 
 describe("the live view of an agent", () => {
